@@ -1,0 +1,87 @@
+//! The command line: one file per subcommand.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod check;
+mod demo;
+mod domain;
+mod engine;
+mod run;
+mod sandbox;
+mod sandbox_ctl;
+
+/// How a command ended, after the numbers of `sysexits.h` where they fit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Exit {
+    /// All is well.
+    Fine = 0,
+    /// It did not work out.
+    Failed = 1,
+    /// A condition that was asked about does not hold.
+    NotMet = 2,
+    /// The command line is wrong.
+    Usage = 64,
+    /// The daemon or the broker refused the connection, closed it or was silent.
+    Unavailable = 69,
+    /// The other side does not speak the protocol.
+    Protocol = 76,
+    /// Not allowed: wrong password, unknown CA, wrong host name.
+    Denied = 77,
+    /// The configuration has problems.
+    Config = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Watches database domains, tells listeners what happens, and starts failed processes again.
+#[derive(Debug, Parser)]
+#[command(name = "dbwarden", version, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Args),
+    Demo(demo::Args),
+    Domain(domain::Args),
+    #[command(hide = true)]
+    Engine(engine::Args),
+    Run(run::Args),
+    Sandbox(sandbox::Args),
+    SandboxCtl(sandbox_ctl::Args),
+}
+
+/// Parses the command line of this process, runs it, and returns its exit code.
+pub fn main() -> ExitCode {
+    let command_line = match CommandLine::try_parse() {
+        Ok(it) => it,
+        Err(error) => {
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Fine
+            };
+            // A closed terminal is no reason to end with another code.
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let exit = match command_line.command {
+        Command::Check(args) => check::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Domain(args) => domain::run(&args),
+        Command::Engine(args) => engine::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Sandbox(args) => sandbox::run(&args),
+        Command::SandboxCtl(args) => sandbox_ctl::run(&args),
+    };
+    exit.into()
+}

@@ -1,0 +1,1 @@
+//! Reads and checks the configuration, and reports every problem at once.

@@ -1,0 +1,1 @@
+//! Runs the daemon: builds it from a configuration, drives it, stops it in order.

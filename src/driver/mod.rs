@@ -1,0 +1,1 @@
+//! Carries a pilot: sockets and timers; decides nothing.

@@ -1,0 +1,201 @@
+//! What passes between a driver and the warden: observations and outcomes in, deeds out.
+//!
+//! Both sides speak model words only; how a deed is done is the driver's business, whether it is
+//! done is the warden's.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::{Address, AgentId, DatabaseName, PeerName, Role, Sighting, Snapshot, StartId};
+use crate::time::Timestamp;
+
+/// Names one action of the healer from intent to outcome; late answers are fenced by it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ActionId(pub u64);
+
+impl fmt::Display for ActionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// What a driver saw.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Observation {
+    /// The session to the domain is gone, or could not be had: from here on knowledge grows stale.
+    Lost(Loss),
+    /// One change.
+    Sighted(Sighting),
+    /// The whole domain; complete for everything it could contain.
+    Snapshot(Snapshot),
+}
+
+/// Why there is no session to the domain.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Loss {
+    /// The peer that was dialled or talked to.
+    pub address: Address,
+    /// What sort of failure it is.
+    pub class: LossClass,
+    /// The whole chain of causes, as a sentence for people.
+    pub reason: Arc<str>,
+}
+
+/// Sorts of failure that call for different answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LossClass {
+    /// Refused, closed, unreachable or silent: another try may succeed.
+    Connection,
+    /// Wrong password, unknown CA, wrong host name: a person must act.
+    Denied,
+    /// The other side does not speak the protocol.
+    Protocol,
+}
+
+/// A peer as a target: all a driver needs to reach it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Target {
+    /// Our stable name for it.
+    pub peer: PeerName,
+    /// What its agent calls itself at present.
+    pub agent_id: AgentId,
+    /// Where to dial it.
+    pub address: Address,
+}
+
+/// A process to be started, fully specified.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Start {
+    /// The peer that shall start it.
+    pub target: Target,
+    /// The database it shall serve.
+    pub database: DatabaseName,
+    /// What it shall do.
+    pub role: Role,
+    /// Engine options in order: name and, unless it is a flag, value. `--database` is not among
+    /// them.
+    pub options: Vec<EngineOption>,
+}
+
+/// One option of an engine's command line.
+#[derive(Clone, Eq, PartialEq)]
+pub struct EngineOption {
+    /// The name with its hyphens: `--mem`.
+    pub name: String,
+    /// The value; `None` for a flag.
+    pub value: Option<String>,
+}
+
+impl fmt::Debug for EngineOption {
+    /// Names the option and hides the value of those that carry a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            None => write!(f, "{}", self.name),
+            Some(_) if self.name.contains("password") => write!(f, "{}=***", self.name),
+            Some(value) => write!(f, "{}={value}", self.name),
+        }
+    }
+}
+
+/// How a process is made to stop.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stop {
+    /// It is asked to finish and leave.
+    Graceful,
+    /// Its peer ends it at once.
+    Kill,
+}
+
+/// What the warden, or a person at the command line, asks of a driver.
+///
+/// Every deed with an action is answered by exactly one final [`Outcome`], unless the driver ends.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Deed {
+    /// Give up a prepared start: close the session, send nothing. Answered by nothing.
+    Abandon {
+        /// The action that was prepared.
+        action: ActionId,
+    },
+    /// Ask something that changes no process; see [`Question`].
+    Ask {
+        /// Fences the answer.
+        action: ActionId,
+        /// What to ask.
+        question: Question,
+    },
+    /// Send the prepared request now.
+    Commit {
+        /// The action that was prepared.
+        action: ActionId,
+    },
+    /// Open and authorise a session to the target's own agent, answer [`Outcome::Ready`], and wait
+    /// for `Commit`; after `valid_until` the request must not leave any more.
+    Prepare {
+        /// Fences everything about this start.
+        action: ActionId,
+        /// What shall be started, and where.
+        start: Start,
+        /// When the preparation expires.
+        valid_until: Timestamp,
+    },
+    /// Take a fresh snapshot of the domain.
+    Refresh,
+    /// Stop one process.
+    Stop {
+        /// Fences the answer.
+        action: ActionId,
+        /// The peer it runs at.
+        target: Target,
+        /// Its process id there.
+        pid: u32,
+        /// By which means.
+        how: Stop,
+    },
+}
+
+/// Something to ask of the domain that starts or stops no process.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Question {
+    /// Delete these tags of a peer.
+    DeleteTags(AgentId, Vec<String>),
+    /// Whether this peer's own agent answers us.
+    Identity(Target),
+    /// Quiesce a database.
+    Quiesce(DatabaseName),
+    /// Set these tags of a peer.
+    SetTags(AgentId, Vec<(String, String)>),
+    /// All tags of a peer.
+    Tags(AgentId),
+    /// Let a quiesced database serve again.
+    Unquiesce(DatabaseName),
+}
+
+/// What became of a deed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// Ask: the answer; for tags the pairs, empty for everything else.
+    Answered(Vec<(String, String)>),
+    /// The session for the deed could not be had, or broke before the request left: nothing was
+    /// asked of the domain.
+    NotSent(Loss),
+    /// Prepare: the session to the agent stands; `Commit` or `Abandon` is awaited. Not final.
+    Ready,
+    /// The peer refused the request; its words.
+    Refused(Arc<str>),
+    /// Start: the process registered.
+    Registered {
+        /// Its process id.
+        pid: u32,
+    },
+    /// Start: the peer says that it failed; its words.
+    StartFailed(Arc<str>),
+    /// Start: the request was accepted; registration or failure will follow. Not final.
+    Started(Option<StartId>),
+    /// Stop: the request was accepted; the exit is told by the domain. For `Kill` the exit code.
+    Stopped {
+        /// Exit code of the killed process, if the peer said.
+        exit_code: Option<i32>,
+    },
+    /// The request left and the answer never came: it may or may not have been carried out.
+    Unanswered(Loss),
+}

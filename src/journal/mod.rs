@@ -1,0 +1,1 @@
+//! Remembers events in order, and hands them out again by number.

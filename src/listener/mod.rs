@@ -1,0 +1,1 @@
+//! Tells pluggable listeners what happened.

@@ -1,0 +1,184 @@
+//! Names and addresses: what things are called, by the domain and by us.
+
+use std::fmt;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+/// Defines a name: shared text of one meaning, cheap to copy, ordered by its characters.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Returns the name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl From<Arc<str>> for $name {
+            fn from(text: Arc<str>) -> Self {
+                Self(text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// What an agent calls itself since it was last started; a restarted agent has a new one.
+    AgentId
+}
+name! {
+    /// What a database is called in its domain.
+    DatabaseName
+}
+name! {
+    /// What we call a domain: its name in the configuration.
+    DomainName
+}
+name! {
+    /// The stable name of a peer: configured, or the first address it was known under.
+    PeerName
+}
+name! {
+    /// What an agent calls one start it was asked for; opaque.
+    StartId
+}
+
+/// Host and port of a peer.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Address {
+    /// A name or an IP address, without brackets.
+    pub host: Arc<str>,
+    /// The TCP port.
+    pub port: u16,
+}
+
+/// Why a text is no address.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("`{text}` is no address: {problem}; write HOST, HOST:PORT or [IPV6]:PORT")]
+pub struct AddressError {
+    text: String,
+    problem: &'static str,
+}
+
+impl Address {
+    /// Returns the address of these parts.
+    pub fn new(host: impl Into<Arc<str>>, port: u16) -> Self {
+        Self {
+            host: host.into(),
+            port,
+        }
+    }
+
+    /// Reads `host`, `host:port`, `[v6]` or `[v6]:port`; without a port it is `default_port`.
+    pub fn parse(text: &str, default_port: u16) -> Result<Self, AddressError> {
+        let fail = |problem| AddressError {
+            text: text.to_owned(),
+            problem,
+        };
+        let trimmed = text.trim();
+        let (host, port) = if let Some(rest) = trimmed.strip_prefix('[') {
+            let (host, rest) = rest.split_once(']').ok_or(fail("a bracket is open"))?;
+            if host.parse::<std::net::Ipv6Addr>().is_err() {
+                return Err(fail("what stands in brackets is no IPv6 address"));
+            }
+            match rest.strip_prefix(':') {
+                Some(port) => (host, Some(port)),
+                None if rest.is_empty() => (host, None),
+                None => return Err(fail("something other than a port follows the bracket")),
+            }
+        } else {
+            match trimmed.split_once(':') {
+                Some((_, port)) if port.contains(':') => {
+                    return Err(fail("an IPv6 address stands in brackets"));
+                }
+                Some((host, port)) => (host, Some(port)),
+                None => (trimmed, None),
+            }
+        };
+        if host.is_empty() {
+            return Err(fail("the host is missing"));
+        }
+        let is_host_character =
+            |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | '_' | ':' | '%');
+        if !host.chars().all(is_host_character) {
+            return Err(fail("a host has letters, digits, dots and hyphens only"));
+        }
+        let port = match port {
+            None => default_port,
+            Some(digits) if digits.bytes().all(|it| it.is_ascii_digit()) => digits
+                .parse()
+                .ok()
+                .filter(|it| *it != 0)
+                .ok_or(fail("a port is a number from 1 to 65535"))?,
+            Some(_) => return Err(fail("a port is a number from 1 to 65535")),
+        };
+        Ok(Self::new(host, port))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        };
+        f.pad(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_read_as_people_write_them() {
+        for (text, shown) in [
+            ("db1", "db1:48004"),
+            (" db1:5 ", "db1:5"),
+            ("10.0.0.1:48005", "10.0.0.1:48005"),
+            ("[::1]", "[::1]:48004"),
+            ("[fe80::1]:9", "[fe80::1]:9"),
+        ] {
+            assert_eq!(Address::parse(text, 48_004).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_what_is_wrong_and_what_would_be_right() {
+        for text in [
+            "",
+            ":1",
+            "db1:",
+            "db1:0",
+            "db1:65536",
+            "db1:+1",
+            "::1",
+            "[::1",
+            "[db1]:1",
+            "[::1]x",
+            "a b",
+            "db1:1:2",
+        ] {
+            let error = Address::parse(text, 48_004).unwrap_err().to_string();
+            assert!(error.contains("write HOST"), "{text}: {error}");
+        }
+    }
+}

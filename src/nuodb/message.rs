@@ -1,0 +1,163 @@
+//! The messages of the NuoDB management protocol as types, in both directions.
+//!
+//! Only what driver and sandbox say is typed; everything else travels as a [`Request`] with free
+//! attributes and children. Text that recurs (agent ids, hosts, databases, statuses) is shared:
+//! the decoder interns it, so that an event costs a reference count and no allocation.
+//! What a message means is decided elsewhere.
+
+use std::sync::Arc;
+
+/// A peer as the protocol describes it, in a snapshot or in an event.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BrokerElement {
+    /// `AgentId`: opaque, and a new one after each start of the agent.
+    pub agent_id: Arc<str>,
+    /// `Address` as the domain advertises it; absent for the entry peer in its own `Status`.
+    pub address: Option<Arc<str>>,
+    /// `Port` of the agent; absent for the entry peer in its own `Status`.
+    pub port: Option<u16>,
+    /// Whether `Role` says `Broker`.
+    pub is_broker: bool,
+    /// `Hostname`, empty if the domain does not say.
+    pub hostname: Arc<str>,
+    /// `Version` of the agent, empty if the domain does not say.
+    pub version: Arc<str>,
+}
+
+/// An engine as the protocol describes it, in a snapshot or in an event.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProcessElement {
+    /// `AgentId` of the peer the engine runs at.
+    pub agent_id: Arc<str>,
+    /// `Database`, on the element itself in events and on its parent in snapshots.
+    pub database: Arc<str>,
+    /// `ProcessId` as the operating system of that peer counts.
+    pub pid: u32,
+    /// `Port` the engine listens on, if said and not 0.
+    pub port: Option<u16>,
+    /// Whether `NodeType` is 1; everything else is a storage manager.
+    pub is_transaction_engine: bool,
+    /// `State` as written; `None` when the attribute is absent.
+    pub state: Option<Arc<str>>,
+    /// `Hostname`, empty if the domain does not say.
+    pub hostname: Arc<str>,
+    /// `Version` of the engine, empty if the domain does not say.
+    pub version: Arc<str>,
+    /// `NodeId`; `None` when absent, empty or negative: not assigned yet.
+    pub node_id: Option<u32>,
+    /// `StartId`, on the `Process` of a `NewProcess`.
+    pub start_id: Option<Arc<str>>,
+}
+
+/// The first document of a Monitor session: the whole domain as one broker sees it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Status {
+    /// `Domain`: the name of the domain.
+    pub domain: Arc<str>,
+    /// The entry peer itself: no address, no port.
+    pub entry: BrokerElement,
+    /// Every other peer, brokers and agents.
+    pub peers: Vec<BrokerElement>,
+    /// Every registered engine.
+    pub processes: Vec<ProcessElement>,
+}
+
+/// One change of the domain, told on a Monitor session.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Event {
+    /// A peer left, or the broker that tells lost its connection to it.
+    BrokerExit(BrokerElement),
+    /// A peer joined.
+    NewBroker(BrokerElement),
+    /// An engine registered with its peer.
+    NewProcess(ProcessElement),
+    /// A registered engine is gone.
+    ProcessExit(ProcessElement),
+    /// A start came to nothing: the engine never registered.
+    ProcessFailed {
+        /// `StartId` of the failed start, if said.
+        start_id: Option<Arc<str>>,
+        /// `Reason`, trimmed.
+        reason: Arc<str>,
+        /// The peer it was tried on.
+        broker: BrokerElement,
+    },
+    /// An engine changed its status.
+    StatusChanged {
+        /// `Status` on the event: the new one.
+        status: Arc<str>,
+        /// The engine.
+        process: ProcessElement,
+    },
+    /// An event this program has no use for; its `Type`.
+    Unknown(Arc<str>),
+}
+
+/// Which of the two session styles opens a service.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Style {
+    /// A stream: either side may go on and either may close.
+    Connect,
+    /// One request, one response, and the client closes.
+    Request,
+}
+
+/// An element with attributes, children and text: the generic form of a document.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Element {
+    /// The tag name.
+    pub name: String,
+    /// Attribute names and unescaped values, in order.
+    pub attributes: Vec<(String, String)>,
+    /// Child elements, in order.
+    pub children: Vec<Element>,
+    /// All text directly inside, concatenated and unescaped.
+    pub text: String,
+}
+
+impl Element {
+    /// Returns an element without attributes, children or text.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds an attribute.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.attributes.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a child.
+    #[must_use]
+    pub fn child(mut self, child: Self) -> Self {
+        self.children.push(child);
+        self
+    }
+
+    /// Returns the value of the first attribute of that name.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes
+            .iter()
+            .find(|(it, _)| it == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// What a client asks of a peer: the first document after authorisation.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Request {
+    /// `Service`: who is asked.
+    pub service: String,
+    /// Whether a stream or one answer is expected.
+    pub style: Style,
+    /// Further attributes, `Service` not among them.
+    pub attributes: Vec<(String, String)>,
+    /// Child elements.
+    pub children: Vec<Element>,
+    /// Text inside.
+    pub text: String,
+}

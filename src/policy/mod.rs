@@ -1,0 +1,1 @@
+//! What is wanted and at which pace: arithmetic and matching, without state.

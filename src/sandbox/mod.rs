@@ -1,0 +1,1 @@
+//! A NuoDB-compatible domain on loopback, for demonstrations and tests.

@@ -1,0 +1,1 @@
+//! Decides what is started, when and where.

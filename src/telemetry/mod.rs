@@ -1,0 +1,1 @@
+//! Writes what the daemon does to its log.

@@ -1,0 +1,1 @@
+//! Dials peers and moves bytes, over TCP and TLS; knows no message.

@@ -1,0 +1,1 @@
+//! Model and supervisor of one domain as one machine.
