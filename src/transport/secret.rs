@@ -1,0 +1,92 @@
+//! Reads files that hold secrets, and refuses those that others can read.
+//!
+//! It does not interpret what it reads: a password and a private key look the same here.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// The longest secret: keys and certificates are a few KiB, everything else is a wrong path.
+const MAX_LENGTH: u64 = 1 << 20;
+
+/// Why a secret cannot be read from its file.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// Others than the owner may read or write the file.
+    #[error(
+        "{} holds a secret and others have access to it (mode {mode:04o}); run chmod 600 on it",
+        path.display()
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is too long for a secret.
+    #[error("{} is longer than {MAX_LENGTH} bytes and holds no secret", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Reads a file that only its owner has access to.
+///
+/// The permissions looked at are those of the very file that is read. What the service manager
+/// hands out in `$CREDENTIALS_DIRECTORY` is let pass: that directory is private to the service,
+/// and its files show a group's read bit only as the mask of an access control list.
+///
+/// # Errors
+///
+/// Fails when the file cannot be read, is too long, or is open to others.
+pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let read = |source| SecretError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(read)?;
+    let metadata = file.metadata().map_err(read)?;
+    if !metadata.is_file() {
+        return Err(read(io::Error::other("it is no regular file")));
+    }
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 && !is_credential(path) {
+        return Err(SecretError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    if metadata.len() > MAX_LENGTH {
+        return Err(SecretError::TooLong {
+            path: path.to_owned(),
+        });
+    }
+    // Reserved at once, so that growing leaves no copies behind.
+    let capacity = usize::try_from(metadata.len()).map_or(0, |it| it + 1);
+    let mut secret = Zeroizing::new(Vec::with_capacity(capacity));
+    file.take(MAX_LENGTH)
+        .read_to_end(&mut secret)
+        .map_err(read)?;
+    Ok(secret)
+}
+
+/// Returns whether the service manager handed the file out.
+fn is_credential(path: &Path) -> bool {
+    std::env::var_os("CREDENTIALS_DIRECTORY")
+        .is_some_and(|it| !it.is_empty() && path.starts_with(it))
+}
