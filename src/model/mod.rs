@@ -1,7 +1,24 @@
 //! What is known of one domain, and how fresh it is.
+//!
+//! The model turns what was seen into what is known, and names every difference as a [`Change`].
+//! It decides nothing, and it believes nothing that it was not told: a lost peer is unreachable,
+//! not dead, and so are its processes.
 
+mod apply;
+mod change;
 mod ids;
+mod peers;
+mod processes;
 mod sighting;
+mod state;
 
+#[cfg(test)]
+mod tests;
+
+pub use change::{Change, Ending};
 pub use ids::{Address, AddressError, AgentId, DatabaseName, DomainName, PeerName, StartId};
 pub use sighting::{PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status, StatusSeen};
+pub use state::{
+    Database, DatabaseId, Freshness, Life, Model, Peer, PeerId, PeerPresence, Presence, Process,
+    ProcessId, Settings,
+};

@@ -1,0 +1,189 @@
+//! From what was seen to what is known.
+
+use super::change::{Change, Ending};
+use super::ids::{AgentId, StartId};
+use super::processes::Seen;
+use super::sighting::{Sighting, Snapshot};
+use super::state::{Freshness, Model, PeerId, Presence, ProcessId};
+use crate::time::Timestamp;
+
+/// So many sightings of agents that were not announced yet are kept; a broker announces an agent
+/// before its processes, so that more of them are nonsense.
+const WAITING_MAX: usize = 1_024;
+
+/// So many failed starts are remembered; the two messages about one come within seconds.
+const FAILED_STARTS_MAX: usize = 64;
+
+impl Model {
+    /// Takes in one change that the domain told.
+    pub fn observe(&mut self, now: Timestamp, sighting: Sighting, changes: &mut Vec<Change>) {
+        self.sighted(now, sighting, changes);
+    }
+
+    pub(super) fn sighted(
+        &mut self,
+        now: Timestamp,
+        sighting: Sighting,
+        changes: &mut Vec<Change>,
+    ) {
+        let agent_id = match &sighting {
+            Sighting::ProcessGone(it)
+            | Sighting::ProcessJoined(it)
+            | Sighting::StatusChanged(it) => Some(&it.agent_id),
+            Sighting::PeerJoined(_) | Sighting::PeerLost(_) | Sighting::StartFailed { .. } => None,
+        };
+        if let Some(agent_id) = agent_id
+            && self.peer_of_agent(agent_id).is_none()
+        {
+            let agent_id = agent_id.clone();
+            self.wait(agent_id, sighting);
+            return;
+        }
+        match sighting {
+            Sighting::PeerJoined(peer) => {
+                self.peer_seen(now, peer, changes);
+            }
+            Sighting::PeerLost(peer) => self.peer_lost(now, &peer, changes),
+            Sighting::ProcessGone(process) => self.process_gone(now, &process, changes),
+            Sighting::ProcessJoined(process) => {
+                self.process_seen(now, process, Seen::Joined, changes);
+            }
+            Sighting::StartFailed {
+                agent_id,
+                start_id,
+                reason,
+            } => {
+                if self.is_first_failure(&agent_id, start_id.as_ref()) {
+                    changes.push(Change::StartFailed {
+                        peer: self.peer_of_agent(&agent_id),
+                        agent_id,
+                        start_id,
+                        reason,
+                    });
+                }
+            }
+            Sighting::StatusChanged(process) => {
+                self.process_seen(now, process, Seen::Status, changes);
+            }
+        }
+    }
+
+    /// Takes in the whole domain as it is now.
+    ///
+    /// What it lists is there; a peer that it does not list is unreachable, and a process of a
+    /// listed peer that it does not list is gone, nobody knows how. An unreachable process of a
+    /// peer that is back has its grace first.
+    pub fn snapshot(&mut self, now: Timestamp, snapshot: Snapshot, changes: &mut Vec<Change>) {
+        self.generation += 1;
+        self.waiting.clear();
+        self.freshness = Freshness::Synced { since: now };
+        self.domain = Some(snapshot.domain);
+        self.settle_before_snapshot(changes);
+        self.entry = self.peer_seen(now, snapshot.entry, changes);
+        for peer in snapshot.peers {
+            self.peer_seen(now, peer, changes);
+        }
+        let generation = self.generation;
+        let lost: Vec<PeerId> = self
+            .peers()
+            .filter(|(_, it)| it.is_connected() && it.generation != generation)
+            .map(|(id, _)| id)
+            .collect();
+        for peer in lost {
+            self.lose_peer(now, peer, changes);
+        }
+        for process in snapshot.processes {
+            if self.peer_of_agent(&process.agent_id).is_some() {
+                self.process_seen(now, process, Seen::Listed, changes);
+            } else {
+                let agent_id = process.agent_id.clone();
+                self.wait(agent_id, Sighting::ProcessJoined(process));
+            }
+        }
+        let gone: Vec<ProcessId> = self
+            .processes()
+            .filter(|(_, it)| it.is_live() && it.generation != generation)
+            .map(|(id, _)| id)
+            .collect();
+        for process in gone {
+            self.end(process, Ending::Unknown, changes);
+        }
+    }
+
+    /// Takes in that nobody tells us any more.
+    pub fn lose(&mut self, now: Timestamp) {
+        if let Freshness::Synced { .. } = self.freshness {
+            self.freshness = Freshness::Stale { since: now };
+        }
+    }
+
+    /// Takes in that time has passed.
+    pub fn timeout(&mut self, now: Timestamp, changes: &mut Vec<Change>) {
+        while let Some((due, id)) = self.exits.first().copied() {
+            if due > now {
+                break;
+            }
+            self.end(id, Ending::Exit, changes);
+        }
+        while let Some((due, peer)) = self.returns.first().copied() {
+            if due > now {
+                break;
+            }
+            self.returns.remove(&(due, peer));
+            self.give_up_missing(peer, changes);
+        }
+    }
+
+    /// Makes ready for a complete picture: what was told to be gone is, since no loss of a peer
+    /// can follow that would explain it, and who is registered is for the snapshot to say.
+    fn settle_before_snapshot(&mut self, changes: &mut Vec<Change>) {
+        let pending: Vec<ProcessId> = self.exits.iter().map(|(_, id)| *id).collect();
+        for id in pending {
+            self.end(id, Ending::Exit, changes);
+        }
+        for process in self.processes.iter_mut().flatten() {
+            if let Presence::Unreachable { registered } = &mut process.presence {
+                *registered = false;
+            }
+        }
+    }
+
+    /// Ends the processes that did not show themselves though their peer is back.
+    fn give_up_missing(&mut self, peer: PeerId, changes: &mut Vec<Change>) {
+        if !self.peer(peer).is_connected() {
+            return;
+        }
+        let missing: Vec<ProcessId> = self
+            .processes_at(peer)
+            .filter(|(_, it)| matches!(it.presence, Presence::Unreachable { .. }))
+            .map(|(id, _)| id)
+            .collect();
+        for id in missing {
+            self.end(id, Ending::Unknown, changes);
+        }
+    }
+
+    /// A broker tells of one failed start twice, first with the engine's own reason.
+    fn is_first_failure(&mut self, agent_id: &AgentId, start_id: Option<&StartId>) -> bool {
+        let Some(start_id) = start_id else {
+            return true;
+        };
+        let failure = (agent_id.clone(), start_id.clone());
+        if self.failed_starts.contains(&failure) {
+            return false;
+        }
+        if self.failed_starts.len() >= FAILED_STARTS_MAX {
+            self.failed_starts.pop_front();
+        }
+        self.failed_starts.push_back(failure);
+        true
+    }
+
+    fn wait(&mut self, agent_id: AgentId, sighting: Sighting) {
+        let waiting: usize = self.waiting.values().map(Vec::len).sum();
+        if waiting >= WAITING_MAX {
+            return;
+        }
+        self.waiting.entry(agent_id).or_default().push(sighting);
+    }
+}

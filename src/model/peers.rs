@@ -1,0 +1,166 @@
+//! Peers: which one is meant, and whether the domain reaches it.
+
+use super::change::Change;
+use super::ids::{Address, PeerName};
+use super::sighting::PeerSeen;
+use super::state::{MAX_ENTITIES, Model, Peer, PeerId, PeerPresence, Presence, ProcessId};
+use crate::time::Timestamp;
+
+impl Model {
+    /// Takes in that a peer is there, in a snapshot or by itself.
+    pub(super) fn peer_seen(
+        &mut self,
+        now: Timestamp,
+        seen: PeerSeen,
+        changes: &mut Vec<Change>,
+    ) -> Option<PeerId> {
+        let agent_id = seen.agent_id.clone();
+        let id = match self.resolve(&seen) {
+            Some(known) => {
+                self.peer_known(now, known, seen, changes);
+                known
+            }
+            None => self.peer_new(now, seen, changes)?,
+        };
+        for sighting in self.waiting.remove(&agent_id).unwrap_or_default() {
+            self.sighted(now, sighting, changes);
+        }
+        Some(id)
+    }
+
+    fn peer_new(
+        &mut self,
+        now: Timestamp,
+        seen: PeerSeen,
+        changes: &mut Vec<Change>,
+    ) -> Option<PeerId> {
+        if self.peers.len() >= MAX_ENTITIES {
+            return None;
+        }
+        let id = PeerId(u32::try_from(self.peers.len()).expect("there are fewer than the limit"));
+        self.remember_aliases(id, &seen);
+        self.peers.push(Peer {
+            name: PeerName::from(seen.address.to_string().as_str()),
+            agent_id: seen.agent_id,
+            address: seen.address,
+            is_broker: seen.is_broker,
+            hostname: seen.hostname,
+            version: seen.version,
+            presence: PeerPresence::Connected { since: now },
+            lost: None,
+            generation: self.generation,
+        });
+        changes.push(Change::PeerJoined(id));
+        Some(id)
+    }
+
+    fn peer_known(
+        &mut self,
+        now: Timestamp,
+        id: PeerId,
+        seen: PeerSeen,
+        changes: &mut Vec<Change>,
+    ) {
+        let peer = self.peer(id);
+        if peer.is_connected() && peer.agent_id != seen.agent_id {
+            // Its agent was restarted, and the loss of the one before was not told, or not yet.
+            self.lose_peer(now, id, changes);
+        }
+        self.remember_aliases(id, &seen);
+        let generation = self.generation;
+        let peer = &mut self.peers[id.0 as usize];
+        let was_connected = peer.is_connected();
+        peer.agent_id = seen.agent_id;
+        peer.address = seen.address;
+        peer.is_broker = seen.is_broker;
+        peer.hostname = seen.hostname;
+        peer.version = seen.version;
+        peer.generation = generation;
+        if !was_connected {
+            peer.presence = PeerPresence::Connected { since: now };
+            changes.push(Change::PeerReturned(id));
+            self.await_processes(now, id, changes);
+        }
+    }
+
+    /// Takes in that the domain no longer reaches a peer.
+    pub(super) fn peer_lost(&mut self, now: Timestamp, seen: &PeerSeen, changes: &mut Vec<Change>) {
+        // Only the present life of an agent can be lost: after a restart the loss of the agent
+        // before it may still be on its way.
+        let Some(id) = self.peer_of_agent(&seen.agent_id) else {
+            return;
+        };
+        if self.peer(id).agent_id == seen.agent_id {
+            self.lose_peer(now, id, changes);
+        }
+    }
+
+    /// Makes a peer a tombstone, and its processes unreachable.
+    pub(super) fn lose_peer(&mut self, now: Timestamp, id: PeerId, changes: &mut Vec<Change>) {
+        let peer = &mut self.peers[id.0 as usize];
+        if !peer.is_connected() {
+            return;
+        }
+        peer.presence = PeerPresence::Unreachable { since: now };
+        peer.lost = Some(now);
+        self.returns.retain(|(_, it)| *it != id);
+        changes.push(Change::PeerUnreachable(id));
+        let ids: Vec<ProcessId> = self.processes_at(id).map(|(id, _)| id).collect();
+        for process in ids {
+            self.make_unreachable(process, changes);
+        }
+    }
+
+    /// Takes back the processes of a peer that is there again: those that the domain still counts
+    /// as registered with this life of its agent at once; the others have time to show themselves.
+    fn await_processes(&mut self, now: Timestamp, id: PeerId, changes: &mut Vec<Change>) {
+        let agent_id = self.peer(id).agent_id.clone();
+        let mut missing = false;
+        let mut back = Vec::new();
+        for (process_id, process) in self.processes_at(id) {
+            match process.presence {
+                Presence::Unreachable { registered } => {
+                    if registered && process.agent_id == agent_id {
+                        back.push(process_id);
+                    } else {
+                        missing = true;
+                    }
+                }
+                Presence::Ending { .. } | Presence::Live => (),
+            }
+        }
+        for process_id in back {
+            self.make_live(process_id, changes);
+        }
+        if missing {
+            self.returns.insert((now + self.settings.return_grace, id));
+        }
+    }
+
+    /// Finds the peer that is meant, by the strongest alias first.
+    ///
+    /// An agent id is unique in the domain. An address is too, but it may have passed on. Host name
+    /// and port serve only to recognise a peer that is not there at present under another name:
+    /// hosts of different sites may share one.
+    fn resolve(&self, seen: &PeerSeen) -> Option<PeerId> {
+        let by_host = || {
+            let address = Address::new(seen.hostname.clone(), seen.address.port);
+            let id = self.addresses.get(&address).copied()?;
+            let is_absent =
+                !self.peer(id).is_connected() || self.peer(id).generation < self.generation;
+            is_absent.then_some(id)
+        };
+        self.peer_of_agent(&seen.agent_id)
+            .or_else(|| self.addresses.get(&seen.address).copied())
+            .or_else(by_host)
+    }
+
+    fn remember_aliases(&mut self, id: PeerId, seen: &PeerSeen) {
+        self.agents.insert(seen.agent_id.clone(), id);
+        self.addresses.insert(seen.address.clone(), id);
+        if !seen.hostname.is_empty() {
+            let by_host = Address::new(seen.hostname.clone(), seen.address.port);
+            self.addresses.entry(by_host).or_insert(id);
+        }
+    }
+}

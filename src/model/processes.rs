@@ -1,0 +1,359 @@
+//! Processes: which life is meant, and what became of it.
+
+use std::sync::Arc;
+
+use super::change::{Change, Ending};
+use super::ids::{DatabaseName, StartId};
+use super::sighting::{ProcessSeen, Role, Status};
+use super::state::{
+    Database, DatabaseId, Life, MAX_ENTITIES, Model, PeerId, Presence, Process, ProcessId,
+};
+use crate::time::Timestamp;
+
+/// In which kind of message a process was seen; it decides whose word on its status counts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Seen {
+    /// As new. A status told before this message is the later one.
+    Joined,
+    /// In a snapshot, complete and current.
+    Listed,
+    /// With a new status.
+    Status,
+}
+
+impl Model {
+    /// Takes in that a process is there, whatever it was seen in.
+    pub(super) fn process_seen(
+        &mut self,
+        now: Timestamp,
+        seen: ProcessSeen,
+        how: Seen,
+        changes: &mut Vec<Change>,
+    ) {
+        let peer = self
+            .peer_of_agent(&seen.agent_id)
+            .expect("sightings of unannounced agents wait");
+        let Some(id) = self.by_pid.get(&(peer, seen.pid)).copied() else {
+            self.process_new(now, peer, seen, how, changes);
+            return;
+        };
+        let process = self.kept(id);
+        if matches!(process.presence, Presence::Ending { .. }) {
+            // It was told to be gone before, so this is another life under the same pid.
+            self.end(id, Ending::Exit, changes);
+            self.process_new(now, peer, seen, how, changes);
+        } else if self.is_same_life(process, &seen) {
+            self.process_again(now, id, seen, how, changes);
+        } else {
+            self.end(id, Ending::Unknown, changes);
+            self.process_new(now, peer, seen, how, changes);
+        }
+    }
+
+    /// Takes in that a registered process is gone.
+    pub(super) fn process_gone(
+        &mut self,
+        now: Timestamp,
+        seen: &ProcessSeen,
+        changes: &mut Vec<Change>,
+    ) {
+        let peer = self
+            .peer_of_agent(&seen.agent_id)
+            .expect("sightings of unannounced agents wait");
+        let Some(id) = self.by_pid.get(&(peer, seen.pid)).copied() else {
+            return;
+        };
+        let exit_settle = self.settings.exit_settle;
+        let process = self.kept(id);
+        if process.agent_id != seen.agent_id || !self.is_same_life(process, seen) {
+            // The exit of a life before: since then it was told of by a later agent, or replaced.
+            return;
+        }
+        let gone_with_peer = self
+            .peer(peer)
+            .lost
+            .is_some_and(|lost| process.last_seen <= lost && now.since(lost) <= exit_settle);
+        match (process.presence, process.status) {
+            (Presence::Live, _) if gone_with_peer => {
+                // The loss and the return of its peer were both told before its exit.
+                self.make_unreachable(id, changes);
+                self.kept_mut(id).presence = Presence::Unreachable { registered: false };
+                self.returns
+                    .insert((now + self.settings.return_grace, peer));
+            }
+            (Presence::Ending { .. }, _) => (),
+            (Presence::Unreachable { .. }, _) => {
+                self.kept_mut(id).presence = Presence::Unreachable { registered: false };
+            }
+            (Presence::Live, Status::Stopping | Status::Down) => {
+                self.end(id, Ending::Requested, changes);
+            }
+            (Presence::Live, Status::Starting | Status::Unknown | Status::Up) => {
+                let due = now + exit_settle;
+                self.kept_mut(id).presence = Presence::Ending { due };
+                self.exits.insert((due, id));
+            }
+        }
+    }
+
+    /// Two sightings at one peer and pid are of one life unless both say otherwise.
+    fn is_same_life(&self, process: &Process, seen: &ProcessSeen) -> bool {
+        let differs = |a: Option<&str>, b: Option<&str>| a.zip(b).is_some_and(|(a, b)| a != b);
+        let nodes = process.node_id.zip(seen.node_id);
+        !differs(
+            process.start_id.as_ref().map(StartId::as_str),
+            seen.start_id.as_ref().map(StartId::as_str),
+        ) && nodes.is_none_or(|(a, b)| a == b)
+            && process.role == seen.role
+            && self.database(process.database).name == seen.database
+    }
+
+    fn process_new(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        seen: ProcessSeen,
+        how: Seen,
+        changes: &mut Vec<Change>,
+    ) {
+        let (status, status_word) = read_status(&seen);
+        if how == Seen::Status && status == Status::Down {
+            // Nobody mourns a process that nobody knew.
+            return;
+        }
+        let Some(database) = self.database_of(seen.database) else {
+            return;
+        };
+        if self.by_pid.len() >= MAX_ENTITIES {
+            return;
+        }
+        self.lives += 1;
+        let reachable = self.peer(peer).is_connected();
+        let process = Process {
+            life: Life(self.lives),
+            peer,
+            database,
+            pid: seen.pid,
+            port: seen.port,
+            role: seen.role,
+            status,
+            status_word,
+            node_id: seen.node_id,
+            start_id: seen.start_id,
+            version: seen.version,
+            agent_id: seen.agent_id,
+            presence: if reachable {
+                Presence::Live
+            } else {
+                Presence::Unreachable { registered: true }
+            },
+            first_seen: now,
+            last_seen: now,
+            generation: self.generation,
+        };
+        let running = process.is_running();
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.processes.push(None);
+            let last = self.processes.len() - 1;
+            ProcessId(u32::try_from(last).expect("there are fewer than the limit"))
+        });
+        let pid = process.pid;
+        let role = process.role;
+        self.processes[id.index()] = Some(process);
+        self.by_pid.insert((peer, pid), id);
+        let entry = &mut self.databases[database.index()];
+        entry.known += 1;
+        if entry.known == 1 {
+            changes.push(Change::DatabaseJoined(database));
+        }
+        changes.push(Change::ProcessJoined(id));
+        if running {
+            self.count(database, role, 1, changes);
+        }
+        if !reachable {
+            changes.push(Change::ProcessUnreachable(id));
+        }
+    }
+
+    fn process_again(
+        &mut self,
+        now: Timestamp,
+        id: ProcessId,
+        seen: ProcessSeen,
+        how: Seen,
+        changes: &mut Vec<Change>,
+    ) {
+        let (status, word) = read_status(&seen);
+        let generation = self.generation;
+        let process = self.kept_mut(id);
+        process.last_seen = now;
+        process.generation = generation;
+        process.agent_id = seen.agent_id;
+        process.port = seen.port.or(process.port);
+        process.node_id = seen.node_id.or(process.node_id);
+        process.start_id = seen.start_id.or(process.start_id.take());
+        if !seen.version.is_empty() {
+            process.version = seen.version;
+        }
+        let (peer, was) = (process.peer, process.presence);
+        let said = seen.status.is_some();
+        let counts = match how {
+            Seen::Joined => said && process.status == Status::Unknown,
+            Seen::Listed => said,
+            Seen::Status => true,
+        };
+        if matches!(was, Presence::Unreachable { .. }) {
+            if self.peer(peer).is_connected() {
+                self.make_live(id, changes);
+            } else {
+                self.kept_mut(id).presence = Presence::Unreachable { registered: true };
+            }
+        }
+        if counts {
+            self.change_status(id, status, word, changes);
+        }
+    }
+
+    fn change_status(
+        &mut self,
+        id: ProcessId,
+        status: Status,
+        word: Arc<str>,
+        changes: &mut Vec<Change>,
+    ) {
+        let process = self.kept_mut(id);
+        if process.status == status && process.status_word == word {
+            return;
+        }
+        let before = process.status;
+        let was_running = process.is_running();
+        process.status = status;
+        process.status_word = word;
+        let is_running = process.is_running();
+        let (database, role) = (process.database, process.role);
+        if process.is_live() {
+            changes.push(Change::StatusChanged { id, before });
+        }
+        match (was_running, is_running) {
+            (false, true) => self.count(database, role, 1, changes),
+            (true, false) => self.count(database, role, -1, changes),
+            (false, false) | (true, true) => (),
+        }
+    }
+
+    /// Notes that the peer of a process is out of reach.
+    pub(super) fn make_unreachable(&mut self, id: ProcessId, changes: &mut Vec<Change>) {
+        let process = self.kept_mut(id);
+        let was = process.presence;
+        if matches!(was, Presence::Unreachable { .. }) {
+            return;
+        }
+        let was_running = process.is_running();
+        let registered = was == Presence::Live;
+        process.presence = Presence::Unreachable { registered };
+        let (database, role) = (process.database, process.role);
+        if let Presence::Ending { due } = was {
+            self.exits.remove(&(due, id));
+        }
+        changes.push(Change::ProcessUnreachable(id));
+        if was_running {
+            self.count(database, role, -1, changes);
+        }
+    }
+
+    /// Notes that an unreachable process was seen again.
+    pub(super) fn make_live(&mut self, id: ProcessId, changes: &mut Vec<Change>) {
+        let process = self.kept_mut(id);
+        process.presence = Presence::Live;
+        let (database, role, running) = (process.database, process.role, process.is_running());
+        changes.push(Change::ProcessReturned(id));
+        if running {
+            self.count(database, role, 1, changes);
+        }
+    }
+
+    /// Forgets a process that is gone.
+    pub(super) fn end(&mut self, id: ProcessId, ending: Ending, changes: &mut Vec<Change>) {
+        let process = self.processes[id.index()]
+            .take()
+            .expect("ids of processes come from the index");
+        self.by_pid.remove(&(process.peer, process.pid));
+        self.free.push(id);
+        if let Presence::Ending { due } = process.presence {
+            self.exits.remove(&(due, id));
+        }
+        let ending = match (ending, process.status) {
+            (Ending::Exit | Ending::Unknown, Status::Stopping | Status::Down) => Ending::Requested,
+            (other, _) => other,
+        };
+        let (database, role, running) = (process.database, process.role, process.is_running());
+        changes.push(Change::ProcessEnded {
+            id,
+            process: Box::new(process),
+            ending,
+        });
+        if running {
+            self.count(database, role, -1, changes);
+        }
+        let entry = &mut self.databases[database.index()];
+        entry.known -= 1;
+        if entry.known == 0 {
+            changes.push(Change::DatabaseLeft(database));
+        }
+    }
+
+    /// Counts one running process more or less, and tells when that is the first or the last.
+    fn count(&mut self, database: DatabaseId, role: Role, by: i32, changes: &mut Vec<Change>) {
+        let entry = &mut self.databases[database.index()];
+        let running = match role {
+            Role::Sm => &mut entry.running_sm,
+            Role::Te => &mut entry.running_te,
+        };
+        *running = running
+            .checked_add_signed(by)
+            .expect("a process that stops running was counted");
+        match (role, by, *running) {
+            (Role::Te, 1, 1) => changes.push(Change::DatabaseActive(database)),
+            (Role::Te, -1, 0) => changes.push(Change::DatabaseInactive(database)),
+            _ => (),
+        }
+    }
+
+    fn database_of(&mut self, name: DatabaseName) -> Option<DatabaseId> {
+        if let Some(id) = self.database_names.get(&name) {
+            return Some(*id);
+        }
+        if self.databases.len() >= MAX_ENTITIES {
+            return None;
+        }
+        let count = self.databases.len();
+        let id = DatabaseId(u32::try_from(count).expect("there are fewer than the limit"));
+        self.databases.push(Database {
+            name: name.clone(),
+            known: 0,
+            running_te: 0,
+            running_sm: 0,
+        });
+        self.database_names.insert(name, id);
+        Some(id)
+    }
+
+    pub(super) fn kept(&self, id: ProcessId) -> &Process {
+        self.process(id)
+            .expect("ids of processes come from the index")
+    }
+
+    pub(super) fn kept_mut(&mut self, id: ProcessId) -> &mut Process {
+        self.processes[id.index()]
+            .as_mut()
+            .expect("ids of processes come from the index")
+    }
+}
+
+fn read_status(seen: &ProcessSeen) -> (Status, Arc<str>) {
+    seen.status
+        .as_ref()
+        .map_or((Status::Unknown, "".into()), |it| {
+            (it.status, it.word.clone())
+        })
+}
