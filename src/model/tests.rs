@@ -277,7 +277,7 @@ fn a_snapshot_ends_what_it_does_not_list_and_keeps_what_its_lost_peers_ran() {
 // --- any interleaving --------------------------------------------------------------------------
 
 /// What really happens to a small domain, in order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Happening {
     Exit(Index),
     LosePeer(usize),

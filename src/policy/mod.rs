@@ -1,1 +1,108 @@
 //! What is wanted and at which pace: arithmetic and matching, without state.
+//!
+//! A policy says; it does not look at a domain, and it remembers nothing. Slots, evidence and gates
+//! belong to `supervisor`.
+
+mod pace;
+mod pattern;
+mod placement;
+
+use std::time::Duration;
+
+pub use pace::{Backoff, Place, Stage, Step, noise};
+pub use pattern::Pattern;
+pub use placement::{Candidate, choose};
+
+/// What the healer does when all stages are used up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AfterStages {
+    /// Nothing, until a person releases the slot.
+    Hold,
+    /// One more try, wherever there is room, each time this much later.
+    Slow(Duration),
+}
+
+/// How many transaction engines of a database are wanted, whatever was observed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Bounds {
+    /// So many are kept.
+    pub min: u32,
+    /// So many may be asked for.
+    pub max: Option<u32>,
+}
+
+/// How the slots of some databases are healed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Policy {
+    /// The domains it applies to, by their configured names.
+    pub domains: Vec<Pattern>,
+    /// The databases it applies to.
+    pub databases: Vec<Pattern>,
+    /// Whether a process that ran for `min_uptime` is wanted from then on.
+    pub keep_observed: bool,
+    /// How many transaction engines are wanted, whatever was observed.
+    pub te: Option<Bounds>,
+    /// Where to try, and how often, before `after_stages`.
+    pub stages: Vec<Stage>,
+    /// What comes after the last stage.
+    pub after_stages: AfterStages,
+    /// The pauses between tries.
+    pub backoff: Backoff,
+    /// A process that ran for this long is wanted, and its next start is not delayed.
+    pub min_uptime: Duration,
+    /// A process that ran for this long has its failures forgotten.
+    pub healthy_after: Duration,
+    /// Nothing heard of a start for this long means that it failed.
+    pub start_timeout: Duration,
+    /// A peer must have been there for this long before anything is started on it.
+    pub return_grace: Duration,
+    /// A peer must be unreachable for this long before what ran there is started elsewhere.
+    pub unreachable_grace: Duration,
+    /// When several processes of a database end together, it may be a person: wait this long.
+    pub confirm_for: Duration,
+    /// Nothing is started elsewhere while the process it replaces may live on unseen.
+    pub strict_siblings: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            domains: vec![Pattern::any()],
+            databases: vec![Pattern::any()],
+            keep_observed: true,
+            te: None,
+            stages: vec![
+                Stage {
+                    place: Place::Here,
+                    tries: Some(2),
+                },
+                Stage {
+                    place: Place::Elsewhere,
+                    tries: None,
+                },
+            ],
+            after_stages: AfterStages::Slow(Duration::from_secs(600)),
+            backoff: Backoff::default(),
+            min_uptime: Duration::from_secs(30),
+            healthy_after: Duration::from_secs(600),
+            start_timeout: Duration::from_secs(30),
+            return_grace: Duration::from_secs(20),
+            unreachable_grace: Duration::from_secs(30),
+            confirm_for: Duration::from_secs(10),
+            strict_siblings: false,
+        }
+    }
+}
+
+impl Policy {
+    /// Returns whether the policy applies to that database of that domain.
+    pub fn applies(&self, domain: &str, database: &str) -> bool {
+        self.domains.iter().any(|it| it.matches(domain))
+            && self.databases.iter().any(|it| it.matches(database))
+    }
+
+    /// Returns how many transaction engines are kept, whatever was observed.
+    pub fn te_min(&self) -> u32 {
+        self.te.map_or(0, |it| it.min)
+    }
+}
