@@ -105,34 +105,48 @@ macro_rules! kinds {
 kinds! {
     PeerJoined "peer_joined" Peer Info "A peer joined the domain.",
     PeerReturned "peer_returned" Peer Info "An unreachable peer is back.",
-    PeerUnreachable "peer_unreachable" Peer Critical "A peer left, or the domain lost its connection to it.",
+    PeerUnreachable "peer_unreachable" Peer Critical
+        "A peer left, or the domain lost its connection to it.",
     DatabaseActive "database_active" Database Info "A transaction engine of the database runs.",
-    DatabaseDegraded "database_degraded" Database Warning "The database has fewer processes than wanted.",
-    DatabaseInactive "database_inactive" Database Critical "The last running transaction engine of the database is gone.",
+    DatabaseDegraded "database_degraded" Database Warning
+        "The database has fewer processes than wanted.",
+    DatabaseInactive "database_inactive" Database Critical
+        "The last running transaction engine of the database is gone.",
     DatabaseJoined "database_joined" Database Info "The first process of a database was seen.",
     DatabaseLeft "database_left" Database Warning "The last process of a database is gone.",
-    DatabaseRestored "database_restored" Database Info "The database has all the processes that are wanted.",
-    ProcessFailed "process_failed" Process Critical "A process ended though nobody is known to have asked for it, or a start came to nothing.",
+    DatabaseRestored "database_restored" Database Info
+        "The database has all the processes that are wanted.",
+    ProcessFailed "process_failed" Process Critical
+        "A process ended though nobody is known to have asked for it, or a start came to nothing.",
     ProcessJoined "process_joined" Process Info "A process registered.",
     ProcessLeft "process_left" Process Info "A process ended as somebody wished.",
     ProcessReturned "process_returned" Process Info "An unreachable process is seen again.",
     ProcessStatusChanged "process_status_changed" Process Info "A process has a new status.",
-    ProcessUnreachable "process_unreachable" Process Warning "The peer of a process is unreachable; the process may well run on.",
+    ProcessUnreachable "process_unreachable" Process Warning
+        "The peer of a process is unreachable; the process may well run on.",
     ActionFailed "action_failed" Healing Warning "A start of the healer's came to nothing.",
     ActionStarted "action_started" Healing Info "The healer asks a peer to start a process.",
     ActionSucceeded "action_succeeded" Healing Info "A start of the healer's registered.",
-    ActionSuggested "action_suggested" Healing Warning "The healer would start a process, but may not.",
-    SlotBlocked "slot_blocked" Healing Warning "A wanted process is missing and a gate has kept the healer from acting for a while.",
-    SlotHeld "slot_held" Healing Critical "The healer gave up on a wanted process until a person releases it.",
+    ActionSuggested "action_suggested" Healing Warning
+        "The healer would start a process, but may not.",
+    SlotBlocked "slot_blocked" Healing Warning
+        "A wanted process is missing and a gate has kept the healer from acting for a while.",
+    SlotHeld "slot_held" Healing Critical
+        "The healer gave up on a wanted process until a person releases it.",
     SlotReleased "slot_released" Healing Info "The healer minds a held slot again.",
-    DomainConnected "domain_connected" Domain Info "A session to the domain stands and its state is known.",
-    DomainDisconnected "domain_disconnected" Domain Critical "The session to the domain is gone; what is known grows stale.",
-    DomainFailover "domain_failover" Domain Warning "The session to the domain stands again, at another peer.",
-    DomainFrozen "domain_frozen" Domain Warning "A gate closed: the healer does not act in this domain.",
+    DomainConnected "domain_connected" Domain Info
+        "A session to the domain stands and its state is known.",
+    DomainDisconnected "domain_disconnected" Domain Critical
+        "The session to the domain is gone; what is known grows stale.",
+    DomainFailover "domain_failover" Domain Warning
+        "The session to the domain stands again, at another peer.",
+    DomainFrozen "domain_frozen" Domain Warning
+        "A gate closed: the healer does not act in this domain.",
     DomainThawed "domain_thawed" Domain Info "A gate opened.",
     DaemonStarted "daemon_started" Daemon Info "The daemon watches.",
     DaemonStopping "daemon_stopping" Daemon Info "The daemon was asked to stop.",
-    ConfigRejected "config_rejected" Daemon Warning "A changed configuration was checked and has problems; the old one stays.",
+    ConfigRejected "config_rejected" Daemon Warning
+        "A changed configuration was checked and has problems; the old one stays.",
 }
 
 impl Kind {

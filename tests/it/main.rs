@@ -1,0 +1,8 @@
+//! Integration tests: one binary, one module per subject.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's helper may end the test, as the test itself may"
+)]
+
+mod tidy;
