@@ -1,0 +1,1 @@
+//! The world on real sockets with real child processes.
