@@ -5,7 +5,19 @@
 //! the decoder interns it, so that an event costs a reference count and no allocation.
 //! What a message means is decided elsewhere.
 
+mod decode;
+mod encode;
+
+use std::fmt;
 use std::sync::Arc;
+
+pub use decode::{Decoder, ENTITY_LIMIT, MessageError, Monitored};
+
+/// The service that tells the state of the domain and then each change.
+pub const MONITOR: &str = "Monitor";
+
+/// The service that says who a peer is, the only one to be had without authorisation.
+pub const IDENTITY: &str = "Identity";
 
 /// A peer as the protocol describes it, in a snapshot or in an event.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -102,8 +114,18 @@ pub enum Style {
     Request,
 }
 
+impl Style {
+    /// Returns the name of the element that opens a service in this style.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "Connect",
+            Self::Request => "Request",
+        }
+    }
+}
+
 /// An element with attributes, children and text: the generic form of a document.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Default, Eq, PartialEq)]
 pub struct Element {
     /// The tag name.
     pub name: String,
@@ -145,10 +167,45 @@ impl Element {
             .find(|(it, _)| it == name)
             .map(|(_, value)| value.as_str())
     }
+
+    /// Returns the element by which a peer says what went wrong.
+    pub fn error(text: impl Into<String>) -> Self {
+        Self::new("Error").with("text", text)
+    }
+
+    /// Returns what went wrong, trimmed, if this is the element that says so.
+    pub fn error_text(&self) -> Option<&str> {
+        (self.name == "Error").then(|| self.attribute("text").unwrap_or(&self.text).trim())
+    }
+}
+
+impl fmt::Debug for Element {
+    /// Shows the element as it is written, but for the values that may be passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_secret = |it: &str| it.to_ascii_lowercase().contains("password");
+        // `<Option option="--dba-password" value="..."/>`, `<Password>...</Password>`
+        let holds_secret =
+            is_secret(&self.name) || self.attributes.iter().any(|(_, value)| is_secret(value));
+        write!(f, "<{}", self.name)?;
+        for (name, value) in &self.attributes {
+            let hidden = is_secret(name) || holds_secret && !is_secret(value);
+            let value = if hidden { "***" } else { value };
+            write!(f, " {name}={value:?}")?;
+        }
+        f.write_str(">")?;
+        if !self.text.is_empty() {
+            let text = if holds_secret { "***" } else { &self.text };
+            write!(f, "{text:?}")?;
+        }
+        for child in &self.children {
+            child.fmt(f)?;
+        }
+        write!(f, "</{}>", self.name)
+    }
 }
 
 /// What a client asks of a peer: the first document after authorisation.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Request {
     /// `Service`: who is asked.
     pub service: String,
@@ -161,3 +218,81 @@ pub struct Request {
     /// Text inside.
     pub text: String,
 }
+
+impl Request {
+    /// Returns a request without further attributes, children or text.
+    pub fn new(service: impl Into<String>, style: Style) -> Self {
+        Self {
+            service: service.into(),
+            style,
+            attributes: Vec::new(),
+            children: Vec::new(),
+            text: String::new(),
+        }
+    }
+
+    /// Adds an attribute.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.attributes.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a child.
+    #[must_use]
+    pub fn child(mut self, child: Element) -> Self {
+        self.children.push(child);
+        self
+    }
+
+    /// Returns the value of the first attribute of that name.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes
+            .iter()
+            .find(|(it, _)| it == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+impl fmt::Debug for Request {
+    /// Shows the request as it is written, but for the values that may be passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Element::from(self.clone()).fmt(f)
+    }
+}
+
+impl From<Request> for Element {
+    fn from(request: Request) -> Self {
+        let mut element = Self::new(request.style.as_str()).with("Service", request.service);
+        element.attributes.extend(request.attributes);
+        element.children = request.children;
+        element.text = request.text;
+        element
+    }
+}
+
+impl TryFrom<Element> for Request {
+    type Error = Element;
+
+    /// Takes the element apart, or gives it back if it opens no service.
+    fn try_from(mut element: Element) -> Result<Self, Element> {
+        let style = match element.name.as_str() {
+            "Connect" => Style::Connect,
+            "Request" => Style::Request,
+            _ => return Err(element),
+        };
+        let Some(service) = element.attributes.iter().position(|it| it.0 == "Service") else {
+            return Err(element);
+        };
+        Ok(Self {
+            service: element.attributes.remove(service).1,
+            style,
+            attributes: element.attributes,
+            children: element.children,
+            text: element.text,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! What the messages look like, and what is forgiven.

@@ -1,0 +1,1 @@
+//! Dialogues of a server with clients it did not expect.

@@ -1,0 +1,1 @@
+//! Documents that are read, and those that must be refused.
