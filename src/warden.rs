@@ -1,1 +1,254 @@
 //! Model and supervisor of one domain as one machine.
+//!
+//! A warden is what the event loop and the simulator drive: time and one input in, effects out. It
+//! does no IO, and nothing outside it branches on the state of a domain.
+
+use std::sync::Arc;
+
+use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
+use crate::exchange::{Loss, LossClass, Observation};
+use crate::model::{
+    self, Change, DatabaseId, DomainName, Ending, Freshness, Model, PeerId, Process,
+};
+use crate::supervisor::{self, Effect, Input, Supervisor};
+use crate::time::{Moment, Timestamp};
+
+/// Watches one domain and heals it.
+///
+/// The caller records every input before it feeds [`handle`](Self::handle), which it also calls with
+/// [`Input::Timeout`] at [`next_timeout`](Self::next_timeout), and carries out the effects in order.
+/// Times must not decrease.
+#[derive(Debug)]
+pub struct Warden {
+    domain: DomainName,
+    model: Model,
+    supervisor: Supervisor,
+    /// The peer that told us last, and how the last try to talk to the domain ended.
+    entry: Option<PeerId>,
+    told_loss: Option<LossClass>,
+    changes: Vec<Change>,
+}
+
+/// In which light a change is told.
+#[derive(Clone, Copy, Debug, Default)]
+struct Light {
+    snapshot: bool,
+    while_disconnected: bool,
+}
+
+impl Warden {
+    /// Returns a warden that was told nothing yet.
+    pub fn new(model: model::Settings, supervisor: supervisor::Settings) -> Self {
+        Self {
+            domain: supervisor.domain.clone(),
+            model: Model::new(model),
+            supervisor: Supervisor::new(supervisor),
+            entry: None,
+            told_loss: None,
+            changes: Vec::new(),
+        }
+    }
+
+    /// Returns what is known of the domain.
+    pub const fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Takes in one input and appends what must be done about it to `effects`.
+    pub fn handle(&mut self, now: Moment, input: Input, effects: &mut Vec<Effect>) {
+        // What was due before this input happened before it.
+        if self.model.next_timeout().is_some_and(|due| due <= now.at) {
+            self.model.timeout(now.at, &mut self.changes);
+            self.tell_changes(now, Light::default(), effects);
+        }
+        match input {
+            Input::Observed(Observation::Sighted(sighting)) => {
+                self.model.observe(now.at, sighting, &mut self.changes);
+                self.tell_changes(now, Light::default(), effects);
+            }
+            Input::Observed(Observation::Snapshot(snapshot)) => {
+                let before = self.model.freshness();
+                let light = Light {
+                    snapshot: before == Freshness::Unknown,
+                    while_disconnected: matches!(before, Freshness::Stale { .. }),
+                };
+                self.model.snapshot(now.at, snapshot, &mut self.changes);
+                self.connected(now, before, effects);
+                self.tell_changes(now, light, effects);
+                self.supervisor.refreshed(now, &self.model, effects);
+            }
+            Input::Observed(Observation::Lost(loss)) => self.lost(now, &loss, effects),
+            Input::Reported { action, outcome } => {
+                self.supervisor
+                    .report(now, &self.model, action, &outcome, effects);
+            }
+            Input::Timeout => (),
+        }
+        self.supervisor.act(now, &self.model, effects);
+    }
+
+    /// Returns when [`Input::Timeout`] is next due, if ever.
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        let model = self.model.next_timeout();
+        model
+            .into_iter()
+            .chain(self.supervisor.next_timeout())
+            .min()
+    }
+
+    fn connected(&mut self, now: Moment, before: Freshness, effects: &mut Vec<Effect>) {
+        let entry = self.model.entry();
+        let was_entry = std::mem::replace(&mut self.entry, entry);
+        self.told_loss = None;
+        let kind = match before {
+            Freshness::Synced { .. } => return,
+            Freshness::Stale { .. } if was_entry.is_some() && was_entry != entry => {
+                Kind::DomainFailover
+            }
+            Freshness::Stale { .. } | Freshness::Unknown => Kind::DomainConnected,
+        };
+        let subject = entry.map_or_else(Subject::default, |id| self.peer_subject(id));
+        let event = Event::new(now, Some(self.domain.clone()), kind, subject);
+        effects.push(Effect::Raise(event));
+    }
+
+    /// Tells of a lost session once, and again only when the reason is of another sort.
+    fn lost(&mut self, now: Moment, loss: &Loss, effects: &mut Vec<Effect>) {
+        self.model.lose(now.at);
+        if self.told_loss == Some(loss.class) {
+            return;
+        }
+        self.told_loss = Some(loss.class);
+        let domain = Some(self.domain.clone());
+        let mut event = Event::new(now, domain, Kind::DomainDisconnected, Subject::default());
+        event.text = Some(format!("{}: {}", loss.address, loss.reason).into());
+        effects.push(Effect::Raise(event));
+    }
+
+    fn tell_changes(&mut self, now: Moment, light: Light, effects: &mut Vec<Effect>) {
+        let mut changes = std::mem::take(&mut self.changes);
+        for change in &changes {
+            self.tell(now, light, change, effects);
+            self.supervisor.learn(now, &self.model, change, effects);
+        }
+        changes.clear();
+        self.changes = changes;
+    }
+
+    fn tell(&self, now: Moment, light: Light, change: &Change, effects: &mut Vec<Effect>) {
+        let (kind, subject) = match change {
+            Change::DatabaseActive(id) => (Kind::DatabaseActive, self.database_subject(*id)),
+            Change::DatabaseInactive(id) => (Kind::DatabaseInactive, self.database_subject(*id)),
+            Change::DatabaseJoined(id) => (Kind::DatabaseJoined, self.database_subject(*id)),
+            Change::DatabaseLeft(id) => (Kind::DatabaseLeft, self.database_subject(*id)),
+            Change::PeerJoined(id) => (Kind::PeerJoined, self.peer_subject(*id)),
+            Change::PeerReturned(id) => (Kind::PeerReturned, self.peer_subject(*id)),
+            Change::PeerUnreachable(id) => (Kind::PeerUnreachable, self.peer_subject(*id)),
+            Change::ProcessEnded {
+                process, ending, ..
+            } => {
+                let kind = match ending {
+                    Ending::Requested => Kind::ProcessLeft,
+                    Ending::Exit | Ending::Unknown => Kind::ProcessFailed,
+                };
+                (kind, self.process_subject(process))
+            }
+            Change::ProcessJoined(id)
+            | Change::ProcessReturned(id)
+            | Change::ProcessUnreachable(id)
+            | Change::StatusChanged { id, .. } => {
+                let Some(process) = self.model.process(*id) else {
+                    // It came and went within one observation; its end is told.
+                    return;
+                };
+                (kind_of(change), self.process_subject(process))
+            }
+            Change::StartFailed { peer, agent_id, .. } => {
+                let mut subject = peer.map_or_else(Subject::default, |id| self.peer_subject(id));
+                subject.agent_id = Some(agent_id.clone());
+                (Kind::ProcessFailed, subject)
+            }
+        };
+        let mut event = Event::new(now, Some(self.domain.clone()), kind, subject);
+        event.snapshot = light.snapshot;
+        event.while_disconnected = light.while_disconnected;
+        (event.cause, event.text) = cause_of(change);
+        effects.push(Effect::Raise(event));
+    }
+
+    fn peer_subject(&self, id: PeerId) -> Subject {
+        let peer = self.model.peer(id);
+        Subject {
+            peer: Some(peer.name.clone()),
+            agent_id: Some(peer.agent_id.clone()),
+            ..Subject::default()
+        }
+    }
+
+    fn database_subject(&self, id: DatabaseId) -> Subject {
+        Subject {
+            database: Some(self.model.database(id).name.clone()),
+            ..Subject::default()
+        }
+    }
+
+    fn process_subject(&self, process: &Process) -> Subject {
+        Subject {
+            database: Some(self.model.database(process.database).name.clone()),
+            process: Some(ProcessFacts {
+                role: process.role,
+                pid: process.pid,
+                port: process.port,
+                node_id: process.node_id,
+                start_id: process.start_id.clone(),
+                status: process.status,
+                status_word: process.status_word.clone(),
+            }),
+            ..self.peer_subject(process.peer)
+        }
+    }
+}
+
+/// Returns the kind of event for a change of a process that is still known.
+fn kind_of(change: &Change) -> Kind {
+    match change {
+        Change::ProcessJoined(_) => Kind::ProcessJoined,
+        Change::ProcessReturned(_) => Kind::ProcessReturned,
+        Change::ProcessUnreachable(_) => Kind::ProcessUnreachable,
+        Change::DatabaseActive(_)
+        | Change::DatabaseInactive(_)
+        | Change::DatabaseJoined(_)
+        | Change::DatabaseLeft(_)
+        | Change::PeerJoined(_)
+        | Change::PeerReturned(_)
+        | Change::PeerUnreachable(_)
+        | Change::ProcessEnded { .. }
+        | Change::StartFailed { .. }
+        | Change::StatusChanged { .. } => Kind::ProcessStatusChanged,
+    }
+}
+
+fn cause_of(change: &Change) -> (Option<Cause>, Option<Arc<str>>) {
+    match change {
+        Change::ProcessEnded { ending, .. } => {
+            let cause = match ending {
+                Ending::Exit => Cause::Exit,
+                Ending::Requested => Cause::Requested,
+                Ending::Unknown => Cause::Unknown,
+            };
+            (Some(cause), None)
+        }
+        Change::ProcessUnreachable(_) => (Some(Cause::WithPeer), None),
+        Change::StartFailed { reason, .. } => (Some(Cause::StartFailed), Some(reason.clone())),
+        Change::DatabaseActive(_)
+        | Change::DatabaseInactive(_)
+        | Change::DatabaseJoined(_)
+        | Change::DatabaseLeft(_)
+        | Change::PeerJoined(_)
+        | Change::PeerReturned(_)
+        | Change::PeerUnreachable(_)
+        | Change::ProcessJoined(_)
+        | Change::ProcessReturned(_)
+        | Change::StatusChanged { .. } => (None, None),
+    }
+}

@@ -16,12 +16,13 @@ pub struct Candidate {
     pub failed: Option<Timestamp>,
 }
 
-/// Returns the peer to start on: one without a late failure before one with, then the one with the
-/// fewest processes, then the one whose failure is longest ago, then the first by name.
+/// Returns the peer to start on: one without a late failure, or else the one whose failure is longest
+/// ago, so that tries go round; among several the one with the fewest processes, then the first by
+/// name.
 pub fn choose(candidates: &[Candidate]) -> Option<&Candidate> {
     candidates
         .iter()
-        .min_by_key(|it| (it.failed.is_some(), it.processes, it.failed, &it.name))
+        .min_by_key(|it| (it.failed, it.processes, &it.name))
 }
 
 #[cfg(test)]

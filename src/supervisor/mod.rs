@@ -1,1 +1,94 @@
 //! Decides what is started, when and where.
+//!
+//! The supervisor is told how the model changed and what became of its deeds, and answers with
+//! effects. It alone asks for starts. It moves no bytes, reads no clock and keeps nothing that
+//! cannot be written down.
+
+mod actions;
+mod decide;
+mod evidence;
+mod gate;
+mod slots;
+mod state;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::event::Event;
+use crate::exchange::{ActionId, Deed, EngineOption, Observation, Outcome};
+use crate::model::{DatabaseName, DomainName};
+use crate::policy::Policy;
+
+pub use state::Supervisor;
+
+/// Everything that can make a warden act. The list is closed on purpose.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Input {
+    /// A driver saw something.
+    Observed(Observation),
+    /// A driver tells what became of a deed.
+    Reported {
+        /// The action the deed belonged to.
+        action: ActionId,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// Time passed. An input like any other, or a replay would forget it.
+    Timeout,
+}
+
+/// Something the shell must do. The core only asks.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Effect {
+    /// Hand this to the driver, once everything before it is on record.
+    Do(Deed),
+    /// Record this event and tell the listeners.
+    Raise(Event),
+}
+
+/// What the healer may do.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Mode {
+    /// Start what is missing.
+    #[default]
+    Heal,
+    /// Nothing at all.
+    Observe,
+    /// Say what it would start.
+    Suggest,
+}
+
+/// What a supervisor must know beforehand.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What we call the domain.
+    pub domain: DomainName,
+    /// What the healer may do.
+    pub mode: Mode,
+    /// The policies; the first that applies to a database counts.
+    pub policies: Vec<Policy>,
+    /// With which options transaction engines are started, by database. Without an entry a start is
+    /// only suggested.
+    pub te_options: BTreeMap<DatabaseName, Vec<EngineOption>>,
+    /// How long membership must have been quiet after a connect before anything is started.
+    pub settle: Duration,
+    /// How long a session to an agent may take to stand; after that its start is void.
+    pub prepare_timeout: Duration,
+    /// Spreads pauses; the same seed gives the same pauses.
+    pub seed: u64,
+}
+
+impl Settings {
+    /// Returns settings without policies: nothing is healed.
+    pub fn new(domain: DomainName) -> Self {
+        Self {
+            domain,
+            mode: Mode::Heal,
+            policies: Vec::new(),
+            te_options: BTreeMap::new(),
+            settle: Duration::from_secs(2),
+            prepare_timeout: Duration::from_secs(15),
+            seed: 0,
+        }
+    }
+}

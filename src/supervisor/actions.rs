@@ -1,0 +1,349 @@
+//! What becomes of an action: from a prepared session to a running process, or not.
+
+use std::time::Duration;
+
+use super::Effect;
+use super::decide::has_engine;
+use super::state::{About, ActionStage, Agent, Phase, SlotId, Supervisor};
+use crate::event::Kind;
+use crate::exchange::{ActionId, Deed, Outcome};
+use crate::model::{Model, ProcessId};
+use crate::time::{Moment, Timestamp};
+
+/// How much later than promised a driver may report before an action is looked into without it.
+const DRIVER_SLACK: Duration = Duration::from_secs(5);
+
+/// How long a fresh snapshot is waited for before an unheard-of start is given up without one.
+const CHECK_FOR: Duration = Duration::from_secs(60);
+
+impl Supervisor {
+    /// Takes in what became of a deed. `act` must follow.
+    pub fn report(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        action: ActionId,
+        outcome: &Outcome,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(slot) = self.dials.remove(&action) {
+            self.answered(now.at, slot, action, outcome);
+            return;
+        }
+        if !self.actions.contains_key(&action) {
+            // Late: the action was settled otherwise.
+            if *outcome == Outcome::Ready {
+                effects.push(Effect::Do(Deed::Abandon { action }));
+            }
+            return;
+        }
+        match outcome {
+            Outcome::Ready => self.ready(now, model, action, effects),
+            Outcome::Started(_) => (),
+            Outcome::Registered { .. } => self.succeeded(now, model, action, effects),
+            Outcome::Unanswered(_) => self.check(now.at, action, effects),
+            Outcome::NotSent(loss) => {
+                self.failed(
+                    now,
+                    model,
+                    action,
+                    &format!("not sent: {}", loss.reason),
+                    effects,
+                );
+            }
+            Outcome::Refused(text) => {
+                self.failed(now, model, action, &format!("refused: {text}"), effects);
+            }
+            Outcome::StartFailed(reason) => self.failed(now, model, action, reason, effects),
+            Outcome::Answered(_) | Outcome::Stopped { .. } => {
+                self.failed(
+                    now,
+                    model,
+                    action,
+                    "the driver answered something else",
+                    effects,
+                );
+            }
+        }
+    }
+
+    /// The model was just taken from a complete picture: a start that was not heard of and does
+    /// not show in it failed.
+    pub fn refreshed(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
+        let checked: Vec<ActionId> = self
+            .actions
+            .iter()
+            .filter(|(_, it)| matches!(it.stage, ActionStage::Checking { .. }))
+            .map(|(id, _)| *id)
+            .collect();
+        for action in checked {
+            self.lapse(now, model, action, effects);
+        }
+    }
+
+    /// Looks after actions nobody reports on.
+    pub(super) fn mind_actions(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
+        let overdue: Vec<(ActionId, ActionStage)> = self
+            .actions
+            .iter()
+            .filter(|(_, it)| it.stage.deadline() <= now.at)
+            .map(|(id, it)| (*id, it.stage))
+            .collect();
+        for (action, stage) in overdue {
+            match stage {
+                ActionStage::Preparing { .. } => {
+                    effects.push(Effect::Do(Deed::Abandon { action }));
+                    self.failed(
+                        now,
+                        model,
+                        action,
+                        "no session to the agent in time",
+                        effects,
+                    );
+                }
+                ActionStage::Committed { .. } => self.check(now.at, action, effects),
+                ActionStage::Checking { .. } => self.lapse(now, model, action, effects),
+            }
+        }
+    }
+
+    /// The session stands: every gate is checked again, for the world may have moved on.
+    fn ready(&mut self, now: Moment, model: &Model, action: ActionId, effects: &mut Vec<Effect>) {
+        let (slot, target) = {
+            let it = &self.actions[&action];
+            (it.slot, it.target)
+        };
+        let Phase::Acting { vacancy, .. } = &self.slot(slot).phase else {
+            effects.push(Effect::Do(Deed::Abandon { action }));
+            return;
+        };
+        let objection = if !self.gate.is_open() {
+            Some("gate not-synced closed")
+        } else if vacancy.confirm_until > now.at {
+            Some("several processes of the database ended together, which may be a person's doing")
+        } else if !model.peer(target).is_connected() {
+            Some("the peer is out of reach now")
+        } else if has_engine(model, target, self.slot(slot).database) {
+            Some("the peer has such a process now")
+        } else {
+            None
+        };
+        if let Some(objection) = objection {
+            effects.push(Effect::Do(Deed::Abandon { action }));
+            self.abandoned(now, model, action, objection, effects);
+            return;
+        }
+        let deadline = now.at + self.policy(slot).start_timeout + DRIVER_SLACK;
+        if let Some(it) = self.actions.get_mut(&action) {
+            it.stage = ActionStage::Committed { deadline };
+        }
+        effects.push(Effect::Do(Deed::Commit { action }));
+    }
+
+    /// Nothing was heard of a start: a fresh snapshot must say.
+    fn check(&mut self, now: Timestamp, action: ActionId, effects: &mut Vec<Effect>) {
+        if let Some(it) = self.actions.get_mut(&action) {
+            it.stage = ActionStage::Checking {
+                deadline: now + CHECK_FOR,
+            };
+            effects.push(Effect::Do(Deed::Refresh));
+        }
+    }
+
+    fn lapse(&mut self, now: Moment, model: &Model, action: ActionId, effects: &mut Vec<Effect>) {
+        let (slot, target) = {
+            let it = &self.actions[&action];
+            (it.slot, it.target)
+        };
+        self.remember_lapsed(now.at, self.slot(slot).database, target);
+        self.failed(
+            now,
+            model,
+            action,
+            "nothing was heard of the start",
+            effects,
+        );
+    }
+
+    fn succeeded(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        action: ActionId,
+        effects: &mut Vec<Effect>,
+    ) {
+        let it = self
+            .actions
+            .remove(&action)
+            .expect("the caller looked it up");
+        if let Phase::Acting { vacancy, .. } = &self.slot(it.slot).phase {
+            // Registered, and yet not in the model: gone again already, or told later.
+            let vacancy = vacancy.clone();
+            self.enter(it.slot, Phase::Vacant(vacancy));
+            self.delay(now.at, model, it.slot);
+        }
+        self.tell(
+            now,
+            model,
+            Kind::ActionSucceeded,
+            action,
+            &it,
+            String::new(),
+            effects,
+        );
+    }
+
+    /// A process took the seat for which an action is open.
+    pub(super) fn filled_while_acting(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        action: ActionId,
+        process: ProcessId,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(it) = self.actions.get(&action) else {
+            return;
+        };
+        let is_ours = model
+            .process(process)
+            .is_some_and(|process| process.peer == it.target);
+        match it.stage {
+            ActionStage::Preparing { .. } => {
+                let it = self.actions.remove(&action).expect("it was just looked up");
+                effects.push(Effect::Do(Deed::Abandon { action }));
+                let text = "another process took the seat before anything was asked".to_owned();
+                self.tell(now, model, Kind::ActionFailed, action, &it, text, effects);
+            }
+            ActionStage::Checking { .. } | ActionStage::Committed { .. } if is_ours => {
+                let it = self.actions.remove(&action).expect("it was just looked up");
+                self.tell(
+                    now,
+                    model,
+                    Kind::ActionSucceeded,
+                    action,
+                    &it,
+                    String::new(),
+                    effects,
+                );
+            }
+            // Ours may still come; until then the action stays open and keeps the lane.
+            ActionStage::Checking { .. } | ActionStage::Committed { .. } => (),
+        }
+    }
+
+    fn failed(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        action: ActionId,
+        reason: &str,
+        effects: &mut Vec<Effect>,
+    ) {
+        let it = self
+            .actions
+            .remove(&action)
+            .expect("the caller looked it up");
+        self.remember_failure(now.at, self.slot(it.slot).database, it.target);
+        self.back_to_vacant(it.slot, action);
+        self.delay(now.at, model, it.slot);
+        self.tell(
+            now,
+            model,
+            Kind::ActionFailed,
+            action,
+            &it,
+            reason.to_owned(),
+            effects,
+        );
+    }
+
+    /// Gives an action up before anything was asked; it does not count as a try.
+    fn abandoned(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        action: ActionId,
+        reason: &str,
+        effects: &mut Vec<Effect>,
+    ) {
+        let it = self
+            .actions
+            .remove(&action)
+            .expect("the caller looked it up");
+        self.back_to_vacant(it.slot, action);
+        let slot = self.slot_mut(it.slot);
+        slot.tries = slot.tries.saturating_sub(1);
+        self.tell(
+            now,
+            model,
+            Kind::ActionFailed,
+            action,
+            &it,
+            reason.to_owned(),
+            effects,
+        );
+    }
+
+    fn back_to_vacant(&mut self, slot: SlotId, action: ActionId) {
+        if let Phase::Acting {
+            action: open,
+            vacancy,
+        } = &self.slot(slot).phase
+            && *open == action
+        {
+            let vacancy = vacancy.clone();
+            self.enter(slot, Phase::Vacant(vacancy));
+        }
+    }
+
+    fn delay(&mut self, now: Timestamp, model: &Model, id: SlotId) {
+        let pause = self.pause(model, id);
+        if let Phase::Vacant(vacancy) = &mut self.slot_mut(id).phase {
+            vacancy.pause = (now, now + pause);
+        }
+    }
+
+    /// Takes in whether the agent of a lost process's peer answers us.
+    fn answered(&mut self, now: Timestamp, slot: SlotId, action: ActionId, outcome: &Outcome) {
+        let (Phase::Vacant(vacancy) | Phase::Acting { vacancy, .. }) =
+            &mut self.slot_mut(slot).phase
+        else {
+            return;
+        };
+        if vacancy.agent != Agent::Asked(action) {
+            return;
+        }
+        vacancy.agent = match outcome {
+            Outcome::Answered(_) | Outcome::Refused(_) => Agent::Answers { at: now },
+            Outcome::NotSent(_)
+            | Outcome::Ready
+            | Outcome::Registered { .. }
+            | Outcome::StartFailed(_)
+            | Outcome::Started(_)
+            | Outcome::Stopped { .. }
+            | Outcome::Unanswered(_) => Agent::Silent,
+        };
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all of it goes into one event")]
+    fn tell(
+        &self,
+        now: Moment,
+        model: &Model,
+        kind: Kind,
+        action: ActionId,
+        it: &super::state::Action,
+        text: String,
+        effects: &mut Vec<Effect>,
+    ) {
+        let about = About {
+            slot: Some(it.slot),
+            peer: Some(it.target),
+            action: Some(action),
+            text,
+            ..About::default()
+        };
+        self.raise(now, model, kind, about, effects);
+    }
+}

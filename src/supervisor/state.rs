@@ -1,0 +1,321 @@
+//! What the supervisor keeps.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::gate::Gate;
+use super::{Effect, Settings};
+use crate::event::{Event, Kind, Subject};
+use crate::exchange::ActionId;
+use crate::model::{DatabaseId, Model, PeerId, ProcessId};
+use crate::policy::Policy;
+use crate::time::{Moment, Timestamp};
+
+/// Numbers a slot within one supervisor.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct SlotId(pub(super) u32);
+
+/// A seat for one transaction engine of one database; any allowed peer will do.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) database: DatabaseId,
+    /// Which seat of its database, from 0.
+    pub(super) ordinal: u32,
+    /// Whether a process sat here long enough to be wanted from then on.
+    pub(super) observed: bool,
+    /// How many starts were tried since the seat was last healthy.
+    pub(super) tries: u32,
+    pub(super) phase: Phase,
+}
+
+/// How a slot is; what is not wanted is not missed.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// A start for it is under way.
+    Acting {
+        action: ActionId,
+        vacancy: Box<Vacancy>,
+    },
+    /// Nobody sits there, and nobody has to.
+    Empty,
+    /// A process sits there.
+    Filled(ProcessId),
+    /// The healer gave up on it.
+    Held {
+        reason: &'static str,
+        again: Timestamp,
+    },
+    /// Its process left as somebody wished; until then it may turn out that it did not.
+    Leaving { until: Timestamp, peer: PeerId },
+    /// Nobody sits there, though somebody should.
+    Vacant(Box<Vacancy>),
+}
+
+/// What is known of an empty seat.
+#[derive(Clone, Debug)]
+pub(super) struct Vacancy {
+    /// Since when it is empty.
+    pub(super) since: Timestamp,
+    /// When the pause before the next try began, and when it ends.
+    pub(super) pause: (Timestamp, Timestamp),
+    /// Until then it may turn out to have been a person's doing.
+    pub(super) confirm_until: Timestamp,
+    /// When to look at it again though nothing happens.
+    pub(super) look: Option<Timestamp>,
+    /// Why it is empty.
+    pub(super) evidence: Evidence,
+    /// What the agent of the peer it was on said of itself since.
+    pub(super) agent: Agent,
+    /// What was told of it already.
+    pub(super) told: Told,
+}
+
+/// Why a seat is empty.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Evidence {
+    /// It never was filled, but is declared.
+    Declared,
+    /// The exit was told, or the peer is back without the process.
+    Exit { peer: PeerId },
+    /// The peer went, and the process with it as far as one can see.
+    Unreachable { peer: PeerId, process: ProcessId },
+    /// It was gone when we looked again.
+    Vanished { peer: PeerId },
+}
+
+impl Vacancy {
+    /// Returns a vacancy of which nothing else is known yet.
+    pub(super) fn new(now: Timestamp, evidence: Evidence) -> Self {
+        Self {
+            since: now,
+            pause: (now, now),
+            confirm_until: now,
+            look: Some(now),
+            evidence,
+            agent: Agent::Unasked,
+            told: Told::default(),
+        }
+    }
+}
+
+impl Evidence {
+    /// Returns the peer the process was on.
+    pub(super) const fn here(self) -> Option<PeerId> {
+        match self {
+            Self::Declared => None,
+            Self::Exit { peer } | Self::Unreachable { peer, .. } | Self::Vanished { peer } => {
+                Some(peer)
+            }
+        }
+    }
+}
+
+/// Whether the agent of the peer a process was on answers us, asked since it was gone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Agent {
+    /// It does.
+    Answers { at: Timestamp },
+    /// Asked just now.
+    Asked(ActionId),
+    /// It does not.
+    Silent,
+    /// Not asked yet.
+    Unasked,
+}
+
+/// What listeners were told of a vacancy, so that it is said once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    pub(super) blocked: bool,
+    pub(super) suggested: bool,
+}
+
+/// One start of the healer's.
+#[derive(Debug)]
+pub(super) struct Action {
+    pub(super) slot: SlotId,
+    pub(super) target: PeerId,
+    pub(super) stage: ActionStage,
+}
+
+/// How far an action got.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum ActionStage {
+    /// The request may have left; nothing was heard. A fresh snapshot must be looked at.
+    Checking { deadline: Timestamp },
+    /// The request left.
+    Committed { deadline: Timestamp },
+    /// The session to the agent is being opened.
+    Preparing { deadline: Timestamp },
+}
+
+impl ActionStage {
+    pub(super) const fn deadline(self) -> Timestamp {
+        match self {
+            Self::Checking { deadline }
+            | Self::Committed { deadline }
+            | Self::Preparing { deadline } => deadline,
+        }
+    }
+}
+
+/// A start that was given up, and may come to life after all.
+#[derive(Debug)]
+pub(super) struct Lapsed {
+    pub(super) database: DatabaseId,
+    pub(super) peer: PeerId,
+    pub(super) at: Timestamp,
+}
+
+/// What is kept of one database.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// Which policy applies, if one does.
+    pub(super) policy: Option<usize>,
+    /// Its seats, by ordinal.
+    pub(super) seats: Vec<SlotId>,
+    /// Which of them nobody sits on.
+    pub(super) free: BTreeSet<u32>,
+    /// When processes of it ended on connected peers, lately.
+    pub(super) exits: VecDeque<Timestamp>,
+    /// Whether listeners were told that something is missing.
+    pub(super) degraded: bool,
+}
+
+/// Watches the slots of one domain and decides what is started.
+///
+/// `warden` tells it of every change of the model and of every outcome, then lets it act.
+///
+/// **Invariant:** no start is prepared or committed while the model is not synced and settled, and
+/// a slot has at most one open action.
+#[derive(Debug)]
+pub struct Supervisor {
+    pub(super) settings: Settings,
+    pub(super) gate: Gate,
+    pub(super) watches: Vec<Watch>,
+    pub(super) slots: Vec<Slot>,
+    /// The seat of each process, by its place in the model.
+    pub(super) seats: Vec<Option<SlotId>>,
+    /// Slots that need looking at.
+    pub(super) busy: BTreeSet<SlotId>,
+    /// Databases whose completeness may have changed.
+    pub(super) touched: BTreeSet<DatabaseId>,
+    pub(super) actions: BTreeMap<ActionId, Action>,
+    /// Which slot wanted to know whether an agent answers.
+    pub(super) dials: BTreeMap<ActionId, SlotId>,
+    pub(super) last_action: u64,
+    /// When a process of a database last failed at a peer.
+    pub(super) failures: BTreeMap<(DatabaseId, PeerId), Timestamp>,
+    pub(super) lapsed: VecDeque<Lapsed>,
+}
+
+impl Supervisor {
+    /// Returns a supervisor that was told nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            gate: Gate::new(),
+            watches: Vec::new(),
+            slots: Vec::new(),
+            seats: Vec::new(),
+            busy: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            actions: BTreeMap::new(),
+            dials: BTreeMap::new(),
+            last_action: 0,
+            failures: BTreeMap::new(),
+            lapsed: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn slot(&self, id: SlotId) -> &Slot {
+        &self.slots[id.0 as usize]
+    }
+
+    pub(super) fn slot_mut(&mut self, id: SlotId) -> &mut Slot {
+        &mut self.slots[id.0 as usize]
+    }
+
+    pub(super) fn watch_mut(&mut self, id: DatabaseId) -> &mut Watch {
+        &mut self.watches[id.index()]
+    }
+
+    /// Returns the policy of a slot; slots exist only where one applies.
+    pub(super) fn policy(&self, id: SlotId) -> &Policy {
+        let watch = &self.watches[self.slot(id).database.index()];
+        let index = watch
+            .policy
+            .expect("a slot belongs to a database with a policy");
+        &self.settings.policies[index]
+    }
+
+    /// Returns whether somebody should sit there.
+    pub(super) fn is_wanted(&self, id: SlotId) -> bool {
+        let slot = self.slot(id);
+        let policy = self.policy(id);
+        slot.ordinal < policy.te_min() || (policy.keep_observed && slot.observed)
+    }
+
+    /// Puts a slot into a phase, and keeps the books about it.
+    pub(super) fn enter(&mut self, id: SlotId, phase: Phase) -> Phase {
+        let idle = matches!(phase, Phase::Empty | Phase::Filled(_));
+        let free = !matches!(phase, Phase::Filled(_));
+        let slot = self.slot_mut(id);
+        let (database, ordinal) = (slot.database, slot.ordinal);
+        let before = std::mem::replace(&mut slot.phase, phase);
+        if idle {
+            self.busy.remove(&id);
+        } else {
+            self.busy.insert(id);
+        }
+        let watch = self.watch_mut(database);
+        if free {
+            watch.free.insert(ordinal);
+        } else {
+            watch.free.remove(&ordinal);
+        }
+        self.touched.insert(database);
+        before
+    }
+
+    pub(super) fn new_action(&mut self) -> ActionId {
+        self.last_action += 1;
+        ActionId(self.last_action)
+    }
+
+    /// Raises an event about a slot.
+    pub(super) fn raise(
+        &self,
+        now: Moment,
+        model: &Model,
+        kind: Kind,
+        about: About,
+        effects: &mut Vec<Effect>,
+    ) {
+        let slot = about.slot.map(|id| self.slot(id));
+        let database = about.database.or(slot.map(|it| it.database));
+        let peer = about.peer.map(|id| model.peer(id));
+        let subject = Subject {
+            peer: peer.map(|it| it.name.clone()),
+            agent_id: peer.map(|it| it.agent_id.clone()),
+            database: database.map(|id| model.database(id).name.clone()),
+            process: None,
+            slot: slot.map(|it| format!("te/{}", it.ordinal + 1).into()),
+        };
+        let domain = Some(self.settings.domain.clone());
+        let mut event = Event::new(now, domain, kind, subject);
+        event.text = (!about.text.is_empty()).then(|| Arc::from(about.text));
+        event.action = about.action;
+        effects.push(Effect::Raise(event));
+    }
+}
+
+/// What an event of the supervisor's is about.
+#[derive(Debug, Default)]
+pub(super) struct About {
+    pub(super) slot: Option<SlotId>,
+    pub(super) database: Option<DatabaseId>,
+    pub(super) peer: Option<PeerId>,
+    pub(super) action: Option<ActionId>,
+    pub(super) text: String,
+}
