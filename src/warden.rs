@@ -15,9 +15,9 @@ use crate::time::{Moment, Timestamp};
 
 /// Watches one domain and heals it.
 ///
-/// The caller records every input before it feeds [`handle`](Self::handle), which it also calls with
-/// [`Input::Timeout`] at [`next_timeout`](Self::next_timeout), and carries out the effects in order.
-/// Times must not decrease.
+/// The caller records every input before it feeds [`handle`](Self::handle), which it also calls
+/// with [`Input::Timeout`] at [`next_timeout`](Self::next_timeout), and carries out the effects in
+/// order. Times must not decrease.
 #[derive(Debug)]
 pub struct Warden {
     domain: DomainName,

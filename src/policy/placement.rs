@@ -16,9 +16,9 @@ pub struct Candidate {
     pub failed: Option<Timestamp>,
 }
 
-/// Returns the peer to start on: one without a late failure, or else the one whose failure is longest
-/// ago, so that tries go round; among several the one with the fewest processes, then the first by
-/// name.
+/// Returns the peer to start on: one without a late failure, or else the one whose failure is
+/// longest ago, so that tries go round; among several the one with the fewest processes, then the
+/// first by name.
 pub fn choose(candidates: &[Candidate]) -> Option<&Candidate> {
     candidates
         .iter()

@@ -120,7 +120,7 @@ impl Supervisor {
         let objection = if !self.gate.is_open() {
             Some("gate not-synced closed")
         } else if vacancy.confirm_until > now.at {
-            Some("several processes of the database ended together, which may be a person's doing")
+            Some("others of the database ended as well, maybe by a person")
         } else if !model.peer(target).is_connected() {
             Some("the peer is out of reach now")
         } else if has_engine(model, target, self.slot(slot).database) {

@@ -46,6 +46,7 @@ impl Supervisor {
     pub fn act(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
         self.mind_gate(now, model, effects);
         self.mind_actions(now, model, effects);
+        self.tell_completeness(now, model, effects);
         let mut slots: Vec<SlotId> = self.busy.iter().copied().collect();
         if slots.len() > 1 {
             // A database without a transaction engine serves nobody, so it goes first.
@@ -261,12 +262,11 @@ impl Supervisor {
             }
             _ if !elsewhere.is_empty() => self.decide_elsewhere(now, id, vacancy, &elsewhere),
             // Nowhere else to go: back to where it was, whatever the stage says.
-            (_, Verdict::Allowed) => match all.first() {
-                Some(it) => self.chosen(id, vacancy, it, "here"),
-                None => Decision::Blocked(Blocked::by("no-peer")),
-            },
-            (_, Verdict::Blocked(blocked)) => Decision::Blocked(blocked),
-            (_, Verdict::Ask | Verdict::Hold(_)) => Decision::Blocked(Blocked::by("no-peer")),
+            (_, Verdict::Allowed) if !all.is_empty() => self.chosen(id, vacancy, &all[0], "here"),
+            _ => Decision::Blocked(Blocked {
+                gate: "no-peer",
+                until: self.next_settled_peer(now, model, id),
+            }),
         }
     }
 
@@ -301,13 +301,12 @@ impl Supervisor {
         let evidence = match vacancy.evidence {
             Evidence::Declared => "declared, and missing",
             Evidence::Exit { .. } => "its exit was told",
-            Evidence::Unreachable { .. } => "its peer is unreachable, for the domain and for us",
+            Evidence::Unreachable { .. } => "its peer is out of reach, of us too",
             Evidence::Vanished { .. } => "it was gone when we looked again",
         };
         let why = format!(
-            "{evidence}; try {}, {place}, on {} with {} processes",
+            "{evidence}; try {}, {place}, where {} processes run",
             self.slot(id).tries + 1,
-            candidate.name,
             candidate.processes,
         );
         Decision::Start {
@@ -340,6 +339,19 @@ impl Supervisor {
                     .filter(|at| now.since(*at) < LATELY),
             })
             .collect()
+    }
+
+    /// Returns when the next peer will have been there for long enough.
+    fn next_settled_peer(&self, now: Timestamp, model: &Model, id: SlotId) -> Option<Timestamp> {
+        let return_grace = self.policy(id).return_grace;
+        model
+            .peers()
+            .filter_map(|(_, peer)| match peer.presence {
+                PeerPresence::Connected { since } => Some(since + return_grace),
+                PeerPresence::Unreachable { .. } => None,
+            })
+            .filter(|at| *at > now)
+            .min()
     }
 
     fn ask(&mut self, model: &Model, id: SlotId, peer: PeerId, effects: &mut Vec<Effect>) {
@@ -419,7 +431,7 @@ impl Supervisor {
         effects: &mut Vec<Effect>,
     ) {
         let reason = match self.settings.mode {
-            Mode::Heal => "te-options of the database are not configured, [] is an answer",
+            Mode::Heal => "te-options are not configured ([] would do)",
             Mode::Observe | Mode::Suggest => "the mode is suggest",
         };
         let Phase::Vacant(vacancy) = &mut self.slot_mut(id).phase else {

@@ -110,17 +110,18 @@ impl Supervisor {
         Verdict::Allowed
     }
 
-    /// Returns whether the database is in a state in which a transaction engine may be started at
-    /// all.
+    /// Returns whether a transaction engine would find anything to join: without another process of
+    /// its database it cannot serve, and nothing shows that the database is meant to run.
     pub(super) fn may_join(&self, model: &Model, slot: SlotId, vacancy: &Vacancy) -> Verdict {
         let database = model.database(self.slot(slot).database);
-        if database.running(Role::Sm) > 0 {
+        if database.running(Role::Sm) + database.running(Role::Te) > 0 {
             return Verdict::Allowed;
         }
-        let others = database.running(Role::Te) > 0;
-        if matches!(vacancy.evidence, Evidence::Vanished { .. }) && !others {
-            return Verdict::Hold("vanished-unwatched");
+        match vacancy.evidence {
+            Evidence::Vanished { .. } => Verdict::Hold("vanished-unwatched"),
+            Evidence::Declared | Evidence::Exit { .. } | Evidence::Unreachable { .. } => {
+                Verdict::Blocked(Blocked::by("database-down"))
+            }
         }
-        Verdict::Blocked(Blocked::by("no-storage-manager"))
     }
 }

@@ -222,8 +222,8 @@ impl Supervisor {
             Phase::Filled(it) if *it == id => (),
             Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) => {
                 // It was out of reach; now its peer is back without it.
-                if matches!(vacancy.evidence, Evidence::Unreachable { process, .. } if process == id)
-                {
+                let was = vacancy.evidence;
+                if matches!(was, Evidence::Unreachable { process, .. } if process == id) {
                     vacancy.evidence = Evidence::Exit { peer };
                     vacancy.agent = Agent::Unasked;
                 }
@@ -234,7 +234,7 @@ impl Supervisor {
         match ending {
             Ending::Exit => {
                 self.vacate(now, model, slot, uptime, Evidence::Exit { peer });
-                self.suspect_a_person(now, process.database);
+                self.suspect_a_person(now, slot);
             }
             Ending::Requested => {
                 let until = now + self.policy(slot).return_grace;
@@ -291,21 +291,22 @@ impl Supervisor {
     }
 
     /// Several exits of one database close together: waits, for it may be a person's doing.
-    fn suspect_a_person(&mut self, now: Timestamp, database: DatabaseId) {
+    fn suspect_a_person(&mut self, now: Timestamp, slot: SlotId) {
+        let database = self.slot(slot).database;
         let watch = self.watch_mut(database);
-        watch.exits.retain(|at| now.since(*at) <= TOGETHER);
-        watch.exits.push_back(now);
+        watch
+            .exits
+            .retain(|(at, other)| now.since(*at) <= TOGETHER && *other != slot);
+        watch.exits.push_back((now, slot));
         if watch.exits.len() < 2 {
             return;
         }
-        for id in watch.seats.clone() {
-            let confirm_for = self.policy(id).confirm_for;
+        for (_, id) in watch.exits.clone() {
+            let confirm_until = now + self.policy(id).confirm_for;
             if let Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) =
                 &mut self.slot_mut(id).phase
-                && matches!(vacancy.evidence, Evidence::Exit { .. })
-                && now.since(vacancy.since) <= TOGETHER
             {
-                vacancy.confirm_until = now + confirm_for;
+                vacancy.confirm_until = confirm_until;
             }
         }
     }

@@ -176,8 +176,8 @@ pub(super) struct Watch {
     pub(super) seats: Vec<SlotId>,
     /// Which of them nobody sits on.
     pub(super) free: BTreeSet<u32>,
-    /// When processes of it ended on connected peers, lately.
-    pub(super) exits: VecDeque<Timestamp>,
+    /// Whose processes ended on connected peers lately, and when.
+    pub(super) exits: VecDeque<(Timestamp, SlotId)>,
     /// Whether listeners were told that something is missing.
     pub(super) degraded: bool,
 }

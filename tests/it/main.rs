@@ -5,4 +5,5 @@
     reason = "a test's helper may end the test, as the test itself may"
 )]
 
+mod supervisor;
 mod tidy;

@@ -1,0 +1,330 @@
+//! Reads stories and writes down what a warden makes of them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use dbwarden::event::{Event, Group, Kind};
+use dbwarden::exchange::{ActionId, Deed, Loss, LossClass, Observation, Outcome, Question, Stop};
+use dbwarden::model::{
+    self, Address, AgentId, PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status, StatusSeen,
+};
+use dbwarden::policy::Policy;
+use dbwarden::supervisor::{Effect, Input, Settings};
+use dbwarden::time::{Moment, Timestamp};
+use dbwarden::warden::Warden;
+
+/// When a story begins.
+const START: Timestamp = Timestamp::from_micros(3_600_000_000);
+
+/// The settings a story starts from: the default policy, engines without options, no settling.
+pub(crate) fn settings() -> Settings {
+    let mut settings = Settings::new("prod".into());
+    settings.policies = vec![Policy::default()];
+    settings.te_options.insert("teas".into(), Vec::new());
+    settings.settle = Duration::ZERO;
+    settings
+}
+
+/// Checks what the healer does with the default policy.
+#[track_caller]
+pub(crate) fn check(story: &str, expected: &str) {
+    check_with(settings(), story, expected);
+}
+
+/// Checks what the healer does with these settings.
+#[track_caller]
+pub(crate) fn check_with(settings: Settings, story: &str, expected: &str) {
+    let mut world = World::new(settings);
+    for line in lines(story) {
+        world.line(line);
+    }
+    let told: Vec<String> = lines(&world.told).map(squeeze).collect();
+    let expected: Vec<String> = lines(expected).map(squeeze).collect();
+    let agrees = |(told, expected): (&String, &String)| match expected.strip_suffix(" ...") {
+        Some(beginning) => told.starts_with(beginning),
+        None => told == expected,
+    };
+    assert!(
+        told.len() == expected.len() && told.iter().zip(&expected).all(agrees),
+        "\n--- told\n{}\n--- expected\n{}\n",
+        told.join("\n"),
+        expected.join("\n"),
+    );
+}
+
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|it| !it.is_empty())
+}
+
+fn squeeze(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A warden and the world as its story tells it.
+struct World {
+    warden: Warden,
+    now: Timestamp,
+    begun: bool,
+    /// The agent of each peer, which changes when it returns.
+    agents: BTreeMap<String, String>,
+    told: String,
+}
+
+impl World {
+    fn new(settings: Settings) -> Self {
+        Self {
+            warden: Warden::new(model::Settings::default(), settings),
+            now: START,
+            begun: false,
+            agents: BTreeMap::new(),
+            told: String::new(),
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        let (at, what) = line.split_once(char::is_whitespace).unwrap();
+        let at = START + Duration::from_secs_f64(at.parse().unwrap());
+        self.pass(at);
+        let (verb, rest) = what.trim().split_once(' ').unwrap_or((what.trim(), ""));
+        if verb == "up" && !self.begun {
+            // Everything was there long before the story begins.
+            self.begun = true;
+            let snapshot = self.snapshot(rest);
+            self.now = Timestamp::ZERO;
+            self.handle(Input::Observed(Observation::Snapshot(snapshot)));
+            self.pass(START);
+            self.told.clear();
+            self.now = at;
+            return;
+        }
+        if let Some(input) = self.input(verb, rest) {
+            self.handle(input);
+        }
+    }
+
+    /// Lets time pass up to `at`, and handles what falls due at its own time.
+    fn pass(&mut self, at: Timestamp) {
+        let mut turns = 0;
+        while let Some(due) = self.warden.next_timeout().filter(|due| *due <= at) {
+            turns += 1;
+            assert!(turns < 10_000, "a timeout at {due:?} never settles");
+            self.now = due.max(self.now);
+            self.handle(Input::Timeout);
+        }
+        self.now = at.max(self.now);
+    }
+
+    fn input(&mut self, verb: &str, rest: &str) -> Option<Input> {
+        let (first, text) = rest.split_once(' ').unwrap_or((rest, ""));
+        let seen = |observation| Some(Input::Observed(observation));
+        let sighted = |sighting| Some(Input::Observed(Observation::Sighted(sighting)));
+        let loss = Loss {
+            address: Address::new("a", 1),
+            class: LossClass::Connection,
+            reason: "closed".into(),
+        };
+        let outcome = match verb {
+            "wait" => return None,
+            "up" | "first-up" => return seen(Observation::Snapshot(self.snapshot(rest))),
+            "lost" => return seen(Observation::Lost(loss)),
+            "lose" => return sighted(Sighting::PeerLost(self.peer(first))),
+            "return" => {
+                let agent = self.agents.get_mut(first).unwrap();
+                agent.push('\'');
+                return sighted(Sighting::PeerJoined(self.peer(first)));
+            }
+            "join" => return sighted(Sighting::ProcessJoined(self.process(rest, "RUNNING"))),
+            "exit" => return sighted(Sighting::ProcessGone(self.process(rest, "RUNNING"))),
+            "leaving" => {
+                let process = self.process(rest, "SHUTTING_DOWN");
+                return sighted(Sighting::StatusChanged(process));
+            }
+            "ready" => Outcome::Ready,
+            "started" => Outcome::Started(None),
+            "registered" => Outcome::Registered {
+                pid: text.parse().unwrap(),
+            },
+            "failed" => Outcome::StartFailed(text.into()),
+            "refused" => Outcome::Refused(text.into()),
+            "not-sent" => Outcome::NotSent(loss),
+            "unanswered" => Outcome::Unanswered(loss),
+            "answers" => Outcome::Answered(Vec::new()),
+            other => panic!("no story has a line `{other}`"),
+        };
+        let action = ActionId(first.parse().unwrap());
+        Some(Input::Reported { action, outcome })
+    }
+
+    fn handle(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        self.warden
+            .handle(Moment::simulated(self.now), input, &mut effects);
+        for effect in effects {
+            let line = match effect {
+                Effect::Do(deed) => Some(deed_line(&deed)),
+                Effect::Raise(event) => event_line(&event),
+            };
+            if let Some(line) = line {
+                let millis = self.now.since(START).as_millis();
+                let (seconds, rest) = (millis / 1_000, millis % 1_000);
+                let fraction = format!("{rest:03}");
+                let fraction = fraction.trim_end_matches('0');
+                let dot = if fraction.is_empty() { "" } else { "." };
+                writeln!(self.told, "{seconds}{dot}{fraction} {line}").unwrap();
+            }
+        }
+    }
+
+    /// Reads `a* b c: sm 1@a, te 2@b`.
+    fn snapshot(&mut self, text: &str) -> Snapshot {
+        let (peers, processes) = text.split_once(':').unwrap_or((text, ""));
+        let mut entry = None;
+        let mut others = Vec::new();
+        for name in peers.split_whitespace() {
+            let plain = name.trim_end_matches('*');
+            self.agents
+                .entry(plain.to_owned())
+                .or_insert_with(|| plain.to_owned());
+            if name.ends_with('*') {
+                entry = Some(self.peer(plain));
+            } else {
+                others.push(self.peer(plain));
+            }
+        }
+        Snapshot {
+            domain: "domain".into(),
+            entry: entry.unwrap(),
+            peers: others,
+            processes: processes
+                .split(',')
+                .map(str::trim)
+                .filter(|it| !it.is_empty())
+                .map(|it| self.process(it, "RUNNING"))
+                .collect(),
+        }
+    }
+
+    fn peer(&self, name: &str) -> PeerSeen {
+        PeerSeen {
+            agent_id: self.agents[name].as_str().into(),
+            address: Address::new(name, 1),
+            is_broker: true,
+            hostname: "".into(),
+            version: "".into(),
+        }
+    }
+
+    /// Reads `te 5@b`, or `te 5@b of coffee`.
+    fn process(&self, text: &str, word: &str) -> ProcessSeen {
+        let mut words = text.split_whitespace();
+        let role = match words.next().unwrap() {
+            "sm" => Role::Sm,
+            "te" => Role::Te,
+            other => panic!("no role `{other}`"),
+        };
+        let (pid, peer) = words.next().unwrap().split_once('@').unwrap();
+        let database = words.nth(1).unwrap_or("teas");
+        let status = match word {
+            "RUNNING" => Status::Up,
+            _ => Status::Stopping,
+        };
+        ProcessSeen {
+            agent_id: AgentId::from(self.agents[peer].as_str()),
+            database: database.into(),
+            pid: pid.parse().unwrap(),
+            port: None,
+            role,
+            status: Some(StatusSeen {
+                status,
+                word: word.into(),
+            }),
+            hostname: "".into(),
+            version: "".into(),
+            node_id: None,
+            start_id: None,
+        }
+    }
+}
+
+fn deed_line(deed: &Deed) -> String {
+    let host = |peer: &dbwarden::exchange::Target| peer.address.host.to_string();
+    match deed {
+        Deed::Abandon { action } => format!("abandon {action}"),
+        Deed::Ask { action, question } => match question {
+            Question::Identity(target) => format!("ask {action} whether {} answers", host(target)),
+            Question::DeleteTags(..)
+            | Question::Quiesce(_)
+            | Question::SetTags(..)
+            | Question::Tags(_)
+            | Question::Unquiesce(_) => format!("ask {action} {question:?}"),
+        },
+        Deed::Commit { action } => format!("commit {action}"),
+        Deed::Prepare { action, start, .. } => {
+            let role = start.role.as_str().to_lowercase();
+            let database = match start.database.as_str() {
+                "teas" => String::new(),
+                other => format!(" of {other}"),
+            };
+            format!(
+                "prepare {action} {role}{database} on {}",
+                host(&start.target)
+            )
+        }
+        Deed::Refresh => "refresh".to_owned(),
+        Deed::Stop { pid, how, .. } => match how {
+            Stop::Graceful => format!("stop {pid}"),
+            Stop::Kill => format!("kill {pid}"),
+        },
+    }
+}
+
+/// Writes the events that concern healing: how processes end and come, and what the healer says.
+fn event_line(event: &Event) -> Option<String> {
+    let told = match event.kind.group() {
+        Group::Healing | Group::Domain => true,
+        Group::Process => {
+            matches!(
+                event.kind,
+                Kind::ProcessFailed
+                    | Kind::ProcessJoined
+                    | Kind::ProcessLeft
+                    | Kind::ProcessReturned
+                    | Kind::ProcessUnreachable
+            )
+        }
+        Group::Database => {
+            matches!(event.kind, Kind::DatabaseDegraded | Kind::DatabaseRestored)
+        }
+        Group::Daemon | Group::Peer => false,
+    };
+    if !told {
+        return None;
+    }
+    let mut line = event.kind.as_str().to_owned();
+    let subject = &event.subject;
+    let peer = subject
+        .peer
+        .as_ref()
+        .map(|it| it.as_str().trim_end_matches(":1"));
+    if let Some(action) = event.action {
+        write!(line, " {action}").unwrap();
+    }
+    if let Some(process) = &subject.process {
+        let role = process.role.as_str().to_lowercase();
+        write!(line, " {role} {}@{}", process.pid, peer.unwrap()).unwrap();
+    } else if let Some(slot) = &subject.slot {
+        write!(line, " {slot}").unwrap();
+        if let Some(peer) = peer {
+            write!(line, " on {peer}").unwrap();
+        }
+    } else if let Some(database) = &subject.database {
+        write!(line, " {database}").unwrap();
+    }
+    if let Some(text) = &event.text
+        && event.kind.group() != Group::Database
+    {
+        write!(line, ": {}", text.replace(":1", "")).unwrap();
+    }
+    Some(line)
+}
