@@ -1,0 +1,308 @@
+//! Which broker to try next, and when: order, back-off with seeded jitter, cool-down.
+//!
+//! It opens nothing and knows of no session; it is told what failed and what stood.
+
+use std::time::Duration;
+
+use crate::model::Address;
+use crate::time::Timestamp;
+
+/// How many brokers are remembered. Real domains have three to nine; a broker that announces
+/// thousands shall not cost us memory.
+const BROKERS_MAX: usize = 64;
+
+/// How a try at a broker ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Miss {
+    /// Another try may succeed: the next broker's turn, after the usual pause.
+    Passing,
+    /// This broker will not have us until a person acts; others may.
+    Refused,
+    /// The domain will not have us until a person acts: trying brokers in turn is hammering.
+    Rejected,
+}
+
+/// How long to wait between tries.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// The first pause.
+    pub(super) first: Duration,
+    /// The longest pause.
+    pub(super) max: Duration,
+    /// Makes the pauses of two daemons differ, and those of two runs with one seed equal.
+    pub(super) seed: u64,
+}
+
+/// The brokers of a domain, configured ones first, and the pause before the next try.
+#[derive(Debug)]
+pub(super) struct Brokers {
+    known: Vec<Broker>,
+    pace: Pace,
+    /// Misses since a session last stood for long.
+    misses: u32,
+    /// Misses ever; gives each pause a jitter of its own.
+    draws: u64,
+    /// No try before this, at whichever broker.
+    not_before: Timestamp,
+    /// Whether no session ever stood: then every broker is tried once without a pause.
+    is_first_round: bool,
+    last: Option<Address>,
+}
+
+#[derive(Debug)]
+struct Broker {
+    address: Address,
+    is_configured: bool,
+    misses: u32,
+    /// Its own cool-down.
+    not_before: Timestamp,
+}
+
+impl Brokers {
+    pub(super) fn new(configured: Vec<Address>, pace: Pace) -> Self {
+        let mut brokers = Self {
+            known: Vec::new(),
+            pace,
+            misses: 0,
+            draws: 0,
+            not_before: Timestamp::ZERO,
+            is_first_round: true,
+            last: None,
+        };
+        for address in configured {
+            brokers.add(address, true);
+        }
+        brokers
+    }
+
+    /// Takes in a broker that the domain announced. It comes after those known already; when
+    /// there are too many, the one learned first is forgotten.
+    pub(super) fn learn(&mut self, address: &Address) {
+        if self.knows(address) {
+            return;
+        }
+        if self.known.len() >= BROKERS_MAX {
+            match self.known.iter().position(|it| !it.is_configured) {
+                Some(oldest) => drop(self.known.remove(oldest)),
+                None => return,
+            }
+        }
+        self.add(address.clone(), false);
+    }
+
+    /// Returns whom to try next and when, unless no broker is known.
+    pub(super) fn next(&self) -> Option<(Timestamp, Address)> {
+        let ready = |it: &&Broker| it.not_before <= self.not_before;
+        let is_last = |it: &Broker| self.last.as_ref() == Some(&it.address);
+        let fairest = self
+            .known
+            .iter()
+            .filter(ready)
+            .min_by_key(|it| (is_last(it), it.misses));
+        let broker = fairest.or_else(|| self.known.iter().min_by_key(|it| it.not_before))?;
+        let at = broker.not_before.max(self.not_before);
+        Some((at, broker.address.clone()))
+    }
+
+    /// Notes that a session to `address` stands.
+    pub(super) fn stood(&mut self, address: &Address) {
+        self.is_first_round = false;
+        self.last = Some(address.clone());
+        self.known.iter_mut().for_each(|it| it.misses = 0);
+    }
+
+    /// Notes that a session ended after it had stood for `uptime`.
+    pub(super) fn lost(&mut self, now: Timestamp, address: &Address, miss: Miss, uptime: Duration) {
+        // A session that breaks as soon as it stands is no success, or it would be opened again
+        // at the shortest pause for ever.
+        if uptime >= self.pace.max {
+            self.misses = 0;
+        }
+        self.missed(now, address, miss);
+    }
+
+    /// Notes that a try at `address` failed.
+    pub(super) fn missed(&mut self, now: Timestamp, address: &Address, miss: Miss) {
+        self.misses = self.misses.saturating_add(1);
+        self.draws += 1;
+        self.last = Some(address.clone());
+        let (pace, draw) = (self.pace, self.draws);
+        if let Some(broker) = self.known.iter_mut().find(|it| it.address == *address) {
+            broker.misses = broker.misses.saturating_add(1);
+            let cool_down = match miss {
+                Miss::Passing => pace.pause(broker.misses, draw),
+                Miss::Refused | Miss::Rejected => pace.max,
+            };
+            broker.not_before = now + cool_down;
+        }
+        let is_prompt = self.is_first_round && self.known.iter().any(|it| it.misses == 0);
+        let pause = match miss {
+            Miss::Rejected => pace.max,
+            Miss::Passing | Miss::Refused if is_prompt => Duration::ZERO,
+            Miss::Passing | Miss::Refused => pace.pause(self.misses, draw),
+        };
+        self.not_before = now + pause;
+    }
+
+    fn knows(&self, address: &Address) -> bool {
+        self.known.iter().any(|it| it.address == *address)
+    }
+
+    fn add(&mut self, address: Address, is_configured: bool) {
+        if !self.knows(&address) {
+            self.known.push(Broker {
+                address,
+                is_configured,
+                misses: 0,
+                not_before: Timestamp::ZERO,
+            });
+        }
+    }
+}
+
+impl Pace {
+    /// Returns the pause after so many misses in a row: doubled with each, capped, and shortened
+    /// by up to a half as the seed and the draw say.
+    pub(super) fn pause(self, misses: u32, draw: u64) -> Duration {
+        let doublings = misses.saturating_sub(1).min(31);
+        let whole = self.first.saturating_mul(1 << doublings).min(self.max);
+        let micros = u64::try_from(whole.as_micros()).unwrap_or(u64::MAX);
+        let off = mix(self.seed, draw) % (micros / 2 + 1);
+        Duration::from_micros(micros - off)
+    }
+}
+
+/// Returns a number that looks random and is the same for the same arguments (`SplitMix64`).
+fn mix(seed: u64, draw: u64) -> u64 {
+    let mut bits = seed.wrapping_add(draw.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Pace = Pace {
+        first: Duration::from_millis(500),
+        max: Duration::from_secs(30),
+        seed: 7,
+    };
+
+    fn address(host: &str) -> Address {
+        Address::new(host, 48_004)
+    }
+
+    fn brokers(hosts: &[&str]) -> Brokers {
+        Brokers::new(hosts.iter().map(|it| address(it)).collect(), PACE)
+    }
+
+    /// Tries and fails `count` times; returns who was tried and how long each pause was.
+    fn tries(brokers: &mut Brokers, now: &mut Timestamp, count: usize) -> Vec<(String, Duration)> {
+        let mut tried = Vec::new();
+        for _ in 0..count {
+            let (at, whom) = brokers.next().expect("brokers are configured");
+            tried.push((whom.host.to_string(), at.since(*now)));
+            *now = at.max(*now);
+            brokers.missed(*now, &whom, Miss::Passing);
+        }
+        tried
+    }
+
+    fn hosts(tried: &[(String, Duration)]) -> String {
+        let hosts: Vec<_> = tried.iter().map(|it| it.0.as_str()).collect();
+        hosts.join(" ")
+    }
+
+    #[test]
+    fn at_first_all_brokers_are_tried_promptly_in_order() {
+        let mut now = Timestamp::ZERO;
+        let tried = tries(&mut brokers(&["a", "b", "c"]), &mut now, 3);
+        assert_eq!(hosts(&tried), "a b c");
+        assert_eq!(now, Timestamp::ZERO);
+    }
+
+    #[test]
+    fn then_in_turn_at_pauses_that_double_up_to_half_a_minute() {
+        let mut brokers = brokers(&["a", "b", "c"]);
+        let mut now = Timestamp::ZERO;
+        tries(&mut brokers, &mut now, 3);
+        let tried = tries(&mut brokers, &mut now, 9);
+        assert_eq!(hosts(&tried), "a b c a b c a b c");
+        for (index, (_, pause)) in tried.iter().enumerate() {
+            // Three misses were free, so the first pause is the third one.
+            let whole = Duration::from_millis(2_000 << index).min(PACE.max);
+            assert!(*pause >= whole / 2 && *pause <= whole, "{index}: {pause:?}");
+        }
+    }
+
+    #[test]
+    fn a_single_broker_is_tried_again_and_again() {
+        let mut now = Timestamp::ZERO;
+        let tried = tries(&mut brokers(&["a"]), &mut now, 9);
+        assert_eq!(tried[0].1, Duration::ZERO);
+        assert!(tried[1].1 <= PACE.first && tried[1].1 >= PACE.first / 2);
+        assert!(tried[8].1 >= PACE.max / 2 && tried[8].1 <= PACE.max);
+    }
+
+    #[test]
+    fn after_a_loss_another_broker_is_tried_first() {
+        let mut brokers = brokers(&["a", "b"]);
+        let now = Timestamp::from_micros(1);
+        brokers.stood(&address("a"));
+        brokers.lost(now, &address("a"), Miss::Passing, Duration::from_secs(60));
+        let (at, whom) = brokers.next().unwrap();
+        assert_eq!(whom, address("b"));
+        assert!(at.since(now) <= PACE.first);
+    }
+
+    #[test]
+    fn a_session_that_breaks_at_once_again_and_again_is_opened_ever_more_rarely() {
+        let mut brokers = brokers(&["a"]);
+        let mut now = Timestamp::ZERO;
+        for _ in 0..10 {
+            now = brokers.next().unwrap().0.max(now);
+            brokers.stood(&address("a"));
+            brokers.lost(now, &address("a"), Miss::Passing, Duration::from_millis(1));
+        }
+        assert!(brokers.next().unwrap().0.since(now) >= PACE.first);
+        assert!(now.since(Timestamp::ZERO) > PACE.max);
+    }
+
+    #[test]
+    fn a_rejected_password_is_tried_at_no_other_broker_before_the_longest_pause() {
+        let mut brokers = brokers(&["a", "b"]);
+        brokers.missed(Timestamp::ZERO, &address("a"), Miss::Rejected);
+        let next = brokers.next().unwrap();
+        assert_eq!(next, (Timestamp::ZERO + PACE.max, address("b")));
+    }
+
+    #[test]
+    fn a_certificate_that_fails_at_one_broker_says_nothing_of_the_others() {
+        let mut brokers = brokers(&["a", "b"]);
+        brokers.missed(Timestamp::ZERO, &address("a"), Miss::Refused);
+        assert_eq!(brokers.next().unwrap(), (Timestamp::ZERO, address("b")));
+        brokers.missed(Timestamp::ZERO, &address("b"), Miss::Passing);
+        let (at, whom) = brokers.next().unwrap();
+        assert_eq!(whom, address("b"));
+        assert!(at < Timestamp::ZERO + PACE.max / 2);
+    }
+
+    #[test]
+    fn learned_brokers_come_after_the_configured_ones_and_are_bounded() {
+        let mut brokers = brokers(&["a"]);
+        for number in 0..200 {
+            brokers.learn(&address(&format!("x{number}")));
+            brokers.learn(&address("a"));
+        }
+        assert_eq!(brokers.known.len(), BROKERS_MAX);
+        assert_eq!(brokers.known[0].address, address("a"));
+        assert_eq!(brokers.known[BROKERS_MAX - 1].address, address("x199"));
+    }
+
+    #[test]
+    fn no_broker_is_no_try() {
+        assert_eq!(brokers(&[]).next(), None);
+    }
+}

@@ -1,0 +1,186 @@
+//! Translates between the protocol's messages and the words of the model.
+//!
+//! Text is moved, never copied: this is what every event of a busy domain passes through.
+
+use std::sync::Arc;
+
+use crate::exchange::{EngineOption, Question, Start};
+use crate::model::{
+    Address, AgentId, DatabaseName, PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status,
+    StatusSeen,
+};
+use crate::nuodb::message::{
+    self, BrokerElement, Element, IDENTITY, MONITOR, ProcessElement, Request, Style,
+};
+
+/// The port of an agent that does not say.
+pub(super) const AGENT_PORT: u16 = 48_004;
+
+/// Returns the domain as `status` shows it, the entry peer under the address that was dialled.
+pub(super) fn snapshot(status: message::Status, dialled: &Address) -> Snapshot {
+    Snapshot {
+        domain: status.domain,
+        entry: PeerSeen {
+            address: dialled.clone(),
+            ..peer(status.entry)
+        },
+        peers: status.peers.into_iter().map(peer).collect(),
+        processes: status.processes.into_iter().map(process).collect(),
+    }
+}
+
+/// Returns the change that `event` tells of, unless it is one that we have no use for.
+pub(super) fn sighting(event: message::Event) -> Option<Sighting> {
+    Some(match event {
+        message::Event::BrokerExit(broker) => Sighting::PeerLost(peer(broker)),
+        message::Event::NewBroker(broker) => Sighting::PeerJoined(peer(broker)),
+        message::Event::NewProcess(it) => Sighting::ProcessJoined(process(it)),
+        message::Event::ProcessExit(it) => Sighting::ProcessGone(process(it)),
+        message::Event::ProcessFailed {
+            start_id,
+            reason,
+            broker,
+        } => Sighting::StartFailed {
+            agent_id: broker.agent_id.into(),
+            start_id: start_id.map(Into::into),
+            reason,
+        },
+        message::Event::StatusChanged {
+            status: word,
+            process: it,
+        } => Sighting::StatusChanged(ProcessSeen {
+            status: Some(status(word)),
+            ..process(it)
+        }),
+        message::Event::Unknown(_) => return None,
+    })
+}
+
+fn peer(broker: BrokerElement) -> PeerSeen {
+    // Only the entry peer has no address of its own; for anything else its host is a good guess.
+    let host = broker
+        .address
+        .unwrap_or_else(|| Arc::clone(&broker.hostname));
+    PeerSeen {
+        agent_id: broker.agent_id.into(),
+        address: Address::new(host, broker.port.unwrap_or(AGENT_PORT)),
+        is_broker: broker.is_broker,
+        hostname: broker.hostname,
+        version: broker.version,
+    }
+}
+
+fn process(process: ProcessElement) -> ProcessSeen {
+    ProcessSeen {
+        agent_id: process.agent_id.into(),
+        database: process.database.into(),
+        pid: process.pid,
+        port: process.port,
+        role: if process.is_transaction_engine {
+            Role::Te
+        } else {
+            Role::Sm
+        },
+        status: process.state.map(status),
+        hostname: process.hostname,
+        version: process.version,
+        node_id: process.node_id,
+        start_id: process.start_id.map(Into::into),
+    }
+}
+
+fn status(word: Arc<str>) -> StatusSeen {
+    let status = match &*word {
+        "ACTIVE" | "SYNCING" | "UNQUIESCING" => Status::Starting,
+        "RUNNING" => Status::Up,
+        "QUIESCING" | "QUIESCING2" | "QUIESCED" | "SHUTTING_DOWN" => Status::Stopping,
+        "DIED" => Status::Down,
+        _ => Status::Unknown,
+    };
+    StatusSeen { status, word }
+}
+
+/// Asks for the domain and all its changes.
+pub(super) fn monitor() -> Request {
+    Request::new(MONITOR, Style::Connect)
+}
+
+/// Asks a peer who it is; needs no password.
+pub(super) fn identity() -> Request {
+    Request::new(IDENTITY, Style::Request)
+}
+
+/// Asks a peer's own agent to start a process.
+///
+/// Without `StartBarrierTimeout`: an agent that waits for its barrier longer than we wait for the
+/// agent would start a process that has long been started elsewhere.
+pub(super) fn process_start(start: &Start) -> Request {
+    let option = |it: &EngineOption| {
+        let element = Element::new("Option").with("option", &it.name);
+        match &it.value {
+            Some(value) => element.with("value", value),
+            None => element,
+        }
+    };
+    let database = Element::new("Option")
+        .with("option", "--database")
+        .with("value", start.database.as_str());
+    let request = Request::new("ProcessStart", Style::Request).with("Process", "server");
+    let options = start.options.iter().map(option);
+    options.chain([database]).fold(request, Request::child)
+}
+
+/// Asks a peer's own agent to end a process at once.
+pub(super) fn process_stop(pid: u32) -> Request {
+    Request::new("ProcessStop", Style::Request).with("PID", pid.to_string())
+}
+
+/// Asks a process, by way of the Monitor session, to finish and leave.
+pub(super) fn shutdown(agent_id: &AgentId, pid: u32) -> Element {
+    let request = Element::new("Request")
+        .with("Service", "Admin")
+        .with("Type", "Shutdown")
+        .with("WaitTime", "0");
+    Element::new("ManagementRequest")
+        .with("AgentId", agent_id.as_str())
+        .with("ProcessId", pid.to_string())
+        .child(request)
+}
+
+/// Returns the request that carries `question`.
+pub(super) fn question(question: &Question) -> Request {
+    let tags = |action: &str, agent_id: &AgentId| {
+        Request::new("Tag", Style::Request)
+            .with("Action", action)
+            .with("AgentId", agent_id.as_str())
+    };
+    let manage = |action: &str, database: &DatabaseName| {
+        Request::new("ChorusManagement", Style::Connect)
+            .with("Action", action)
+            .with("Database", database.as_str())
+    };
+    let tag = |key: &String| Element::new("Tag").with("Key", key);
+    match question {
+        Question::DeleteTags(agent_id, keys) => keys
+            .iter()
+            .map(tag)
+            .fold(tags("DeleteHostTags", agent_id), Request::child),
+        Question::Identity(_) => identity(),
+        Question::Quiesce(database) => manage("Quiesce", database),
+        Question::SetTags(agent_id, pairs) => pairs
+            .iter()
+            .map(|(key, value)| tag(key).with("Value", value))
+            .fold(tags("SetHostTags", agent_id), Request::child),
+        Question::Tags(agent_id) => tags("GetHostTags", agent_id),
+        Question::Unquiesce(database) => manage("Unquiesce", database),
+    }
+}
+
+/// Reads the tags out of the answer to a question for them.
+pub(super) fn tags(answer: &Element) -> Vec<(String, String)> {
+    let pair = |it: &Element| {
+        let key = it.attribute("Key")?.to_owned();
+        Some((key, it.attribute("Value").unwrap_or_default().to_owned()))
+    };
+    answer.children.iter().filter_map(pair).collect()
+}
