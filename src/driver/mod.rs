@@ -1,1 +1,4 @@
-//! Carries a pilot: sockets and timers; decides nothing.
+//! Carries pilots: sockets and timers, one folder per kind of domain. Decides nothing: what is
+//! dialled, sent and given up is said by the pilot, what is started and stopped by the caller.
+
+pub mod nuodb;
