@@ -607,7 +607,8 @@ mod other_deeds {
         );
         assert_eq!(
             world.heard[3],
-            "a <Connect Service=\"ChorusManagement\" Action=\"Quiesce\" Database=\"teas\"></Connect>"
+            "a <Connect Service=\"ChorusManagement\" Action=\"Quiesce\" \
+             Database=\"teas\"></Connect>"
         );
     }
 

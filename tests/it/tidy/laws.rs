@@ -25,7 +25,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("nuodb/pilot", &["exchange", "model", "nuodb", "time"]),
     (
         "driver",
-        &["exchange", "nuodb", "nuodb/pilot", "time", "transport"],
+        &[
+            "exchange",
+            "model",
+            "nuodb",
+            "nuodb/pilot",
+            "time",
+            "transport",
+        ],
     ),
     ("listener", &["event", "exchange", "model", "time"]),
     (
