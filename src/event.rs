@@ -147,6 +147,7 @@ kinds! {
     DaemonStopping "daemon_stopping" Daemon Info "The daemon was asked to stop.",
     ConfigRejected "config_rejected" Daemon Warning
         "A changed configuration was checked and has problems; the old one stays.",
+    Gap "gap" Daemon Warning "Events were lost before this listener could be told of them.",
 }
 
 impl Kind {
@@ -298,7 +299,7 @@ mod tests {
             let prefix = kind.as_str().split('_').next().unwrap_or_default();
             let expected = match prefix {
                 "action" | "slot" => "healing",
-                "config" => "daemon",
+                "config" | "gap" => "daemon",
                 other => other,
             };
             assert_eq!(kind.group().as_str(), expected, "{}", kind.as_str());
