@@ -55,7 +55,7 @@ enum Command {
     #[command(hide = true)]
     Engine(engine::Args),
     Run(run::Args),
-    Sandbox(sandbox::Args),
+    Sandbox(Box<sandbox::Args>),
     SandboxCtl(sandbox_ctl::Args),
 }
 

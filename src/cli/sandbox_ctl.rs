@@ -1,12 +1,264 @@
-//! `dbwarden sandbox-ctl`.
+//! `dbwarden sandbox-ctl`: makes something go wrong in a running sandbox.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Subcommand;
 
 use super::Exit;
+use crate::sandbox::serve::{Answer, ControlError, Request, SurveyRecord, ask};
 
-/// Make a running sandbox misbehave.
+/// Make something go wrong in a running sandbox.
+///
+/// A PEER is named by its number, its port or its address.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// The socket that `dbwarden sandbox` names when it is ready
+    #[arg(long, value_name = "PATH", env = "DBWARDEN_SANDBOX_CONTROL")]
+    control: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show peers, engines and Monitor sessions
+    List {
+        /// In one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a peer's agent away; its engines live on
+    Lose {
+        peer: String,
+        /// Tell of the exits of its engines before the exit of the peer
+        #[arg(long)]
+        exits_first: bool,
+    },
+    /// Bring a lost peer back, under a new agent id
+    Return { peer: String },
+    /// Break every connection to a peer, or one Monitor session
+    Drop {
+        #[arg(required_unless_present = "session")]
+        peer: Option<String>,
+        /// The number of the session in the list
+        #[arg(long, value_name = "N", conflicts_with = "peer")]
+        session: Option<u64>,
+    },
+    /// Keep connections to a peer open and let nothing pass
+    Mute { peer: String },
+    /// Let pass what was held back
+    Unmute { peer: String },
+    /// Have a peer answer late; 0 is in time again
+    Delay {
+        peer: String,
+        #[arg(value_name = "MS")]
+        ms: u64,
+    },
+    /// Have the next start at a peer fail
+    #[command(group = clap::ArgGroup::new("how").required(true))]
+    FailNext {
+        peer: String,
+        /// It fails, and says why
+        #[arg(long, value_name = "TEXT", group = "how")]
+        reason: Option<String>,
+        /// Nothing is ever heard of it
+        #[arg(long, group = "how")]
+        silent: bool,
+        /// It succeeds, so many milliseconds late
+        #[arg(long, value_name = "MS", group = "how")]
+        late: Option<u64>,
+    },
+    /// End an engine without a word
+    Crash { pid: u32 },
+}
+
+impl Command {
+    fn request(&self) -> Request {
+        match self {
+            Self::Crash { pid } => Request::Crash { pid: *pid },
+            Self::Delay { peer, ms } => Request::Delay {
+                peer: peer.clone(),
+                ms: *ms,
+            },
+            Self::Drop { peer, session } => match session {
+                Some(session) => Request::DropSession { session: *session },
+                None => Request::Drop {
+                    peer: peer.clone().unwrap_or_default(),
+                },
+            },
+            Self::FailNext {
+                peer, reason, late, ..
+            } => {
+                let peer = peer.clone();
+                match (reason.clone(), *late) {
+                    (Some(reason), _) => Request::FailNext { peer, reason },
+                    (None, Some(ms)) => Request::LateNext { peer, ms },
+                    (None, None) => Request::SilenceNext { peer },
+                }
+            }
+            Self::List { .. } => Request::List,
+            Self::Lose { peer, exits_first } => Request::Lose {
+                peer: peer.clone(),
+                exits_first: *exits_first,
+            },
+            Self::Mute { peer } => Request::Mute { peer: peer.clone() },
+            Self::Return { peer } => Request::Return { peer: peer.clone() },
+            Self::Unmute { peer } => Request::Unmute { peer: peer.clone() },
+        }
+    }
+}
 
 /// Runs the command.
-pub(super) fn run(_args: &Args) -> Exit {
-    Exit::Failed
+pub(super) fn run(args: &Args) -> Exit {
+    match ask(&args.control, &args.command.request()) {
+        Ok(Answer::Done) => Exit::Fine,
+        Ok(Answer::Domain(survey)) => {
+            let as_json = matches!(args.command, Command::List { json: true });
+            show(&survey, as_json)
+        }
+        Ok(Answer::Failed(reason)) => {
+            complain(&reason);
+            Exit::Failed
+        }
+        Err(error) => {
+            let exit = match &error {
+                ControlError::Connect { .. } | ControlError::NoAnswer { .. } => Exit::Unavailable,
+                ControlError::Nonsense { .. } => Exit::Protocol,
+            };
+            let mut text = error.to_string();
+            let mut source = error.source();
+            while let Some(cause) = source {
+                // Writing to a string does not fail.
+                let _ = write!(text, ": {cause}");
+                source = cause.source();
+            }
+            complain(&text);
+            exit
+        }
+    }
+}
+
+fn complain(text: &str) {
+    // A closed terminal is no reason to end with another code.
+    let _ = writeln!(io::stderr().lock(), "dbwarden sandbox-ctl: {text}");
+}
+
+fn show(survey: &SurveyRecord, as_json: bool) -> Exit {
+    let text = if as_json {
+        match serde_json::to_string(survey) {
+            Ok(json) => json + "\n",
+            Err(error) => {
+                complain(&error.to_string());
+                return Exit::Failed;
+            }
+        }
+    } else {
+        describe(survey)
+    };
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes());
+    match written.and_then(|()| stdout.flush()) {
+        Ok(()) => Exit::Fine,
+        Err(_) => Exit::Failed,
+    }
+}
+
+fn describe(survey: &SurveyRecord) -> String {
+    let mut lines = Vec::new();
+    for it in &survey.peers {
+        let (number, address, role) = (it.number, &it.address, &it.role);
+        let mut state = format!("agent={}", it.agent_id);
+        for (holds, word) in [(it.lost, " lost"), (it.muted, " muted")] {
+            state += if holds { word } else { "" };
+        }
+        if it.delay_ms > 0 {
+            let delay = Duration::from_millis(it.delay_ms);
+            let delay = humantime::format_duration(delay).to_string();
+            state = state + " delay=" + &delay;
+        }
+        if it.faults_waiting > 0 {
+            state = state + " faults-waiting=" + &it.faults_waiting.to_string();
+        }
+        lines.push(format!("peer {number}: {address} [role={role}] {state}"));
+    }
+    for it in &survey.engines {
+        let (database, role, peer) = (&it.database, &it.role, it.peer);
+        let (port, pid) = (it.port.unwrap_or_default(), it.pid.unwrap_or_default());
+        let status = it.status.as_deref().unwrap_or("starting");
+        lines.push(format!(
+            "{database}: 127.0.0.1:{port} [pid={pid}] ({role}) at peer {peer} {status}"
+        ));
+    }
+    for it in &survey.sessions {
+        lines.push(format!(
+            "session {}: Monitor at peer {}",
+            it.number, it.peer
+        ));
+    }
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn request(words: &str) -> Option<Request> {
+        let words = format!("ctl --control /x {words}");
+        let line = Line::try_parse_from(words.split_whitespace()).ok()?;
+        Some(line.args.command.request())
+    }
+
+    #[test]
+    fn a_start_fails_in_exactly_one_way() {
+        let peer = || "2".to_owned();
+        for (words, expected) in [
+            (
+                "--reason rain",
+                Request::FailNext {
+                    peer: peer(),
+                    reason: "rain".to_owned(),
+                },
+            ),
+            ("--silent", Request::SilenceNext { peer: peer() }),
+            (
+                "--late 50",
+                Request::LateNext {
+                    peer: peer(),
+                    ms: 50,
+                },
+            ),
+        ] {
+            assert_eq!(request(&format!("fail-next 2 {words}")), Some(expected));
+        }
+        assert_eq!(request("fail-next 2"), None);
+        assert_eq!(request("fail-next 2 --silent --late 50"), None);
+    }
+
+    #[test]
+    fn a_peer_or_a_session_is_dropped() {
+        assert_eq!(request("drop"), None);
+        assert_eq!(request("drop 1 --session 2"), None);
+        assert_eq!(
+            request("drop --session 2"),
+            Some(Request::DropSession { session: 2 })
+        );
+        assert_eq!(
+            request("drop 1"),
+            Some(Request::Drop {
+                peer: "1".to_owned()
+            })
+        );
+    }
 }

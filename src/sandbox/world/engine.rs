@@ -309,6 +309,8 @@ impl World {
         }
         it.phase = Phase::Failed;
         let (peer, start_id) = (it.peer, it.start_id.take());
+        // Whatever it still does, nobody waits for it.
+        self.effects.push_back(Effect::Kill { engine });
         if let Some(start_id) = start_id {
             self.fail_start(now, peer, &start_id, Duration::ZERO, reason);
         }

@@ -191,10 +191,11 @@ impl World {
         views.map(|(id, it)| it.view(*id)).collect()
     }
 
-    /// Returns how many sessions are being told of changes at `peer`.
-    pub fn monitors_at(&self, peer: PeerNumber) -> usize {
-        let at_peer = self.sessions.values().filter(|it| it.peer == peer);
-        at_peer.filter(|it| it.purpose == Purpose::Monitor).count()
+    /// Returns every session that is told of changes, and at which peer it is.
+    pub fn monitors(&self) -> Vec<(SessionId, PeerNumber)> {
+        let all = self.sessions.iter();
+        let monitors = all.filter(|(_, it)| it.purpose == Purpose::Monitor);
+        monitors.map(|(id, it)| (*id, it.peer)).collect()
     }
 
     fn peer(&self, number: PeerNumber) -> Option<&Peer> {

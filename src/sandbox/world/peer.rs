@@ -15,8 +15,9 @@ use crate::nuodb::message::BrokerElement;
 pub struct PeerNumber(pub u16);
 
 impl PeerNumber {
-    pub(super) fn index(self) -> usize {
-        // 0 is nobody's number and finds nobody.
+    /// Returns where the peer stands in a list of all peers; beyond every end if there is none.
+    pub fn index(self) -> usize {
+        // 0 is nobody's number.
         usize::from(self.0).wrapping_sub(1)
     }
 }

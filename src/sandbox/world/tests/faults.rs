@@ -147,6 +147,7 @@ fn what_a_lost_agent_was_asked_for_is_nothing_to_the_next_one() {
             610   cut all at 3
             610   s1 BrokerExit 3-1:4003
             610   answer: done
+            630   kill e3
             650   listen 3 true
             650   s1 NewBroker 3-2:4003
             650   s1 NewProcess TE teas 200 at 3-2

@@ -73,6 +73,7 @@ fn a_failed_start_is_told_twice_with_its_own_reason_first() {
             100   s2 ProcessStart StartId=1003001000001
             100   done s2
             100   spawn e1 at 3 SM teas /a
+            120   kill e1
             120   s1 ProcessFailed 1003001000001 at 3-1
                   /a: Archive does not exist
             220   s1 ProcessFailed 1003001000001 at 3-1
