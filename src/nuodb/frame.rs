@@ -3,6 +3,8 @@
 //! The length travels in clear and is believed only as far as bytes really arrive: nothing is
 //! allocated on the strength of an announcement. What a payload contains is decided elsewhere.
 
+use std::fmt;
+
 use thiserror::Error;
 
 /// The longest frame either side accepts from somebody who has not authenticated yet.
@@ -38,7 +40,6 @@ pub struct FrameTooLong {
 ///
 /// Each byte is copied in once, and moved at most once more on average, however the bytes are
 /// split and however many frames wait.
-#[derive(Debug)]
 pub struct FrameBuffer {
     bytes: Vec<u8>,
     /// Where the first byte lies that has not been handed out.
@@ -72,6 +73,7 @@ impl FrameBuffer {
             // At least as many bytes were handed out as are moved now.
             self.bytes.copy_within(self.start.., 0);
             self.bytes.truncate(waiting);
+            self.bytes.shrink_to(KEPT_CAPACITY);
             self.start = 0;
         }
         self.bytes.extend_from_slice(bytes);
@@ -114,8 +116,15 @@ impl FrameBuffer {
     }
 }
 
+impl fmt::Debug for FrameBuffer {
+    /// Shows how much there is, not what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FrameBuffer({} bytes)", self.waiting().len())
+    }
+}
+
 /// Collects frames that are to be sent.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Outbox {
     bytes: Vec<u8>,
 }
@@ -140,6 +149,13 @@ impl Outbox {
     /// Returns everything that is to be sent, if there is anything.
     pub fn take(&mut self) -> Option<Vec<u8>> {
         (!self.bytes.is_empty()).then(|| std::mem::take(&mut self.bytes))
+    }
+}
+
+impl fmt::Debug for Outbox {
+    /// Shows how much there is, not what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outbox({} bytes)", self.bytes.len())
     }
 }
 
@@ -223,11 +239,17 @@ mod tests {
     #[test]
     fn the_space_of_a_long_frame_is_given_back() {
         let mut buffer = FrameBuffer::new(DEFAULT_LIMIT);
-        buffer.push(&framed(&[&vec![b'x'; 4 * KEPT_CAPACITY]]));
-        assert_eq!(drain(&mut buffer).len(), 1);
-        buffer.push(&framed(&[b"short"]));
-        assert_eq!(drain(&mut buffer).len(), 1);
-        assert!(buffer.bytes.capacity() <= 2 * KEPT_CAPACITY);
+        let long = framed(&[&vec![b'x'; 4 * KEPT_CAPACITY]]);
+        let short = framed(&[b"short"]);
+        for already_there in 0..short.len() {
+            let (head, tail) = short.split_at(already_there);
+            buffer.push(&long);
+            buffer.push(head);
+            assert_eq!(drain(&mut buffer).len(), 1);
+            buffer.push(tail);
+            assert_eq!(drain(&mut buffer).len(), 1);
+            assert!(buffer.bytes.capacity() <= 2 * KEPT_CAPACITY);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! decided elsewhere.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -77,7 +78,6 @@ pub enum ServerError {
 ///
 /// After an error or a [`ServerEvent`] that says so the session is over: an error comes again at
 /// each further call, anything else that arrives is passed over.
-#[derive(Debug)]
 pub struct Server {
     settings: ServerSettings,
     frames: FrameBuffer,
@@ -121,9 +121,13 @@ struct Seed {
     outgoing: Iv,
 }
 
-impl std::fmt::Debug for Seed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Seed(***)")
+impl fmt::Debug for Server {
+    /// Shows how far the session is, and none of the documents that wait to be sent or read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("progress", &self.progress)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
     }
 }
 

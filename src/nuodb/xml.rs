@@ -48,7 +48,7 @@ pub enum Problem {
     /// `name` without `="value"`, a value without quotes, or one with `<` in it.
     #[error("malformed attribute")]
     Attribute,
-    /// The name of an element or attribute that is no name.
+    /// The name of an element, attribute or processing instruction that is no name.
     #[error("malformed name")]
     BadName,
     /// A reference to a character that XML does not allow, or to something that is no character.
@@ -252,6 +252,9 @@ impl<'a> Scanner<'a> {
                 }
                 Event::Decl(_) if at_beginning => (),
                 Event::Decl(_) => return Err(self.error(Problem::MisplacedDeclaration)),
+                Event::PI(instruction) if !scan::is_name(instruction.target()) => {
+                    return Err(self.error(Problem::BadName));
+                }
                 Event::Comment(_) | Event::PI(_) => (),
                 Event::DocType(_) => return Err(self.error(Problem::DocType)),
                 Event::Eof => return self.end(),

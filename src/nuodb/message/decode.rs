@@ -48,9 +48,20 @@ pub enum Monitored {
 }
 
 /// Reads the documents of one Monitor session, and shares what they have in common.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoder {
     interner: Interner,
+    /// Smaller than [`ENTITY_LIMIT`] in tests only.
+    pub(super) entity_limit: usize,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self {
+            interner: Interner::default(),
+            entity_limit: ENTITY_LIMIT,
+        }
+    }
 }
 
 impl Decoder {
@@ -162,7 +173,7 @@ impl Decoder {
                 Token::Close | Token::Text(_) => (),
                 Token::End => return Ok(status),
             }
-            if status.peers.len() + status.processes.len() > ENTITY_LIMIT {
+            if status.peers.len() + status.processes.len() > self.entity_limit {
                 return Err(MessageError::TooManyEntities);
             }
         }
