@@ -35,9 +35,9 @@ pub(super) struct Args {
     /// How many peers there are, on consecutive ports
     #[arg(long, value_name = "N", default_value_t = 3)]
     peers: u16,
-    /// How many of them are brokers: the first ones
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    brokers: u16,
+    /// How many of them are brokers: the first ones; without a number two, if there are two
+    #[arg(long, value_name = "N")]
+    brokers: Option<u16>,
     /// What the domain calls itself
     #[arg(long, value_name = "NAME", default_value = "sandbox")]
     domain: String,
@@ -148,7 +148,7 @@ fn settings(args: &Args) -> Result<Settings, Exit> {
     let mut settings = Settings {
         listen: args.listen,
         peers: args.peers,
-        brokers: args.brokers,
+        brokers: args.brokers.unwrap_or(args.peers.min(2)),
         domain: args.domain.clone(),
         user: args.user.clone(),
         ciphers: args.ciphers.clone(),
