@@ -5,5 +5,6 @@
     reason = "a test's helper may end the test, as the test itself may"
 )]
 
+mod sandbox;
 mod supervisor;
 mod tidy;

@@ -1,11 +1,6 @@
 //! The documents of the world that are not events: answers, errors, states.
 
-use crate::nuodb::message::{BrokerElement, Element, ProcessElement, Request, Status};
-
-/// Returns the answer to a request that cannot be met.
-pub(super) fn error(text: impl Into<String>) -> Element {
-    Element::new("Error").with("text", text)
-}
+use crate::nuodb::message::{BrokerElement, Element, ProcessElement, Status};
 
 /// Returns the answer to a request that was met and has nothing to tell.
 pub(super) fn success() -> Element {
@@ -15,13 +10,6 @@ pub(super) fn success() -> Element {
 /// Returns the answer to `ProcessStop`.
 pub(super) fn exit_code(code: i32) -> Element {
     Element::new("ProcessStop").with("ExitCode", code.to_string())
-}
-
-/// Returns the value of the first attribute of that name.
-pub(super) fn attribute<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    let mut all = request.attributes.iter();
-    all.find(|(it, _)| it == name)
-        .map(|(_, value)| value.as_str())
 }
 
 /// Returns who a peer is: the answer to `Identity`.

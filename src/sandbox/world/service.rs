@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::element::{self, attribute, error, success};
+use super::element::{self, success};
 use super::engine::EngineState;
 use super::{Effect, EngineId, PeerNumber, Purpose, Session, SessionId, World};
 use crate::nuodb::message::{Element, Request};
@@ -62,7 +62,7 @@ impl World {
             "Monitor" => self.subscribe(session, number),
             "Tag" => {
                 let reply = self.tag(request);
-                self.reply(session, reply.unwrap_or_else(error));
+                self.reply(session, reply.unwrap_or_else(Element::error));
             }
             "Description" | "HostStats" | "License" | "Manager" => {
                 self.refuse(session, format!("The sandbox has no service {service}"));
@@ -116,13 +116,13 @@ impl World {
 
     /// Answers that there is nothing to be had here, and closes.
     fn refuse(&mut self, session: SessionId, text: impl Into<String>) {
-        let document = error(text);
+        let document = Element::error(text);
         self.effects.push_back(Effect::Reply { session, document });
         self.effects.push_back(Effect::Close { session });
     }
 
     fn process_stop(&mut self, session: SessionId, number: PeerNumber, request: &Request) {
-        let text = attribute(request, "PID").unwrap_or_default();
+        let text = request.attribute("PID").unwrap_or_default();
         let pid: Option<u32> = text.trim().parse().ok();
         let found = self
             .engines
@@ -130,7 +130,7 @@ impl World {
             .find(|(_, it)| it.peer == number && it.pid.is_some() && it.pid == pid)
             .map(|(id, _)| *id);
         let Some(engine) = found else {
-            let document = error(format!("Unknown process: no pid {text} at this peer"));
+            let document = Element::error(format!("Unknown process: no pid {text} at this peer"));
             self.reply(session, document);
             return;
         };
@@ -140,12 +140,14 @@ impl World {
     }
 
     fn chorus(&mut self, now: Timestamp, request: &Request) -> Element {
-        let database = attribute(request, "Database").unwrap_or_default();
-        let (first, second) = match attribute(request, "Action") {
+        let database = request.attribute("Database").unwrap_or_default();
+        let (first, second) = match request.attribute("Action") {
             Some("Quiesce") => (EngineState::Quiescing, EngineState::Quiesced),
             Some("Unquiesce") => (EngineState::Unquiescing, EngineState::Running),
-            Some(other) => return error(format!("The sandbox has no database action {other}")),
-            None => return error("No database action was named"),
+            Some(other) => {
+                return Element::error(format!("The sandbox has no database action {other}"));
+            }
+            None => return Element::error("No database action was named"),
         };
         let engines: Vec<EngineId> = self
             .engines
@@ -155,7 +157,7 @@ impl World {
             .map(|(id, _)| *id)
             .collect();
         if engines.is_empty() {
-            return error(format!("Unknown database: {database}"));
+            return Element::error(format!("Unknown database: {database}"));
         }
         let steps = [(Duration::ZERO, first), (self.pace.quiesce, second)];
         for engine in engines {
@@ -165,7 +167,7 @@ impl World {
     }
 
     fn tag(&mut self, request: &Request) -> Result<Element, String> {
-        let agent_id = attribute(request, "AgentId").unwrap_or_default();
+        let agent_id = request.attribute("AgentId").unwrap_or_default();
         let peer = self
             .peers
             .iter_mut()
@@ -177,7 +179,7 @@ impl World {
             key.map(str::to_owned)
                 .ok_or_else(|| "A tag has no key".to_owned())
         };
-        match attribute(request, "Action") {
+        match request.attribute("Action") {
             Some("GetHostTags") => {
                 let mut root = Element::new("Tags");
                 root.children.extend(

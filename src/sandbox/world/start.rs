@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::element;
 use super::fault::NextStart;
 use super::{PeerNumber, SessionId, Timer, World};
 use crate::model::Role;
@@ -90,10 +89,10 @@ impl World {
         number: PeerNumber,
         request: &Request,
     ) {
-        let kind = element::attribute(request, "Process");
+        let kind = request.attribute("Process");
         if kind != Some("server") {
             let kind = kind.unwrap_or("a process of no kind");
-            self.reply(session, element::error(format!("Unable to start: {kind}")));
+            self.reply(session, Element::error(format!("Unable to start: {kind}")));
             return;
         }
         let Some(peer) = self.peer_mut(number) else {
