@@ -1,12 +1,62 @@
-//! `dbwarden check`.
+//! `dbwarden check`: says what is wrong with a configuration, or that nothing is.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::PathBuf;
 
 use super::Exit;
+use crate::config;
 
 /// Check a configuration file and report every problem in it.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// The file to check.
+    #[arg(required_unless_present = "reference")]
+    file: Option<PathBuf>,
+
+    /// Write a file with every key, what it means, and its default.
+    #[arg(long, conflicts_with = "file")]
+    reference: bool,
+}
 
 /// Runs the command.
-pub(super) fn run(_args: &Args) -> Exit {
-    Exit::Failed
+pub(super) fn run(args: &Args) -> Exit {
+    let written = match &args.file {
+        None => write!(io::stdout().lock(), "{}", config::reference()).map(|()| Exit::Fine),
+        Some(file) => match config::load(file) {
+            Ok(config) => writeln!(
+                io::stdout().lock(),
+                "{}: fine: {}",
+                file.display(),
+                Summary(&config)
+            )
+            .map(|()| Exit::Fine),
+            Err(problems) => writeln!(io::stderr().lock(), "{problems}").map(|()| Exit::Config),
+        },
+    };
+    written.unwrap_or(Exit::Failed)
+}
+
+/// A configuration as one line.
+struct Summary<'a>(&'a config::Config);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config::Config {
+            domains,
+            listeners,
+            policies,
+            daemon: _,
+        } = self.0;
+        count(f, domains.len(), "domain", "domains")?;
+        f.write_str(", ")?;
+        count(f, *policies, "policy", "policies")?;
+        f.write_str(", ")?;
+        count(f, listeners.len(), "listener", "listeners")
+    }
+}
+
+/// Writes so many of something.
+fn count(f: &mut fmt::Formatter<'_>, number: usize, one: &str, many: &str) -> fmt::Result {
+    write!(f, "{number} {}", if number == 1 { one } else { many })
 }

@@ -1,1 +1,105 @@
 //! Reads and checks the configuration, and reports every problem at once.
+//!
+//! What was written (`file`) becomes what it means (`check`): settings of the modules, which refuse
+//! nonsense, so that nothing invalid leaves here. Secrets are read while loading and are never
+//! shown. It changes nothing, and does not know who uses the settings.
+
+mod check;
+mod file;
+mod keys;
+mod nearest;
+mod problem;
+mod reference;
+mod section;
+mod value;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::driver::nuodb::DriverSettings;
+use crate::listener::ListenerSettings;
+use crate::model::{self, DomainName};
+use crate::supervisor;
+use crate::telemetry::LogSettings;
+
+pub use problem::{Place, Problem, Problems};
+pub use reference::reference;
+use section::Report;
+
+/// A configuration without problems.
+#[derive(Debug)]
+pub struct Config {
+    /// The daemon itself.
+    pub daemon: DaemonSettings,
+    /// The domains to watch, in the order of the file; at least one.
+    pub domains: Vec<DomainSettings>,
+    /// How many policies there are; the domains have those that apply to them.
+    pub policies: usize,
+    /// Who is told; at least one.
+    pub listeners: Vec<ListenerSettings>,
+}
+
+/// What the daemon itself must know.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DaemonSettings {
+    /// Where it keeps what it must not forget.
+    pub state_directory: PathBuf,
+    /// How it writes its log.
+    pub log: LogSettings,
+    /// How long listeners may take when it stops.
+    pub stop_grace: Duration,
+}
+
+impl Default for DaemonSettings {
+    fn default() -> Self {
+        Self {
+            state_directory: PathBuf::from("/var/lib/dbwarden"),
+            log: LogSettings::default(),
+            stop_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What everybody who has to do with a domain must know. The seeds are the daemon's to set.
+#[derive(Debug)]
+pub struct DomainSettings {
+    /// What we call it.
+    pub name: DomainName,
+    /// How it is reached.
+    pub driver: DriverSettings,
+    /// How what it tells is understood.
+    pub model: model::Settings,
+    /// How it is healed.
+    pub supervisor: supervisor::Settings,
+}
+
+/// Reads and checks a configuration file.
+///
+/// # Errors
+///
+/// Returns everything that is wrong with it.
+pub fn load(path: &Path) -> Result<Config, Problems> {
+    let text = file::read(path).map_err(|it| Problems(vec![it]))?;
+    let variable = |name: &str| std::env::var_os(name).and_then(|it| it.into_string().ok());
+    read(path, &text, &variable)
+}
+
+/// Checks the text of a file; `variable` looks up the environment.
+fn read(
+    path: &Path,
+    text: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Config, Problems> {
+    let (root, torn) = file::parse(path, text);
+    let mut report = Report::new(torn);
+    let config = check::check(&mut report, &root, variable);
+    let problems = report.into_problems();
+    if problems.is_empty() {
+        Ok(config)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
     reason = "a test's helper may end the test, as the test itself may"
 )]
 
+mod check;
 mod sandbox;
 mod supervisor;
 mod tidy;

@@ -32,7 +32,7 @@ pub enum ProgramError {
         path: PathBuf,
     },
     /// It is named in a way that depends on where the daemon was started.
-    #[error("{} is no absolute path", path.display())]
+    #[error("{} is no absolute path; name it from / on", path.display())]
     Relative {
         /// The program.
         path: PathBuf,

@@ -1,0 +1,236 @@
+//! A domain: how it is reached, understood and healed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::password;
+use crate::config::DomainSettings;
+use crate::config::file::{Node, Value};
+use crate::config::keys;
+use crate::config::section::{Report, Section, Wrong};
+use crate::config::value;
+use crate::driver::nuodb::DriverSettings;
+use crate::exchange::EngineOption;
+use crate::model::{self, Address, DatabaseName, DomainName};
+use crate::nuodb::client::{self, Credentials};
+use crate::nuodb::frame::{DEFAULT_LIMIT, LIMIT_BEFORE_AUTHENTICATION};
+use crate::nuodb::pilot::PilotSettings;
+use crate::policy::Policy;
+use crate::supervisor::{self, Mode};
+use crate::telemetry::chain;
+use crate::transport::{TlsClient, TlsClientSettings};
+
+/// Where agents listen unless told otherwise.
+const DEFAULT_PORT: u16 = 48_004;
+
+/// Lengths of messages have 31 bits; this is the largest round number of them.
+const MAX_FRAME_LIMIT: usize = 1 << 30;
+
+/// What preparing a start may take beyond opening a session to the agent.
+const PREPARE_MARGIN: Duration = Duration::from_secs(5);
+
+/// What is known of a domain from elsewhere in the file.
+pub(super) struct Given<'a> {
+    pub(super) name: DomainName,
+    pub(super) mode: Mode,
+    pub(super) policies: &'a [Policy],
+    pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Checks a domain.
+pub(super) fn check(
+    report: &mut Report,
+    section: &Section<'_>,
+    given: &Given<'_>,
+    withhold: &mut Vec<String>,
+) -> DomainSettings {
+    let kinds = [("nuodb", ())];
+    section.optional(report, "kind", value::choice(&kinds));
+    let policies: Vec<Policy> = given
+        .policies
+        .iter()
+        .filter(|policy| {
+            policy
+                .domains
+                .iter()
+                .any(|it| it.matches(given.name.as_str()))
+        })
+        .cloned()
+        .collect();
+    let longest = |pick: fn(&Policy) -> Duration| policies.iter().map(pick).max();
+
+    let tls = check_tls(report, section);
+    let mut pilot = check_pilot(report, section, given, withhold);
+    pilot.client.inside_tls = tls.is_some();
+    // The driver must not give a start up before the policy does.
+    if let Some(timeout) = longest(|it| it.start_timeout) {
+        pilot.start_timeout = timeout;
+    }
+
+    let mut model = model::Settings::default();
+    section.set(
+        report,
+        "exit-settle",
+        &mut model.exit_settle,
+        value::duration,
+    );
+    if let Some(grace) = longest(|it| it.return_grace) {
+        model.return_grace = grace;
+    }
+
+    let mut supervisor = supervisor::Settings {
+        mode: given.mode,
+        policies,
+        te_options: check_databases(report, section),
+        prepare_timeout: pilot.dial_timeout + PREPARE_MARGIN,
+        ..supervisor::Settings::new(given.name.clone())
+    };
+    section.set(report, "settle", &mut supervisor.settle, value::duration);
+    DomainSettings {
+        name: given.name.clone(),
+        driver: DriverSettings { pilot, tls },
+        model,
+        supervisor,
+    }
+}
+
+/// Checks everything that has to do with sessions.
+fn check_pilot(
+    report: &mut Report,
+    section: &Section<'_>,
+    given: &Given<'_>,
+    withhold: &mut Vec<String>,
+) -> PilotSettings {
+    let brokers = check_brokers(report, section);
+    let user = section.required(report, "user", value::name);
+    let password = password::check(report, section, given.variable, withhold);
+    let mut client = client::Settings {
+        credentials: Credentials {
+            user: user.unwrap_or_default(),
+            password,
+        },
+        inside_tls: false,
+        allow_legacy_ciphers: false,
+        frame_limit: DEFAULT_LIMIT,
+    };
+    let legacy = &mut client.allow_legacy_ciphers;
+    section.set(report, "allow-legacy-ciphers", legacy, value::boolean);
+    let size = value::size(LIMIT_BEFORE_AUTHENTICATION, MAX_FRAME_LIMIT);
+    section.set(report, "frame-limit", &mut client.frame_limit, size);
+
+    let mut pilot = PilotSettings::new(brokers, client);
+    for (key, target) in [
+        ("dial-timeout", &mut pilot.dial_timeout),
+        ("probe-interval", &mut pilot.probe_interval),
+        ("reconnect-first", &mut pilot.reconnect_first),
+        ("reconnect-max", &mut pilot.reconnect_max),
+    ] {
+        section.set(report, key, target, value::pause);
+    }
+    let misses = &mut pilot.probe_misses;
+    section.set(report, "probe-misses", misses, value::number(1, 100));
+    section.check_order(
+        report,
+        ("reconnect-first", pilot.reconnect_first),
+        ("reconnect-max", pilot.reconnect_max),
+    );
+    pilot
+}
+
+/// Reads a list of addresses, or text with commas.
+fn check_brokers(report: &mut Report, section: &Section<'_>) -> Vec<Address> {
+    let mut brokers: Vec<Address> = Vec::new();
+    let mut add = |text: &str| {
+        if text.trim().is_empty() {
+            let problem = "there is an empty address";
+            return Err(Wrong::new(problem, "write HOST, HOST:PORT or [IPV6]:PORT"));
+        }
+        let broker = Address::parse(text, DEFAULT_PORT)
+            .map_err(|error| Wrong::new(error.to_string(), ""))?;
+        let is_same =
+            |it: &Address| it.port == broker.port && it.host.eq_ignore_ascii_case(&broker.host);
+        if brokers.iter().any(is_same) {
+            let problem = format!("{broker} is in it already");
+            return Err(Wrong::new(problem, "write each broker once"));
+        }
+        brokers.push(broker);
+        Ok(())
+    };
+    if !section.demand(report, "brokers") {
+        return brokers;
+    }
+    if let Some(Value::Text(text)) = section.node("brokers").map(|it| &it.value) {
+        for part in text.split(',') {
+            if let Err(wrong) = add(part) {
+                section.complain(report, "brokers", wrong);
+            }
+        }
+    } else {
+        section.list(report, "brokers", |node| add(&value::text(node)?));
+        if section.is_empty_list("brokers") {
+            let wrong = Wrong::new("is empty", "write at least one broker");
+            section.complain(report, "brokers", wrong);
+        }
+    }
+    brokers
+}
+
+/// Reads the table of TLS and tries its files.
+fn check_tls(report: &mut Report, domain: &Section<'_>) -> Option<TlsClientSettings> {
+    let section = domain.table(report, "tls", &keys::TLS)?;
+    let before = report.len();
+    let mut tls = TlsClientSettings {
+        ca: section.optional(report, "ca", value::path),
+        cert: section.optional(report, "cert", value::path),
+        key: section.optional(report, "key", value::path),
+        verify_name: true,
+    };
+    section.set(report, "verify-name", &mut tls.verify_name, value::boolean);
+    if report.len() == before
+        && let Err(error) = TlsClient::load(&tls)
+    {
+        domain.complain(report, "tls", Wrong::new(chain(&error), ""));
+    }
+    Some(tls)
+}
+
+/// Returns how transaction engines are started, by database.
+fn check_databases(
+    report: &mut Report,
+    domain: &Section<'_>,
+) -> BTreeMap<DatabaseName, Vec<EngineOption>> {
+    let sections = domain.tables(report, "database", &keys::DATABASE);
+    let names = super::check_names(report, &sections, value::name);
+    let mut options = BTreeMap::new();
+    for (section, name) in sections.iter().zip(names) {
+        if let Some(list) = section.list(report, "te-options", engine_option) {
+            options.insert(name.as_str().into(), list);
+        }
+    }
+    options
+}
+
+/// Reads an option with its value, or an option alone.
+fn engine_option(node: &Node) -> Result<EngineOption, Wrong> {
+    let advice = "write a list such as [\"--mem\", \"2g\"] or [\"--flag\"]";
+    let Value::Array(parts) = &node.value else {
+        return Err(Wrong::new(
+            format!("has {} in it", node.value.noun()),
+            advice,
+        ));
+    };
+    let (name, value) = match parts.as_slice() {
+        [name] => (value::name(name)?, None),
+        [name, value] => (value::name(name)?, Some(value::text(value)?)),
+        _ => return Err(Wrong::new("has an option of another length", advice)),
+    };
+    if !name.starts_with('-') || name.contains('=') {
+        let problem = format!("`{name}` is no option");
+        return Err(Wrong::new(problem, advice));
+    }
+    if name == "--database" {
+        let problem = "`--database` is given by the daemon";
+        return Err(Wrong::new(problem, "leave it out"));
+    }
+    Ok(EngineOption { name, value })
+}

@@ -1,0 +1,124 @@
+//! What a file means: a tree of values becomes settings, problem by problem.
+//!
+//! Every function here returns settings whatever it finds, with defaults where something is wrong
+//! or missing; they are used only if nothing was reported.
+
+mod domain;
+mod listener;
+mod password;
+mod policy;
+
+use super::file::Node;
+use super::keys;
+use super::section::{Report, Section, Wrong};
+use super::value;
+use super::{Config, DaemonSettings};
+use crate::supervisor::Mode;
+use crate::telemetry::LogFormat;
+
+/// Checks a whole file.
+pub(super) fn check(
+    report: &mut Report,
+    root: &Node,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Config {
+    let Some(top) = Section::open(report, root, &keys::TOP) else {
+        unreachable!("the top of a TOML file is a table")
+    };
+    let daemon = top.table(report, "daemon", &keys::DAEMON);
+    let (daemon, mode) = check_daemon(report, daemon);
+    let domains = top.tables(report, "domain", &keys::DOMAIN);
+    let names = check_names(report, &domains, value::own_name);
+    if top.node("domain").is_none() {
+        let wrong = Wrong::new("there is no domain to watch", "write a [[domain]]");
+        report.add_missing(top.place(), "domain", wrong);
+    }
+    let policies: Vec<_> = top
+        .tables(report, "policy", &keys::POLICY)
+        .iter()
+        .map(|it| policy::check(report, it, &names))
+        .collect();
+    let mut withhold = Vec::new();
+    let domains = domains
+        .iter()
+        .zip(&names)
+        .map(|(section, name)| {
+            let given = domain::Given {
+                name: name.as_str().into(),
+                mode,
+                policies: &policies,
+                variable,
+            };
+            domain::check(report, section, &given, &mut withhold)
+        })
+        .collect();
+    let listeners = top.tables(report, "listener", &keys::LISTENER);
+    let names = check_names(report, &listeners, value::own_name);
+    let mut listeners: Vec<_> = listeners
+        .iter()
+        .zip(names)
+        .map(|(section, name)| listener::check(report, section, name, &withhold))
+        .collect();
+    if top.node("listener").is_none() {
+        listeners.push(listener::log());
+    }
+    Config {
+        daemon,
+        domains,
+        policies: policies.len(),
+        listeners,
+    }
+}
+
+fn check_daemon(report: &mut Report, section: Option<Section<'_>>) -> (DaemonSettings, Mode) {
+    let mut daemon = DaemonSettings::default();
+    let mut mode = Mode::default();
+    let Some(section) = section else {
+        return (daemon, mode);
+    };
+    let modes = [
+        ("heal", Mode::Heal),
+        ("suggest", Mode::Suggest),
+        ("observe", Mode::Observe),
+    ];
+    let directory = &mut daemon.state_directory;
+    section.set(report, "state-directory", directory, value::path);
+    section.set(report, "mode", &mut mode, value::choice(&modes));
+    section.set(
+        report,
+        "stop-grace",
+        &mut daemon.stop_grace,
+        value::duration,
+    );
+    if let Some(section) = section.table(report, "log", &keys::LOG) {
+        let formats = [("human", LogFormat::Human), ("json", LogFormat::Json)];
+        let log = &mut daemon.log;
+        section.set(report, "format", &mut log.format, value::choice(&formats));
+        section.set(report, "filter", &mut log.filter, |node| {
+            let advice = "write a level, such as \"info\", or directives, such as \
+                          \"info,dbwarden::driver=debug\"";
+            let text = value::text(node)?;
+            text.parse()
+                .map_err(|_| Wrong::new(format!("`{text}` is no log filter"), advice))
+        });
+    }
+    (daemon, mode)
+}
+
+/// Returns the name of each table, and reports those that are missing or used twice.
+fn check_names(
+    report: &mut Report,
+    sections: &[Section<'_>],
+    read: impl Fn(&Node) -> Result<String, Wrong>,
+) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for section in sections {
+        let name = section.required(report, "name", &read).unwrap_or_default();
+        if !name.is_empty() && names.contains(&name) {
+            let problem = format!("`{name}` is the name of another one already");
+            section.complain(report, "name", Wrong::new(problem, "write another name"));
+        }
+        names.push(name);
+    }
+    names
+}

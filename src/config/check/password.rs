@@ -1,0 +1,83 @@
+//! Where the password of a domain comes from.
+
+use std::path::Path;
+
+use crate::config::keys;
+use crate::config::section::{Report, Section, Wrong};
+use crate::config::value;
+use crate::nuodb::srp::Password;
+use crate::telemetry::chain;
+use crate::transport::read_secret;
+
+/// The variable in which the service manager says where credentials are.
+const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+
+/// Reads the password of a domain from the one place that is given.
+///
+/// If that is an environment variable, its name is added to `withhold`.
+pub(super) fn check(
+    report: &mut Report,
+    domain: &Section<'_>,
+    variable: &dyn Fn(&str) -> Option<String>,
+    withhold: &mut Vec<String>,
+) -> Password {
+    let nothing = || Password::new(String::new());
+    if !domain.demand(report, "password") {
+        return nothing();
+    }
+    let Some(section) = domain.table(report, "password", &keys::PASSWORD) else {
+        return nothing();
+    };
+    let sources = ["file", "credential", "env"];
+    let given = sources.iter().filter(|it| section.node(it).is_some());
+    if given.count() != 1 {
+        let advice = "write exactly one of `file`, `credential` and `env`";
+        let wrong = Wrong::new("does not say where the password is", advice);
+        domain.complain(report, "password", wrong);
+        return nothing();
+    }
+    let from_file = section.optional(report, "file", |node| {
+        let path = value::path(node)?;
+        read(&path)
+    });
+    let from_credential = section.optional(report, "credential", |node| {
+        let name = value::own_name(node)?;
+        let directory = variable(CREDENTIALS_DIRECTORY).ok_or_else(|| {
+            Wrong::new(
+                format!("there are no credentials: ${CREDENTIALS_DIRECTORY} is not set"),
+                "run it as a service with LoadCredential=, or use `file`",
+            )
+        })?;
+        read(&Path::new(&directory).join(name))
+    });
+    let from_variable = section.optional(report, "env", |node| {
+        let name = value::own_name(node)?;
+        let password = variable(&name).filter(|it| !it.is_empty());
+        withhold.push(name.clone());
+        password.map(Password::new).ok_or_else(|| {
+            let problem = format!("the environment has no variable `{name}`");
+            Wrong::new(problem, "set it to the password, or use `file`")
+        })
+    });
+    let password = from_file.or(from_credential).or(from_variable);
+    password.unwrap_or_else(nothing)
+}
+
+/// Reads a password from a file; a line feed at the end is the editor's.
+fn read(path: &Path) -> Result<Password, Wrong> {
+    let bytes = read_secret(path).map_err(|error| {
+        // What to do about it stands in the error.
+        Wrong::new(chain(&error), "")
+    })?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        let problem = format!("{} is no UTF-8", path.display());
+        Wrong::new(problem, "write the password as text")
+    })?;
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() {
+        let problem = format!("{} is empty", path.display());
+        return Err(Wrong::new(problem, "write the password into it"));
+    }
+    Ok(Password::new(line.to_owned()))
+}
