@@ -6,6 +6,7 @@
 )]
 
 mod check;
+mod driver;
 mod sandbox;
 mod supervisor;
 mod tidy;

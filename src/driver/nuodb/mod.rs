@@ -4,6 +4,7 @@
 //! Nothing is decided here: whom to dial, what to send and when to give up is the pilot's.
 
 mod connection;
+mod domain;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use self::connection::{Connections, Happening, What};
+pub use self::domain::{Domain, DomainError, Order};
 use crate::exchange::{ActionId, Deed, Observation, Outcome};
 use crate::nuodb::pilot::{Command, ConnectionId, Failure, Input, Pilot, PilotSettings};
 use crate::time::Timestamp;
