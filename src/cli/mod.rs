@@ -51,7 +51,7 @@ struct CommandLine {
 enum Command {
     Check(check::Args),
     Demo(demo::Args),
-    Domain(domain::Args),
+    Domain(Box<domain::Args>),
     #[command(hide = true)]
     Engine(engine::Args),
     Run(run::Args),

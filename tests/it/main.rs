@@ -6,6 +6,7 @@
 )]
 
 mod check;
+mod domain;
 mod driver;
 mod sandbox;
 mod supervisor;
