@@ -2,7 +2,7 @@
 //!
 //! It does not interpret what it reads: a password and a private key look the same here.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -59,11 +59,18 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
         path: path.to_owned(),
         source,
     };
+    let regular = |metadata: &Metadata| {
+        if metadata.is_file() {
+            Ok(())
+        } else {
+            Err(read(io::Error::other("it is no regular file")))
+        }
+    };
+    // Looked at before it is opened as well: opening a pipe would wait for somebody to write.
+    regular(&std::fs::metadata(path).map_err(read)?)?;
     let file = File::open(path).map_err(read)?;
     let metadata = file.metadata().map_err(read)?;
-    if !metadata.is_file() {
-        return Err(read(io::Error::other("it is no regular file")));
-    }
+    regular(&metadata)?;
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 && !is_credential(path) {
         return Err(SecretError::Exposed {

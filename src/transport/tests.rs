@@ -462,3 +462,19 @@ fn files_that_cannot_be_used_say_why() {
         ],
     );
 }
+
+#[test]
+fn a_pipe_is_no_file_of_a_secret_and_is_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+    let error = read_secret(&pipe).unwrap_err();
+    assert!(
+        error
+            .source()
+            .unwrap()
+            .to_string()
+            .contains("no regular file")
+    );
+}
