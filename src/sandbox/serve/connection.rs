@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::clock::Clock;
 use super::stage::Happening;
@@ -172,15 +172,29 @@ impl Connection {
 
     async fn flush(&mut self, stream: &mut Stream, server: &mut Server) -> io::Result<()> {
         while let Some(bytes) = server.poll_transmit() {
-            let delay = self.link.borrow().delay;
-            if !delay.is_zero() {
-                sleep(delay).await;
-            }
+            self.delayed().await;
             self.unmuted().await;
             stream.write_all(&bytes).await?;
             stream.flush().await?;
         }
         Ok(())
+    }
+
+    /// Waits as long as the peer's answers are late, or until they are not any more.
+    async fn delayed(&mut self) {
+        let clock = self.context.clock;
+        let since = clock.now();
+        loop {
+            let delay = self.link.borrow_and_update().delay;
+            if clock.now().since(since) >= delay {
+                return;
+            }
+            tokio::select! {
+                () = sleep_until(clock.instant(since + delay)) => (),
+                // The link is gone only when the whole sandbox is.
+                _ = self.link.changed() => (),
+            }
+        }
     }
 
     async fn unmuted(&mut self) {

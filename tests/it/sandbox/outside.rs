@@ -134,6 +134,26 @@ fn it_takes_its_engines_along_when_it_is_killed_and_the_next_one_clears_up() {
 }
 
 #[test]
+fn one_that_is_dropped_inside_a_program_takes_its_engines_along() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (sandbox, engines) = runtime.block_on(async {
+        let sandbox = super::teas().await;
+        let engines = sandbox.engines().await.unwrap();
+        (sandbox, engines)
+    });
+    let control = sandbox.control_path().to_owned();
+    drop(sandbox);
+    drop(runtime);
+    assert!(!control.exists());
+    eventually("the engines end", || {
+        engines.iter().all(|it| is_gone(it.pid))
+    });
+}
+
+#[test]
 fn archives_are_kept_where_they_are_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_str().unwrap();

@@ -21,17 +21,7 @@ fn check(script: &str, expected: Expect) {
 }
 
 fn tell(script: &str, pace: Pace) -> String {
-    let peers = (1..=3).map(|it| PeerSettings {
-        address: Address::new("127.0.0.1", 4_000 + it),
-        hostname: format!("host{it}").into(),
-        is_broker: it < 3,
-    });
-    let mut world = World::new(Settings {
-        domain: "test".into(),
-        peers: peers.collect(),
-        pace,
-        seed: 0,
-    });
+    let mut world = three_peers(pace);
     let mut told = String::new();
     for line in script.lines().filter(|it| !it.trim().is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -49,6 +39,20 @@ fn tell(script: &str, pace: Pace) -> String {
     run_until(&mut world, millis(60_000), &mut told);
     assert_eq!(world.next_timeout(), None, "the world never comes to rest");
     told
+}
+
+fn three_peers(pace: Pace) -> World {
+    let peers = (1..=3).map(|it| PeerSettings {
+        address: Address::new("127.0.0.1", 4_000 + it),
+        hostname: format!("host{it}").into(),
+        is_broker: it < 3,
+    });
+    World::new(Settings {
+        domain: "test".into(),
+        peers: peers.collect(),
+        pace,
+        seed: 0,
+    })
 }
 
 fn millis(millis: u64) -> Timestamp {
@@ -310,6 +314,7 @@ fn show_event(event: &Event) -> String {
 }
 
 mod faults;
+mod histories;
 mod starts;
 
 #[test]
