@@ -1,0 +1,49 @@
+//! Signals as commands.
+//!
+//! signal-hook waits for them in a thread of its own; what they mean is decided here, what is done
+//! about them elsewhere.
+
+use std::io;
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use tokio::sync::mpsc;
+
+/// What a daemon can be asked from outside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Command {
+    /// Look at the configuration file again.
+    CheckConfig,
+    /// Stop in order.
+    Stop,
+}
+
+/// So many signals may wait; more of the same say nothing new.
+const SIGNALS_MAX: usize = 16;
+
+/// Returns what the signals TERM and INT (stop) and HUP (check the configuration) ask for.
+///
+/// # Errors
+///
+/// Fails if the operating system does not let them be handled.
+pub fn listen() -> io::Result<mpsc::Receiver<Command>> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let (sender, receiver) = mpsc::channel(SIGNALS_MAX);
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            for signal in signals.forever() {
+                let command = if signal == SIGHUP {
+                    Command::CheckConfig
+                } else {
+                    Command::Stop
+                };
+                match sender.try_send(command) {
+                    Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => (),
+                    Err(mpsc::error::TrySendError::Closed(_)) => return,
+                }
+            }
+        })?;
+    Ok(receiver)
+}
