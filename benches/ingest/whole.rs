@@ -39,7 +39,7 @@ pub(crate) fn measure(mut recording: Recording) -> (Duration, u64) {
         .build()
         .expect("a runtime can be had");
     runtime.block_on(async {
-        let journal = Journal::memory(1, 1 << 20);
+        let journal = Journal::memory(1, 65_536);
         let told = Arc::new(AtomicU64::new(0));
         let listener: Box<dyn Listener> = Box::new(Drop(Arc::clone(&told)));
         let dispatcher = Dispatcher::start(journal.clone(), 0, vec![(Terms::default(), listener)]);

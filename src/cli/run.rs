@@ -1,12 +1,126 @@
-//! `dbwarden run`.
+//! `dbwarden run`: watches the configured domains until it is told to stop.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use sd_notify::NotifyState;
+use tracing::{error, info};
 
 use super::Exit;
+use crate::config::{self, Config};
+use crate::daemon::{self, Settings};
+use crate::supervisor;
+use crate::telemetry::{self, chain};
 
 /// Watch the configured domains and heal them.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+#[command(after_help = "\
+TERM and INT stop it in order. HUP checks the configuration file and reports what is wrong with \
+it; a changed configuration takes effect when the daemon is restarted.
+
+Exit codes: 0 stopped in order, 1 a part of it broke, 78 the configuration has problems.")]
+pub(super) struct Args {
+    /// The configuration file
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/etc/dbwarden/dbwarden.toml"
+    )]
+    config: PathBuf,
+    /// What the healer may do, whatever the configuration says
+    #[arg(long, value_name = "MODE")]
+    mode: Option<Mode>,
+}
+
+/// What the healer may do.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Mode {
+    /// Start what is missing
+    Heal,
+    /// Say what it would start
+    Suggest,
+    /// Watch and tell, nothing else
+    Observe,
+}
+
+impl From<Mode> for supervisor::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Heal => Self::Heal,
+            Mode::Observe => Self::Observe,
+            Mode::Suggest => Self::Suggest,
+        }
+    }
+}
 
 /// Runs the command.
-pub(super) fn run(_args: &Args) -> Exit {
+pub(super) fn run(args: &Args) -> Exit {
+    let mut config = match config::load(&args.config) {
+        Ok(it) => it,
+        Err(problems) => {
+            // Nobody reads stderr: the exit code says it as well.
+            let _ = write!(io::stderr().lock(), "{problems}");
+            return Exit::Config;
+        }
+    };
+    if let Some(mode) = args.mode {
+        for domain in &mut config.domains {
+            domain.supervisor.mode = mode.into();
+        }
+    }
+    if let Err(error) = telemetry::set_up(&config.daemon.log) {
+        return fail(&error);
+    }
+    info!(
+        config = %args.config.display(),
+        version = env!("CARGO_PKG_VERSION"),
+        domains = config.domains.len(),
+        listeners = config.listeners.len(),
+        "starting"
+    );
+    match watch(args, config) {
+        Ok(()) => {
+            info!("stopped");
+            Exit::Fine
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn watch(args: &Args, config: Config) -> Result<(), Exit> {
+    let commands = daemon::listen().map_err(|error| fail(&error))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| fail(&error))?;
+    let settings = Settings::from(config);
+    let check = || match config::load(&args.config) {
+        Ok(_) => Ok(()),
+        Err(problems) => Err(problems.to_string()),
+    };
+    let ready = || {
+        info!("ready");
+        notify(&[NotifyState::Ready]);
+    };
+    let result = runtime.block_on(daemon::run(settings, commands, ready, stopping, check));
+    result.map_err(|error| fail(&error))
+}
+
+fn stopping() {
+    info!("stopping");
+    notify(&[NotifyState::Stopping]);
+}
+
+/// Tells systemd, if it is there.
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        error!("cannot notify the service manager: {}", chain(&error));
+    }
+}
+
+fn fail(error: &dyn std::error::Error) -> Exit {
+    error!("{}", chain(error));
     Exit::Failed
 }

@@ -18,6 +18,7 @@ use tokio::time::{interval, timeout};
 use tracing::{info, warn};
 
 use self::event_loop::EventLoop;
+use crate::config::Config;
 use crate::driver::nuodb::{self, DriverError, DriverSettings};
 use crate::event::{Event, Kind, Subject};
 use crate::journal::{Batch, Journal};
@@ -58,6 +59,25 @@ pub struct DomainSettings {
     pub supervisor: supervisor::Settings,
     /// How the domain is reached.
     pub driver: DriverSettings,
+}
+
+impl From<Config> for Settings {
+    fn from(config: Config) -> Self {
+        let domains = config.domains.into_iter().map(|it| DomainSettings {
+            model: it.model,
+            supervisor: it.supervisor,
+            driver: it.driver,
+        });
+        Self {
+            domains: domains.collect(),
+            listeners: config
+                .listeners
+                .into_iter()
+                .map(Registration::from)
+                .collect(),
+            stop_grace: config.daemon.stop_grace,
+        }
+    }
 }
 
 /// A listener to be: each journal has one of its own.
@@ -112,9 +132,9 @@ type Ended = (String, Result<(), DaemonError>);
 
 /// Watches the domains until it is told to stop.
 ///
-/// `ready` is called when everything runs; a broker need not be there for that. `check` is called
-/// when the configuration is to be looked at again, and returns what is wrong with it, if anything
-/// is.
+/// `ready` is called when everything runs; a broker need not be there for that. `stopping` is
+/// called when it begins to stop. `check` is called when the configuration is to be looked at
+/// again, and returns what is wrong with it, if anything is.
 ///
 /// # Errors
 ///
@@ -123,6 +143,7 @@ pub async fn run(
     settings: Settings,
     mut commands: mpsc::Receiver<Command>,
     ready: impl FnOnce(),
+    stopping: impl FnOnce(),
     mut check: impl FnMut() -> Result<(), String>,
 ) -> Result<(), DaemonError> {
     let clock = Clock::start();
@@ -138,6 +159,7 @@ pub async fn run(
             },
         }
     };
+    stopping();
     daemon.raise(clock, Kind::DaemonStopping, None);
     daemon.stop().await;
     result

@@ -305,7 +305,7 @@ impl Supervisor {
             Evidence::Vanished { .. } => "it was gone when we looked again",
         };
         let why = format!(
-            "{evidence}; try {}, {place}, where {} processes run",
+            "{evidence}; try {}, {place}; processes there: {}",
             self.slot(id).tries + 1,
             candidate.processes,
         );
