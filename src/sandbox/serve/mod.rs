@@ -1,6 +1,6 @@
 //! The world on real sockets with real child processes.
 //!
-//! What the domain does, and when, is decided by [`world`].
+//! What the domain does, and when, is decided by [`mod@world`].
 
 mod certificates;
 mod child;
