@@ -1,7 +1,7 @@
 //! From bytes to listeners, against the least that any program would have to do.
 //!
-//! Prints, from one run: (a) the floor: decrypt a stream of 100,000 monitor events, check that it is
-//! UTF-8, tokenise it, unescape every attribute value; (b) the whole path from the same bytes to
+//! Prints, from one run: (a) the floor: decrypt a stream of 100,000 monitor events, check that it
+//! is UTF-8, tokenise it, unescape every attribute value; (b) the whole path from the same bytes to
 //! the same events in a listener that drops them; the medians of five rounds taken in turn, and
 //! their ratio. Then the heap that a domain of 100,000 processes takes.
 

@@ -36,7 +36,7 @@ fn a_failed_engine_is_started_again_where_it_was() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
         11 commit 1
         12 process_joined te 5@b
@@ -64,16 +64,16 @@ fn after_two_tries_here_it_is_started_elsewhere() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
         11 commit 1
         12 action_failed 1 te/1 on b: no memory
-        12.962 action_started 2 te/1 on b: its exit was told; try 2, here, processes there: 0
+        12.962 action_started 2 te/1 on b: its exit was told; try 2, here; processes there: 0
         12.962 prepare 2 te on b
         14 commit 2
         14 action_failed 2 te/1 on b: no memory
         16.09 ask 3 whether b answers
-        20 action_started 4 te/1 on a: its exit was told; try 3, elsew...
+        20 action_started 4 te/1 on a: its exit was told; try 3, elsewhere; processes there: 1
         20 prepare 4 te on a
         20 commit 4
         21 process_joined te 9@a
@@ -106,24 +106,24 @@ fn a_database_without_a_te_is_tried_everywhere_in_turn_and_never_held() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
         11 commit 1
         12 action_failed 1 te/1 on b: no
         12.962 ask 2 whether b answers
-        14 action_started 3 te/1 on c: its exit was told; try 2, elsew...
+        14 action_started 3 te/1 on c: its exit was told; try 2, elsewhere; processes there: 0
         14 prepare 3 te on c
         14 commit 3
         15 action_failed 3 te/1 on c: no
-        17.09 action_started 4 te/1 on a: its exit was told; try 3, elsew...
+        17.09 action_started 4 te/1 on a: its exit was told; try 3, elsewhere; processes there: ...
         17.09 prepare 4 te on a
         20 commit 4
         20 action_failed 4 te/1 on a: no
-        24.336 action_started 5 te/1 on b: its exit was told; try 4, here, processes there: 0
+        24.336 action_started 5 te/1 on b: its exit was told; try 4, here; processes there: 0
         24.336 prepare 5 te on b
         30 commit 5
         30 action_failed 5 te/1 on b: no
-        38.024 action_started 6 te/1 on c: its exit was told; try 5, elsew...
+        38.024 action_started 6 te/1 on c: its exit was told; try 5, elsewhere; processes ...
         38.024 prepare 6 te on c
         ",
     );
@@ -149,7 +149,7 @@ fn when_the_stages_are_used_up_the_slot_is_held_and_said_so_every_hour() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
         11 action_failed 1 te/1 on b: refused: bad option
         11.962 slot_held te/1: stages-used-up; a process that joins ends the hold
@@ -178,7 +178,7 @@ fn nothing_is_started_while_there_is_no_session() {
         20 process_failed te 2@b
         20 domain_thawed: gate not-synced
         20 database_degraded teas
-        20 action_started 1 te/1 on b: it was gone when we looked again; try 1, ...
+        20 action_started 1 te/1 on b: it was gone when we looked again; try 1, here; processes ...
         20 prepare 1 te on b
         21 commit 1
         22 process_joined te 5@b
@@ -201,7 +201,7 @@ fn a_start_is_void_when_the_session_is_lost_before_it_is_sent() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
         11 domain_disconnected: a: closed
         11 domain_frozen: gate not-synced
@@ -209,7 +209,7 @@ fn a_start_is_void_when_the_session_is_lost_before_it_is_sent() {
         12 action_failed 1 te/1 on b: gate not-synced closed
         20 domain_connected
         20 domain_thawed: gate not-synced
-        20 action_started 2 te/1 on b: its exit was told; try 1, here, processes there: 0
+        20 action_started 2 te/1 on b: its exit was told; try 1, here; processes there: 0
         20 prepare 2 te on b
         ",
     );
@@ -232,13 +232,13 @@ fn two_engines_lost_one_after_the_other_come_back_as_two_actions() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
         20.05 process_failed te 3@c
         21 commit 1
         22 process_joined te 5@b
         22 action_succeeded 1 te/1 on b
-        22 action_started 2 te/2 on c: its exit was told; try 1, here, processes there: 0
+        22 action_started 2 te/2 on c: its exit was told; try 1, here; processes there: 0
         22 prepare 2 te on c
         23 commit 2
         24 process_joined te 6@c
@@ -263,7 +263,7 @@ fn engines_that_end_together_may_be_a_persons_doing() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
         10.2 commit 1
         10.5 process_joined te 5@b
@@ -271,7 +271,7 @@ fn engines_that_end_together_may_be_a_persons_doing() {
         10.5 database_restored teas
         11.05 process_failed te 3@c
         11.05 database_degraded teas
-        21.05 action_started 2 te/2 on c: its exit was told; try 1, here, processes there: 0
+        21.05 action_started 2 te/2 on c: its exit was told; try 1, here; processes there: 0
         21.05 prepare 2 te on c
         ",
     );
@@ -290,12 +290,12 @@ fn a_prepared_start_is_void_when_a_second_engine_ends() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
         11.05 process_failed te 3@c
         12 abandon 1
         12 action_failed 1 te/1 on b: others of the database ended as well, maybe by a person
-        21.05 action_started 2 te/1 on b: its exit was told; try 1, here, processes there: 0
+        21.05 action_started 2 te/1 on b: its exit was told; try 1, here; processes there: 0
         21.05 prepare 2 te on b
         ",
     );
@@ -330,7 +330,7 @@ fn what_is_declared_is_kept_even_after_a_graceful_exit() {
         ",
         "
         11 process_left te 2@b
-        31 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        31 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         31 prepare 1 te on b
         31 database_degraded teas
         ",
@@ -354,7 +354,7 @@ fn a_declared_engine_that_never_ran_is_started_where_there_is_room() {
         0 process_joined te 2@b
         0 domain_thawed: gate not-synced
         0 database_degraded teas
-        20 action_started 1 te/2 on c: declared, and missing; try 1, elsew...
+        20 action_started 1 te/2 on c: declared, and missing; try 1, elsewhere; processes ...
         20 prepare 1 te on c
         21 commit 1
         22 process_joined te 5@c
@@ -382,7 +382,7 @@ fn an_unreachable_engine_is_replaced_when_we_cannot_reach_its_peer_either() {
         10 process_unreachable te 2@b
         10 database_degraded teas
         40 ask 1 whether b answers
-        40 action_started 2 te/1 on c: its peer is out of reach, of us too; try 1, elsew...
+        40 action_started 2 te/1 on c: its peer is out of reach, of us too; try 1, elsewhere; ...
         40 prepare 2 te on c
         41 commit 2
         42 process_joined te 5@c
@@ -431,7 +431,7 @@ fn an_engine_that_does_not_come_back_with_its_peer_is_started_there_again() {
         10 process_unreachable te 2@b
         10 database_degraded teas
         40 process_failed te 2@b
-        40 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        40 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         40 prepare 1 te on b
         41 commit 1
         42 process_joined te 5@b
@@ -479,7 +479,7 @@ fn while_nothing_of_its_database_runs_an_engine_is_not_started_and_that_is_told(
         11.05 database_degraded teas
         131.05 slot_blocked te/1: gate database-down
         211 process_returned sm 1@c
-        211 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        211 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         211 prepare 1 te on b
         212 commit 1
         ",
@@ -504,12 +504,12 @@ fn a_start_nobody_hears_of_has_failed_when_a_fresh_snapshot_does_not_show_it() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
         11 commit 1
         41 refresh
         42 action_failed 1 te/1 on b: nothing was heard of the start
-        42.962 action_started 2 te/1 on b: its exit was told; try 2, here, processes there: 0
+        42.962 action_started 2 te/1 on b: its exit was told; try 2, here; processes there: 0
         42.962 prepare 2 te on b
         44 commit 2
         45 process_joined te 6@b
@@ -534,7 +534,7 @@ fn a_start_nobody_hears_of_has_succeeded_when_a_fresh_snapshot_shows_it() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
         11 commit 1
         41 refresh
@@ -557,7 +557,7 @@ fn an_engine_somebody_else_started_meanwhile_takes_the_seat() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
         11 process_joined te 5@c
         11 abandon 1
@@ -588,7 +588,7 @@ fn a_short_lived_engine_is_started_after_a_pause_that_grows() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
         10.1 commit 1
         10.2 process_joined te 5@b
@@ -596,7 +596,7 @@ fn a_short_lived_engine_is_started_after_a_pause_that_grows() {
         10.2 database_restored teas
         11.05 process_failed te 5@b
         11.05 database_degraded teas
-        12.012 action_started 2 te/1 on b: its exit was told; try 2, here, processes there: 0
+        12.012 action_started 2 te/1 on b: its exit was told; try 2, here; processes there: 0
         12.012 prepare 2 te on b
         13 commit 2
         13.2 process_joined te 6@b
@@ -604,7 +604,7 @@ fn a_short_lived_engine_is_started_after_a_pause_that_grows() {
         13.2 database_restored teas
         14.05 process_failed te 6@b
         14.05 database_degraded teas
-        16.14 action_started 3 te/1 on b: its exit was told; try 3, here, processes there: 0
+        16.14 action_started 3 te/1 on b: its exit was told; try 3, here; processes there: 0
         16.14 prepare 3 te on b
         ",
     );
@@ -624,7 +624,7 @@ fn without_known_options_a_start_is_only_suggested() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_suggested te/1 on b: its exit was told; try 1, ...
+        10.05 action_suggested te/1 on b: its exit was told; try 1, here; processes there: 0; ...
         ",
     );
 }
@@ -643,7 +643,7 @@ fn in_suggest_mode_nothing_is_started() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_suggested te/1 on b: its exit was told; try 1, ...
+        10.05 action_suggested te/1 on b: its exit was told; try 1, here; processes there: 0; ...
         ",
     );
 }
@@ -747,16 +747,16 @@ fn a_start_on_a_peer_that_went_away_meanwhile_is_not_sent() {
         "
         10.05 process_failed te 2@b
         10.05 database_degraded teas
-        10.05 action_started 1 te/1 on b: its exit was told; try 1, here, processes there: 0
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
         12 abandon 1
         12 action_failed 1 te/1 on b: the peer is out of reach now
         12 ask 2 whether b answers
-        40.05 action_started 3 te/1 on c: its exit was told; try 1, elsew...
+        40.05 action_started 3 te/1 on c: its exit was told; try 1, elsewhere; processes there: ...
         40.05 prepare 3 te on c
         70.05 abandon 3
         70.05 action_failed 3 te/1 on c: no session to the agent in time
-        71.012 action_started 4 te/1 on c: its exit was told; try 2, elsew...
+        71.012 action_started 4 te/1 on c: its exit was told; try 2, elsewhere; processes ...
         71.012 prepare 4 te on c
         ",
     );
