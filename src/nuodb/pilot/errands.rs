@@ -194,7 +194,14 @@ impl Pilot {
                 let exit_code = answer.attribute("ExitCode").and_then(|it| it.parse().ok());
                 self.finish(*action, Outcome::Stopped { exit_code });
             }
-            Purpose::Monitor | Purpose::Refresh => return Verdict::Keep,
+            Purpose::Monitor => {
+                // A request sent on the session that watches has no answer but this.
+                if let Some(text) = answer.error_text() {
+                    self.warn(&format!("the broker objects: {text}"));
+                }
+                return Verdict::Keep;
+            }
+            Purpose::Refresh => return Verdict::Keep,
             Purpose::Probe => self.answered_probe(),
             Purpose::Start(preparation) => {
                 let start_id = answer.attribute("StartId").filter(|it| !it.is_empty());

@@ -15,6 +15,10 @@ use crate::time::Timestamp;
 /// one that is outrun by so many changes is begun again.
 const TOLD_MAX: usize = 4_096;
 
+/// How many oddities of one session are told of: a broker that says nothing else shall not fill
+/// the log.
+const WARNINGS_MAX: u32 = 10;
+
 /// The session in which the domain tells us of itself.
 #[derive(Debug)]
 pub(super) enum Link {
@@ -38,6 +42,8 @@ pub(super) struct Standing {
     probe: Option<ConnectionId>,
     /// Unanswered probes in a row.
     misses: u32,
+    /// How many more oddities of this session are told of.
+    warnings: u32,
 }
 
 /// A second look at the whole domain, while the session goes on telling.
@@ -208,6 +214,7 @@ impl Pilot {
                     probe_due: now + self.settings.probe_interval,
                     probe: None,
                     misses: 0,
+                    warnings: WARNINGS_MAX,
                 });
                 session.patience = Patience::endless();
                 self.brokers.stood(&session.address);
@@ -241,15 +248,27 @@ impl Pilot {
     /// Takes in a document that cannot be read. The session goes on, but an answer that cannot be
     /// read is none.
     pub(super) fn puzzled(&mut self, session: &Session, problem: &str) -> Verdict {
-        if let (Purpose::Monitor, Link::Up(_)) = (&session.purpose, &self.link) {
-            self.commands.push_back(Command::Warn {
-                address: session.address.clone(),
-                text: format!("a message that cannot be read was left out: {problem}"),
-            });
+        if let Purpose::Monitor = session.purpose {
+            self.warn(&format!(
+                "a message that cannot be read was left out: {problem}"
+            ));
             return Verdict::Keep;
         }
         let text = format!("the answer cannot be read: {problem}");
         Verdict::Fail(session.loss(LossClass::Protocol, &text))
+    }
+
+    /// Tells an operator of something odd on the session that watches.
+    pub(super) fn warn(&mut self, text: &str) {
+        if let Link::Up(standing) = &mut self.link
+            && let Some(left) = standing.warnings.checked_sub(1)
+        {
+            standing.warnings = left;
+            self.commands.push_back(Command::Warn {
+                address: standing.entry.clone(),
+                text: text.to_owned(),
+            });
+        }
     }
 
     /// Draws the consequences of the end of the Monitor session, or of a try at one.

@@ -452,7 +452,7 @@ fn flush(connection: ConnectionId, session: &mut Session, commands: &mut VecDequ
 }
 
 /// Returns an error and all its causes as one sentence.
-fn sentence(error: &dyn Error) -> String {
+pub fn sentence(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

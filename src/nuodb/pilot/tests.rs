@@ -8,7 +8,7 @@ use harness::{Manner, Reply, World, ask, broker, commit, engine, failed, prepare
 
 use crate::exchange::{ActionId, Deed, Question, Stop};
 use crate::nuodb::cipher::CipherName;
-use crate::nuodb::message::Event;
+use crate::nuodb::message::{Element, Event};
 use crate::time::Timestamp;
 
 /// Compares what was written down with lines of text; `*` at the end of a line stands for any
@@ -73,6 +73,29 @@ mod watching {
              1 process gone 7
              1 peer lost b",
         );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_left_out_and_told_of_a_few_times() {
+        let mut world = watched();
+        let objection = Element::error("no such process");
+        world.say("a", &objection);
+        let mystery = Element::new("Event").with("Type", "NewProcess");
+        for _ in 0..20 {
+            world.say("a", &mystery);
+        }
+        world.tell("a", &Event::NewProcess(engine("c", 7, None)));
+        let log = world.log();
+        assert!(
+            log.starts_with("1 warn a: the broker objects: no such process\n"),
+            "{log}"
+        );
+        assert!(log.ends_with("1 process joined 7\n"), "{log}");
+        let warnings = log
+            .lines()
+            .filter(|it| it.contains("cannot be read"))
+            .count();
+        assert_eq!(warnings, 9);
     }
 
     #[test]
