@@ -1,19 +1,22 @@
 //! The driver with real sockets: failover, back-pressure, many deeds at once, its end.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::time::{Duration, Instant};
 
 use dbwarden::driver::nuodb::{Domain, DriverSettings, Order, Report, run};
 use dbwarden::exchange::{
-    ActionId, Deed, Loss, Observation, Outcome, Question, Start, Stop, Target,
+    ActionId, Deed, Loss, LossClass, Observation, Outcome, Question, Start, Stop, Target,
 };
 use dbwarden::model::{Address, PeerSeen, Role, Snapshot};
 use dbwarden::nuodb::client::{Credentials, Settings as ClientSettings};
 use dbwarden::nuodb::pilot::PilotSettings;
 use dbwarden::nuodb::srp::Password;
-use dbwarden::sandbox::serve::{DatabaseSettings, Sandbox, Settings};
+use dbwarden::sandbox::serve::{DatabaseSettings, Sandbox, Settings, TlsSettings};
 use dbwarden::sandbox::world::{Fault, NextStart, Pace, PeerNumber};
 use dbwarden::time::Timestamp;
+use dbwarden::transport::TlsClientSettings;
+use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -22,7 +25,12 @@ use tokio::time::timeout;
 const LONG: Duration = Duration::from_secs(60);
 
 async fn sandbox() -> Sandbox {
+    sandbox_with(None).await
+}
+
+async fn sandbox_with(tls: Option<TlsSettings>) -> Sandbox {
     let settings = Settings {
+        tls,
         pace: Pace::scaled(0),
         databases: vec![DatabaseSettings {
             name: "teas".into(),
@@ -214,6 +222,32 @@ async fn a_muted_broker_is_noticed_by_probes() {
     let loss = driver.loss().await;
     assert!(loss.reason.contains("3 probes in a row failed"), "{loss:?}");
     assert_eq!(driver.snapshot().await.entry.address, address(&sandbox, 2));
+    driver.end().await;
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_that_are_renewed_are_read_again() {
+    let sandbox = sandbox_with(Some(TlsSettings::default())).await;
+    let dir = TempDir::new().unwrap();
+    let ca = dir.path().join("ca.pem");
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(&ca, other.cert.pem()).unwrap();
+    let mut settings = settings(&sandbox);
+    settings.pilot.reconnect_max = Duration::from_millis(100);
+    settings.tls = Some(TlsClientSettings {
+        ca: Some(ca.clone()),
+        cert: None,
+        key: None,
+        verify_name: true,
+    });
+    let mut driver = Carried::new(settings, 16);
+    assert_eq!(driver.loss().await.class, LossClass::Denied);
+    // Half of a file is none, and harms nothing.
+    fs::write(&ca, "-----BEGIN CERTIFICATE-----").unwrap();
+    assert_eq!(driver.loss().await.class, LossClass::Denied);
+    fs::copy(&sandbox.tls_files().unwrap().ca, &ca).unwrap();
+    assert_eq!(driver.snapshot().await.peers.len(), 2);
     driver.end().await;
     sandbox.stop().await;
 }

@@ -5,6 +5,7 @@
 
 mod connection;
 mod domain;
+mod trust;
 
 use std::time::Duration;
 
@@ -14,10 +15,11 @@ use tokio::time::sleep;
 
 use self::connection::{Connections, Happening, What};
 pub use self::domain::{Domain, DomainError, Order};
+use self::trust::Trust;
 use crate::exchange::{ActionId, Deed, Observation, Outcome};
 use crate::nuodb::pilot::{Command, ConnectionId, Failure, Input, Pilot, PilotSettings};
 use crate::time::Timestamp;
-use crate::transport::{TlsClient, TlsClientSettings, TransportError};
+use crate::transport::{TlsClientSettings, TransportError};
 
 /// How many reports may wait for a slow receiver before no more deeds are taken in. Bytes are not
 /// taken in as soon as one waits.
@@ -28,7 +30,7 @@ const REPORTS_MAX: usize = 4_096;
 pub struct DriverSettings {
     /// How the pilot behaves. Whether it speaks inside of TLS is set by what stands in `tls`.
     pub pilot: PilotSettings,
-    /// TLS under every session, if wanted.
+    /// TLS under every session, if wanted. Its files are read again when they change.
     pub tls: Option<TlsClientSettings>,
 }
 
@@ -105,7 +107,7 @@ pub async fn run(
 struct Driver {
     pilot: Pilot,
     connections: Connections,
-    tls: Option<TlsClient>,
+    trust: Option<Trust>,
     /// What the pilot wants told and nobody has taken yet.
     pending: Vec<Report>,
 }
@@ -113,17 +115,13 @@ struct Driver {
 impl Driver {
     fn new(settings: DriverSettings) -> Result<(Self, mpsc::Receiver<Happening>), DriverError> {
         let DriverSettings { mut pilot, tls } = settings;
-        let tls = tls
-            .as_ref()
-            .map(TlsClient::load)
-            .transpose()
-            .map_err(DriverError::Tls)?;
-        pilot.client.inside_tls = tls.is_some();
+        let trust = tls.map(Trust::load).transpose().map_err(DriverError::Tls)?;
+        pilot.client.inside_tls = trust.is_some();
         let (connections, happenings) = Connections::new();
         let driver = Self {
             pilot: Pilot::new(pilot),
             connections,
-            tls,
+            trust,
             pending: Vec::new(),
         };
         Ok((driver, happenings))
@@ -168,7 +166,7 @@ impl Driver {
                     address,
                     deadline,
                 } => {
-                    let tls = self.tls.clone();
+                    let tls = self.trust.as_mut().map(Trust::client);
                     let limit = deadline.since(now);
                     self.connections.dial(connection, address, tls, limit);
                 }

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::{Domain, DomainError, Order};
 use crate::exchange::{ActionId, Deed, Outcome, Question, Start, Stop, Target};
-use crate::model::{AgentId, DatabaseName, PeerSeen, ProcessSeen, Role, Status, StatusSeen};
+use crate::model::{AgentId, PeerSeen, ProcessSeen, Role, Status, StatusSeen};
 
 impl Domain {
     /// Starts a storage manager on the archive at `path`, and waits until it runs.
@@ -370,40 +370,6 @@ impl Domain {
             return Err(DomainError::Ended);
         };
         Ok(pairs)
-    }
-
-    /// Returns the peer with the fewest processes, the first by address among equals.
-    pub fn emptiest(&self) -> Option<&PeerSeen> {
-        let processes = &self.snapshot().processes;
-        let load = |peer: &PeerSeen| {
-            let own = processes.iter().filter(|it| it.agent_id == peer.agent_id);
-            (own.count(), peer.address.to_string())
-        };
-        self.peers().min_by_key(|it| load(it))
-    }
-
-    fn database(&self, name: &str) -> Result<DatabaseName, DomainError> {
-        let mut known: Vec<_> = self
-            .snapshot()
-            .processes
-            .iter()
-            .map(|it| it.database.clone())
-            .collect();
-        if let Some(database) = known.iter().find(|it| it.as_str() == name) {
-            return Ok(database.clone());
-        }
-        known.sort();
-        known.dedup();
-        Err(DomainError::NoSuch {
-            what: "database",
-            name: name.to_owned(),
-            known: known.iter().map(ToString::to_string).collect(),
-        })
-    }
-
-    fn find(&self, agent_id: &AgentId, pid: u32) -> Option<&ProcessSeen> {
-        let mut processes = self.snapshot().processes.iter();
-        processes.find(|it| it.pid == pid && it.agent_id == *agent_id)
     }
 
     /// Returns a process and how it is, as the end of a sentence.

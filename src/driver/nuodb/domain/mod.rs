@@ -5,6 +5,7 @@
 
 mod deeds;
 mod error;
+mod look;
 mod order;
 
 use std::collections::VecDeque;
@@ -18,7 +19,7 @@ pub use self::error::DomainError;
 pub use self::order::Order;
 use super::{DriverError, DriverSettings, Report, run};
 use crate::exchange::{ActionId, Deed, Loss, LossClass, Observation, Outcome};
-use crate::model::{Address, PeerSeen, ProcessSeen, Snapshot};
+use crate::model::Snapshot;
 use crate::nuodb::pilot;
 use crate::time::Timestamp;
 
@@ -127,95 +128,19 @@ impl Domain {
         let _ = driver.join_next().await;
     }
 
-    /// Returns the domain as it was last seen.
-    pub fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
-    }
-
-    /// Returns every peer, the one we are connected to first.
-    pub fn peers(&self) -> impl Iterator<Item = &PeerSeen> {
-        std::iter::once(&self.snapshot.entry).chain(&self.snapshot.peers)
-    }
-
-    /// Returns where a process listens: the host of its peer, and its own port.
-    pub fn place(&self, process: &ProcessSeen) -> Address {
-        let peer = self.peers().find(|it| it.agent_id == process.agent_id);
-        let host = peer.map_or(&process.hostname, |it| &it.address.host);
-        Address::new(host.clone(), process.port.unwrap_or_default())
-    }
-
-    /// Returns a process as people write it: `localhost:50450 [pid=48802] (TE)`.
-    pub fn label(&self, process: &ProcessSeen) -> String {
-        let (place, pid, role) = (self.place(process), process.pid, process.role.as_str());
-        format!("{place} [pid={pid}] ({role})")
-    }
-
-    /// Finds a peer by `HOST:PORT`, by the name of its host if only one has it, or by the id of its
-    /// agent.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is none, or more than one.
-    pub fn peer(&self, name: &str) -> Result<&PeerSeen, DomainError> {
-        let exact = |it: &&PeerSeen| {
-            it.address.to_string() == name
-                || it.agent_id.as_str() == name
-                || format!("{}:{}", it.hostname, it.address.port) == name
-        };
-        let loose = |it: &&PeerSeen| &*it.address.host == name || &*it.hostname == name;
-        let mut found: Vec<_> = self.peers().filter(exact).collect();
-        if found.is_empty() {
-            found = self.peers().filter(loose).collect();
+    /// Returns a domain that nobody carries, for tests of what is seen in it.
+    #[cfg(test)]
+    fn still(snapshot: Snapshot) -> Self {
+        Self {
+            deeds: mpsc::channel(1).0,
+            reports: mpsc::channel(1).1,
+            driver: JoinSet::new(),
+            clock: Clock::start(),
+            snapshot,
+            patience: Duration::ZERO,
+            actions: 0,
+            outcomes: VecDeque::new(),
         }
-        let labels = |all: &mut dyn Iterator<Item = &PeerSeen>| {
-            all.map(|it| it.address.to_string()).collect()
-        };
-        match found.as_slice() {
-            [peer] => Ok(peer),
-            [] => Err(DomainError::NoSuch {
-                what: "peer",
-                name: name.to_owned(),
-                known: labels(&mut self.peers()),
-            }),
-            [..] => Err(DomainError::Ambiguous {
-                name: name.to_owned(),
-                candidates: labels(&mut found.into_iter()),
-            }),
-        }
-    }
-
-    /// Finds a process by its pid, if only one has it, or by `HOST:PORT`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is none, or more than one.
-    pub fn process(&self, name: &str) -> Result<&ProcessSeen, DomainError> {
-        let is_meant = |it: &&ProcessSeen| match name.parse::<u32>() {
-            Ok(pid) => it.pid == pid,
-            Err(_) => {
-                self.place(it).to_string() == name
-                    || it
-                        .port
-                        .is_some_and(|port| format!("{}:{port}", it.hostname) == name)
-            }
-        };
-        let found: Vec<_> = self.snapshot.processes.iter().filter(is_meant).collect();
-        match found.as_slice() {
-            [process] => Ok(process),
-            [] => Err(DomainError::NoSuch {
-                what: "process",
-                name: name.to_owned(),
-                known: self.labels(&self.snapshot.processes),
-            }),
-            [..] => Err(DomainError::Ambiguous {
-                name: name.to_owned(),
-                candidates: self.labels(found),
-            }),
-        }
-    }
-
-    fn labels<'a>(&self, processes: impl IntoIterator<Item = &'a ProcessSeen>) -> Vec<String> {
-        processes.into_iter().map(|it| self.label(it)).collect()
     }
 
     /// Waits until `look` finds what it looks for, for at most `wait`.
