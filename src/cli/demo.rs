@@ -1,12 +1,307 @@
-//! `dbwarden demo`.
+//! `dbwarden demo`: a sandbox, the daemon and a crash, on loopback.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::Exit;
+use super::domain::picture;
+use crate::daemon::{self, Command, DomainSettings, Registration, Settings};
+use crate::driver::nuodb::{Domain, DriverSettings};
+use crate::event::{Event, Kind, Recorded};
+use crate::listener::{Delivery, Listener, Notified, Terms};
+use crate::model::{self, Address, Role};
+use crate::nuodb::client::{Credentials, Settings as ClientSettings};
+use crate::nuodb::frame;
+use crate::nuodb::pilot::PilotSettings;
+use crate::nuodb::srp::Password;
+use crate::policy::{Place, Policy, Stage};
+use crate::sandbox::serve::{DatabaseSettings, EngineInfo, Sandbox, TlsSettings};
+use crate::supervisor;
+use crate::telemetry::chain;
+use crate::transport::TlsClientSettings;
 
 /// Show it at work: a sandbox, the daemon and a crash, on loopback.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+#[command(after_help = "\
+It starts a NuoDB-compatible sandbox of three peers with one database on ports of its own, watches \
+it over TLS and SRP, kills one transaction engine with SIGKILL, and shows how it is started again \
+on another peer. It ends with 0 when the database is whole again.")]
+pub(super) struct Args {
+    /// Go on watching afterwards, until the process is interrupted
+    #[arg(long)]
+    stay: bool,
+}
+
+/// The database of the demonstration.
+const DATABASE: &str = "teas";
+
+/// How long each step may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many events may wait to be printed.
+const QUEUE: usize = 256;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the command.
-pub(super) fn run(_args: &Args) -> Exit {
-    Exit::Failed
+pub(super) fn run(args: &Args) -> Exit {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(show(args)),
+        Err(error) => Err(error.into()),
+    };
+    match result {
+        Ok(()) => Exit::Fine,
+        Err(error) => {
+            // Nobody reads stderr: the exit code says it as well.
+            let _ = writeln!(io::stderr().lock(), "dbwarden demo: {}", chain(&*error));
+            Exit::Failed
+        }
+    }
+}
+
+async fn show(args: &Args) -> Result<(), Failure> {
+    let mut told_to_stop = daemon::listen()?;
+    say("A sandbox of three peers with the database `teas`, over TLS with client certificates:")?;
+    let sandbox = Sandbox::start(sandbox_settings()).await?;
+    let domain = Domain::connect(driver_settings(&sandbox)?).await?;
+    say(&picture(&domain).join("\n"))?;
+    domain.close().await;
+
+    let (events_sender, mut events) = mpsc::channel(QUEUE);
+    let (commands_sender, commands) = mpsc::channel(1);
+    let settings = daemon_settings(&sandbox, events_sender)?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(daemon::run(settings, commands, || (), || (), || Ok(())));
+    say("\nThe daemon watches, and tells its listeners:")?;
+    let healed = tokio::select! {
+        healed = heal(&sandbox, &mut events) => healed,
+        _ = told_to_stop.recv() => Err("interrupted".into()),
+        ended = tasks.join_next() => Err(match ended {
+            Some(Ok(Err(error))) => error.into(),
+            Some(Ok(Ok(()))) | None => "the daemon ended by itself".into(),
+            Some(Err(error)) => error.into(),
+        }),
+    };
+    if healed.is_ok() && args.stay {
+        say("\nIt goes on watching. Kill more of them; interrupt with Ctrl-C.")?;
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => say(&line(&event))?,
+                    None => break,
+                },
+                _ = told_to_stop.recv() => break,
+            }
+        }
+    }
+    // It fails if the daemon has ended by itself, which was told above.
+    let _ = commands_sender.send(Command::Stop).await;
+    drop(events);
+    while tasks.join_next().await.is_some() {}
+    sandbox.stop().await;
+    healed
+}
+
+/// Kills an engine once the daemon is ready to act, and waits until the database is whole again.
+async fn heal(sandbox: &Sandbox, events: &mut mpsc::Receiver<Recorded>) -> Result<(), Failure> {
+    until(events, "the domain to settle", |event| {
+        event.kind == Kind::DomainThawed
+    })
+    .await?;
+    let engines = sandbox.engines().await?;
+    let victim = victim(&engines).ok_or("the sandbox has no transaction engine")?;
+    say(&format!(
+        "\nSIGKILL to the transaction engine with pid {} at peer {}:",
+        victim.pid, victim.peer
+    ))?;
+    kill(victim.pid)?;
+    until(events, "the failure to be told", |event| {
+        event.kind == Kind::ProcessFailed
+    })
+    .await?;
+    let started = until(events, "the healer to act", |event| {
+        event.kind == Kind::ActionStarted
+    });
+    let target = started.await?.subject.peer;
+    let running = until(events, "the replacement to run", |event| {
+        event.kind == Kind::ProcessStatusChanged
+            && event.subject.peer == target
+            && event
+                .subject
+                .process
+                .as_ref()
+                .is_some_and(|it| &*it.status_word == "RUNNING")
+    });
+    let running = running.await?;
+    let process = running.subject.process.as_ref().map_or(0, |it| it.pid);
+    let domain = Domain::connect(driver_settings(sandbox)?).await?;
+    say("\nWhole again:")?;
+    say(&picture(&domain).join("\n"))?;
+    domain.close().await;
+    say(&format!(
+        "\nHealed: pid {} is gone, pid {process} serves in its place.",
+        victim.pid
+    ))
+}
+
+fn victim(engines: &[EngineInfo]) -> Option<&EngineInfo> {
+    engines.iter().find(|it| it.role == Role::Te)
+}
+
+fn kill(pid: u32) -> Result<(), Failure> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or("the sandbox told a pid that cannot be")?;
+    Ok(kill_process(pid, Signal::KILL)?)
+}
+
+/// Prints events until one is what is waited for, and returns that one.
+async fn until(
+    events: &mut mpsc::Receiver<Recorded>,
+    what: &str,
+    is_it: impl Fn(&Event) -> bool,
+) -> Result<Event, Failure> {
+    let waiting = async {
+        while let Some(event) = events.recv().await {
+            say(&line(&event))?;
+            if is_it(&event.event) {
+                return Ok(event.event);
+            }
+        }
+        Err("the daemon tells nothing any more".into())
+    };
+    match timeout(PATIENCE, waiting).await {
+        Ok(result) => result,
+        Err(_elapsed) => Err(format!("waited {PATIENCE:?} in vain for {what}").into()),
+    }
+}
+
+/// Returns an event as a line for people.
+fn line(recorded: &Recorded) -> String {
+    let event = &recorded.event;
+    let subject = &event.subject;
+    let time = event.time.wall.to_string();
+    let clock = time.get(11..23).unwrap_or(&time);
+    let mut words = vec![format!("{clock}  {:<22}", event.kind.as_str())];
+    words.extend(subject.database.as_ref().map(ToString::to_string));
+    words.extend(
+        subject
+            .process
+            .as_ref()
+            .map(|it| format!("{} pid {}", it.role.as_str(), it.pid)),
+    );
+    if event.kind == Kind::ProcessStatusChanged {
+        words.extend(
+            subject
+                .process
+                .as_ref()
+                .map(|it| it.status_word.to_string()),
+        );
+    }
+    words.extend(subject.slot.as_ref().map(ToString::to_string));
+    words.extend(subject.peer.as_ref().map(|it| format!("on {it}")));
+    words.extend(event.text.as_ref().map(|it| format!("({it})")));
+    words.join(" ")
+}
+
+fn sandbox_settings() -> crate::sandbox::serve::Settings {
+    crate::sandbox::serve::Settings {
+        listen: std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 0),
+        peers: 3,
+        brokers: 2,
+        tls: Some(TlsSettings {
+            dir: None,
+            require_client_cert: true,
+        }),
+        databases: vec![DatabaseSettings {
+            name: DATABASE.to_owned(),
+            te: 2,
+            sm: 1,
+        }],
+        ..crate::sandbox::serve::Settings::default()
+    }
+}
+
+fn driver_settings(sandbox: &Sandbox) -> Result<DriverSettings, Failure> {
+    let brokers = sandbox.peers().iter().filter(|it| it.is_broker);
+    let brokers = brokers
+        .map(|it| Address::new(it.address.ip().to_string(), it.address.port()))
+        .collect();
+    let client = ClientSettings {
+        credentials: Credentials {
+            user: "domain".to_owned(),
+            password: Password::new("bird".to_owned()),
+        },
+        inside_tls: true,
+        allow_legacy_ciphers: false,
+        frame_limit: frame::DEFAULT_LIMIT,
+    };
+    let files = sandbox.tls_files().ok_or("the sandbox speaks no TLS")?;
+    Ok(DriverSettings {
+        pilot: PilotSettings::new(brokers, client),
+        tls: Some(TlsClientSettings {
+            ca: Some(files.ca.clone()),
+            cert: Some(files.client_cert.clone()),
+            key: Some(files.client_key.clone()),
+            verify_name: true,
+        }),
+    })
+}
+
+/// The daemon as it is configured in earnest, but less patient, and elsewhere first.
+fn daemon_settings(sandbox: &Sandbox, events: mpsc::Sender<Recorded>) -> Result<Settings, Failure> {
+    let mut supervisor = supervisor::Settings::new("demo".into());
+    supervisor.settle = Duration::from_millis(500);
+    supervisor.te_options.insert(DATABASE.into(), Vec::new());
+    supervisor.policies = vec![Policy {
+        stages: vec![Stage {
+            place: Place::Elsewhere,
+            tries: None,
+        }],
+        min_uptime: Duration::from_millis(200),
+        return_grace: Duration::from_millis(200),
+        ..Policy::default()
+    }];
+    Ok(Settings {
+        domains: vec![DomainSettings {
+            model: model::Settings::default(),
+            supervisor,
+            driver: driver_settings(sandbox)?,
+        }],
+        listeners: vec![Registration {
+            terms: Terms::default(),
+            make: Arc::new(move || Box::new(Tell(events.clone()))),
+        }],
+        stop_grace: Duration::from_secs(2),
+    })
+}
+
+/// A listener that passes on what it is told.
+struct Tell(mpsc::Sender<Recorded>);
+
+impl Listener for Tell {
+    fn name(&self) -> &'static str {
+        "demo"
+    }
+
+    fn notify<'a>(&'a mut self, delivery: Delivery<'a>) -> Notified<'a> {
+        Box::pin(async {
+            // Nobody listens any more when the demonstration is over.
+            let _ = self.0.send(delivery.event.clone()).await;
+            Ok(())
+        })
+    }
+}
+
+fn say(text: &str) -> Result<(), Failure> {
+    Ok(writeln!(io::stdout().lock(), "{text}")?)
 }

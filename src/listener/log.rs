@@ -47,10 +47,12 @@ macro_rules! line {
             role = process.map(|it| it.role.as_str()),
             pid = process.map(|it| it.pid),
             port = process.and_then(|it| it.port),
+            status_word = process.map(|it| &*it.status_word).filter(|it| !it.is_empty()),
             slot = event.subject.slot.as_deref(),
             cause = event.cause.map(Cause::as_str),
             action = event.action.map(|it| it.0),
             snapshot = event.snapshot.then_some(true),
+            while_disconnected = event.while_disconnected.then_some(true),
             "{}", Sentence(event)
         );
     }};

@@ -96,7 +96,7 @@ fn broker(sandbox: &Sandbox) -> String {
 }
 
 /// Writes a file that only we can read.
-fn secret(dir: &TempDir, name: &str, text: &str) -> PathBuf {
+pub(crate) fn secret(dir: &TempDir, name: &str, text: &str) -> PathBuf {
     let path = dir.path().join(name);
     let mut options = fs::OpenOptions::new();
     let mut file = options
@@ -336,7 +336,7 @@ async fn an_agent_that_knows_rc4_only_needs_a_word_or_tls() {
 
 /// How a listener treats those who connect.
 #[derive(Clone, Copy)]
-enum Manner {
+pub(crate) enum Manner {
     Closes,
     Drips,
     Says(&'static [u8]),
@@ -344,7 +344,7 @@ enum Manner {
 }
 
 /// A listener on loopback with bad manners, for as long as the set lives.
-async fn hostile(manner: Manner, tasks: &mut JoinSet<()>) -> String {
+pub(crate) async fn hostile(manner: Manner, tasks: &mut JoinSet<()>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tasks.spawn(async move {
@@ -353,7 +353,7 @@ async fn hostile(manner: Manner, tasks: &mut JoinSet<()>) -> String {
             guests.spawn(treat(socket, manner));
         }
     });
-    format!("--broker {address}")
+    address.to_string()
 }
 
 async fn treat(mut socket: TcpStream, manner: Manner) {
@@ -404,7 +404,7 @@ async fn whoever_is_no_broker_is_told_apart() {
     let mut tasks = JoinSet::new();
     for (manner, exit, told) in cases {
         let broker = hostile(manner, &mut tasks).await;
-        let answer = domain(&format!("show {broker} --timeout 1s")).await;
+        let answer = domain(&format!("show --broker {broker} --timeout 1s")).await;
         answer.failed(exit, &["cannot watch the domain: 127.0.0.1:", told]);
     }
 }
@@ -435,11 +435,11 @@ async fn one_good_broker_of_several_will_do() {
     let garbage = hostile(Manner::Says(b"HTTP/1.1"), &mut tasks).await;
     let closes = hostile(Manner::Closes, &mut tasks).await;
     let good = broker(&sandbox);
-    domain(&format!("show {closes} {garbage} {good}"))
+    domain(&format!("show --broker {closes} --broker {garbage} {good}"))
         .await
         .fine();
     // If none will do, the one that is no broker is worth telling of.
-    domain(&format!("show {garbage} {closes}"))
+    domain(&format!("show --broker {garbage} --broker {closes}"))
         .await
         .failed(76, &["does not keep to the protocol"]);
     sandbox.stop().await;

@@ -6,6 +6,8 @@
 )]
 
 mod check;
+mod daemon;
+mod demo;
 mod domain;
 mod driver;
 mod sandbox;

@@ -1,7 +1,7 @@
 //! The sandbox as its clients see it: real sockets, real children.
 
-mod caller;
-mod outside;
+pub(crate) mod caller;
+pub(crate) mod outside;
 
 use std::collections::BTreeSet;
 use std::io;

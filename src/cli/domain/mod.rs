@@ -21,6 +21,8 @@ use crate::driver::nuodb::{Domain, DomainError, DriverError};
 use crate::exchange::LossClass;
 use crate::telemetry::chain;
 
+pub(super) use self::show::picture;
+
 /// Look at a domain and change it, straight at a broker, without a daemon.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

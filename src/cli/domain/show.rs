@@ -28,12 +28,17 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, domain: &Domain) -> Result<(), Failure> {
-    let record = DomainRecord::new(domain);
     if args.json {
+        let record = DomainRecord::new(domain);
         let text = serde_json::to_string_pretty(&record).map_err(io::Error::from)?;
         return say(text);
     }
-    say(record.describe(Paint::for_stdout()).join("\n"))
+    say(picture(domain).join("\n"))
+}
+
+/// Returns the domain as people read it, line by line.
+pub(in crate::cli) fn picture(domain: &Domain) -> Vec<String> {
+    DomainRecord::new(domain).describe(Paint::for_stdout())
 }
 
 #[derive(Serialize)]

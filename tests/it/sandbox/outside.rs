@@ -16,15 +16,16 @@ use tokio::task::JoinSet;
 
 use super::caller::{Caller, PATIENCE, kill, start};
 use super::{pid, program};
+use crate::daemon::{Daemon, teas};
 
 /// A sandbox in a process of its own.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     ready: serde_json::Value,
 }
 
 impl Running {
-    fn start(args: &[&str]) -> Self {
+    pub(crate) fn start(args: &[&str]) -> Self {
         let mut child = Command::new(program())
             .args([
                 "sandbox",
@@ -45,30 +46,34 @@ impl Running {
         Self { child, ready }
     }
 
-    fn address(&self, number: usize) -> SocketAddrV4 {
+    pub(crate) fn address(&self, number: usize) -> SocketAddrV4 {
         let address = self.ready["peers"][number - 1]["address"].as_str();
         address.unwrap().parse().unwrap()
     }
 
-    fn control(&self) -> PathBuf {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn control(&self) -> PathBuf {
         self.ready["control"].as_str().unwrap().into()
     }
 
-    fn engines(&self) -> Vec<u32> {
+    pub(crate) fn engines(&self) -> Vec<u32> {
         let engines = self.ready["engines"].as_array().unwrap();
         let pids = engines.iter().map(|it| it["pid"].as_u64().unwrap());
         pids.map(|it| it.try_into().unwrap()).collect()
     }
 
     /// Runs `sandbox-ctl`.
-    fn ctl(&self, args: &[&str]) -> Output {
+    pub(crate) fn ctl(&self, args: &[&str]) -> Output {
         let control = self.control();
         let mut command = Command::new(program());
         command.arg("sandbox-ctl").arg("--control").arg(control);
         command.args(args).output().unwrap()
     }
 
-    fn end(mut self, signal: Signal) -> Option<i32> {
+    pub(crate) fn end(mut self, signal: Signal) -> Option<i32> {
         kill_process(pid(self.child.id()), signal).unwrap();
         self.child.wait().unwrap().code()
     }
@@ -89,7 +94,7 @@ fn state(number: u32) -> Option<char> {
 }
 
 /// Waits until something holds, for as long as anybody would.
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     const STEP: Duration = Duration::from_millis(5);
     let mut left = PATIENCE;
     while !holds() {
@@ -253,8 +258,10 @@ const STARTS: usize = 500;
 async fn five_hundred_starts_and_kills_leave_neither_zombie_nor_descriptor() {
     let running = Running::start(&["--database", "teas", "--te", "0"]);
     let sandbox = running.child.id();
-    let own = || children(sandbox).len();
-    let before = (descriptors(sandbox), own());
+    let daemon = Daemon::start(&teas(&running));
+    daemon.says(&["domain_thawed"]);
+    let open = || [sandbox, daemon.pid()].map(|it| (descriptors(it), children(it).len()));
+    let before = open();
     let (mut monitor, _) = Caller::monitor(running.address(1)).await;
     let (tell, told) = watch::channel(BTreeMap::<String, u32>::new());
     let watching = async {
@@ -291,14 +298,15 @@ async fn five_hundred_starts_and_kills_leave_neither_zombie_nor_descriptor() {
     watching.await;
     workers.join_all().await;
     drop(monitor);
-    eventually("no child and no descriptor too many", || {
-        (descriptors(sandbox), own()) == before
-    });
+    eventually("no child and no descriptor too many", || open() == before);
+    let log = daemon.end();
+    let joined = log.matches("event=\"process_joined\"").count();
+    assert_eq!(joined, STARTS + 1, "all of them, and the storage manager");
     assert_eq!(running.end(Signal::TERM), Some(0));
 }
 
 /// Returns the children of a process, zombies among them.
-fn children(parent: u32) -> Vec<u32> {
+pub(crate) fn children(parent: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").unwrap();
     let numbers = processes.filter_map(|it| it.unwrap().file_name().to_str()?.parse().ok());
     numbers
@@ -313,7 +321,7 @@ fn parent_of(number: u32) -> Option<u32> {
     rest.split(' ').nth(1)?.parse().ok()
 }
 
-fn descriptors(number: u32) -> usize {
+pub(crate) fn descriptors(number: u32) -> usize {
     let all = fs::read_dir(format!("/proc/{number}/fd")).unwrap();
     all.count()
 }

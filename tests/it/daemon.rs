@@ -1,0 +1,349 @@
+//! `dbwarden run`, the real binary, against the sandbox and against peers with bad manners.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::domain::{Manner, hostile, secret};
+use crate::sandbox::outside::{Running, children, descriptors, eventually};
+
+/// A daemon in a process of its own, and what its log says.
+pub(crate) struct Daemon {
+    child: Child,
+    dir: TempDir,
+}
+
+/// What every domain of these tests has: everything at once.
+const IMPATIENT: &str = "
+    user = \"domain\"
+    dial-timeout = \"1s\"
+    settle = \"100ms\"
+    reconnect-first = \"100ms\"
+    reconnect-max = \"1s\"
+";
+
+const ELSEWHERE_AT_ONCE: &str = "
+    [[policy]]
+    stages = [{ where = \"elsewhere\" }]
+    min-uptime = \"100ms\"
+    return-grace = \"100ms\"
+";
+
+impl Daemon {
+    /// Starts it with this configuration, in which `DIR` is a directory of its own.
+    pub(crate) fn start(config: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        secret(&dir, "password", "bird");
+        secret(&dir, "wrong", "brid");
+        let config = config.replace("DIR", dir.path().to_str().unwrap());
+        fs::write(dir.path().join("config.toml"), config).unwrap();
+        let log = File::create(dir.path().join("log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_dbwarden"))
+            .args(["run", "--config"])
+            .arg(dir.path().join("config.toml"))
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self { child, dir }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap()
+    }
+
+    /// Waits until the log has a line with all of this.
+    pub(crate) fn says(&self, parts: &[&str]) {
+        let is_it = |line: &str| parts.iter().all(|part| line.contains(part));
+        let mut log = String::new();
+        eventually(&format!("the log says {parts:?}"), || {
+            log = self.log();
+            log.lines().any(is_it)
+        });
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(pid(self.child.id()), signal).unwrap();
+    }
+
+    /// Ends it in order, and returns its whole log.
+    pub(crate) fn end(mut self) -> String {
+        self.signal(Signal::TERM);
+        let status = self.child.wait().unwrap();
+        let log = self.log();
+        assert_eq!(status.code(), Some(0), "{log}");
+        log
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It has ended already unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn pid(number: u32) -> Pid {
+    Pid::from_raw(number.try_into().unwrap()).unwrap()
+}
+
+/// The `[[domain]]` table of a domain at that broker.
+fn domain(name: &str, broker: &str, password: &str, more: &str) -> String {
+    format!(
+        "
+        [[domain]]
+        name = \"{name}\"
+        brokers = [\"{broker}\"]
+        password = {{ file = \"DIR/{password}\" }}
+        {IMPATIENT}
+        {more}
+        "
+    )
+}
+
+pub(crate) fn teas(sandbox: &Running) -> String {
+    let databases = "
+        [[domain.database]]
+        name = \"teas\"
+        te-options = []
+    ";
+    let broker = sandbox.address(1).to_string();
+    domain("prod", &broker, "password", databases)
+}
+
+/// The engines of a sandbox as `list --json` has them.
+fn engines(sandbox: &Running) -> Vec<Value> {
+    let output = sandbox.ctl(&["list", "--json"]);
+    let list: Value = serde_json::from_slice(&output.stdout).unwrap();
+    list["engines"].as_array().unwrap().clone()
+}
+
+fn running_te(sandbox: &Running) -> Vec<u32> {
+    let engines = engines(sandbox).into_iter();
+    engines
+        .filter(|it| it["role"] == "TE" && it["status"] == "RUNNING")
+        .map(|it| it["pid"].as_u64().unwrap().try_into().unwrap())
+        .collect()
+}
+
+#[test]
+fn a_killed_engine_is_started_elsewhere_and_a_script_is_told_every_step() {
+    let sandbox = Running::start(&["--database", "teas", "--te", "2", "--sm", "1"]);
+    let script = "
+        [[listener]]
+        name = \"script\"
+        kind = \"exec\"
+        command = [\"/bin/sh\", \"-c\", \"cat >> DIR/told; echo $DBWARDEN_EVENT >> DIR/names\"]
+        events = [\"process\", \"healing\", \"daemon\"]
+        on-connect = \"changes\"
+
+        [[listener]]
+        name = \"log\"
+        kind = \"log\"
+    ";
+    let daemon = Daemon::start(&format!("{}{ELSEWHERE_AT_ONCE}{script}", teas(&sandbox)));
+    daemon.says(&["domain_thawed"]);
+    let before = running_te(&sandbox);
+    kill_process(pid(before[0]), Signal::KILL).unwrap();
+    eventually("two engines run again", || {
+        let now = running_te(&sandbox);
+        now.len() == 2 && !now.contains(&before[0])
+    });
+    daemon.says(&["process_status_changed", "RUNNING"]);
+    let told = daemon.path("told");
+    let names = daemon.path("names");
+    eventually("the script was told", || {
+        fs::read_to_string(&names).is_ok_and(|it| it.contains("process_status_changed"))
+    });
+    let events: Vec<Value> = fs::read_to_string(&told)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |name: &str| events.iter().position(|it| it["event"] == name);
+    let order = [
+        "process_failed",
+        "action_started",
+        "process_joined",
+        "action_succeeded",
+    ]
+    .map(of);
+    assert!(
+        order.iter().all(Option::is_some) && order.is_sorted(),
+        "{events:#?}"
+    );
+    let failed = &events[order[0].unwrap()];
+    assert_eq!(failed["pid"], before[0]);
+    assert_eq!(failed["cause"], "exit");
+    assert_eq!(failed["attempt"], 1);
+    let started = &events[order[1].unwrap()];
+    assert_ne!(started["peer"], failed["peer"], "elsewhere");
+    let log = daemon.end();
+    assert!(log.contains("daemon_stopping"), "{log}");
+    assert!(!log.contains("bird"), "a secret in the log: {log}");
+    assert_eq!(sandbox.end(Signal::TERM), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_broker_whatever_it_does_ends_the_daemon() {
+    let sandbox = Running::start(&["--database", "teas"]);
+    let mut tasks = JoinSet::new();
+    let mut config = String::new();
+    let mut names = Vec::new();
+    for (name, manner) in [
+        ("closes", Manner::Closes),
+        ("drips", Manner::Drips),
+        ("silent", Manner::Silent),
+        ("garbage", Manner::Says(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
+        ("huge", Manner::Says(&[0x80, 0, 0, 0])),
+    ] {
+        let broker = hostile(manner, &mut tasks).await;
+        config.push_str(&domain(name, &broker, "password", ""));
+        names.push(name);
+    }
+    // Bound and never listened to: refused.
+    let unused = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    config.push_str(&domain("refused", &unused.to_string(), "password", ""));
+    let broker = sandbox.address(1).to_string();
+    config.push_str(&domain("wrong-password", &broker, "wrong", ""));
+    config.push_str(&domain("good", &broker, "password", ""));
+    names.extend(["refused", "wrong-password"]);
+    let tls = "tls = { ca = \"DIR/ca.pem\" }";
+    config.push_str(&domain("no-tls", &broker, "password", tls));
+    names.push("no-tls");
+    let mut ca = rcgen::CertificateParams::default();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca = ca
+        .self_signed(&rcgen::KeyPair::generate().unwrap())
+        .unwrap();
+    let files = TempDir::new().unwrap();
+    fs::write(files.path().join("ca.pem"), ca.pem()).unwrap();
+    let ca_path = files.path().join("ca.pem");
+    let config = config.replace("DIR/ca.pem", ca_path.to_str().unwrap());
+    let daemon = Daemon::start(&config);
+    tokio::task::block_in_place(|| {
+        for name in &names {
+            daemon.says(&["domain_disconnected", &format!("domain=\"{name}\"")]);
+        }
+        daemon.says(&["domain_connected", "domain=\"good\""]);
+    });
+    let log = tokio::task::block_in_place(|| daemon.end());
+    for (name, reason) in [
+        ("wrong-password", "password"),
+        ("silent", "silent during the handshake"),
+        ("garbage", "protocol"),
+        ("huge", "2147483648"),
+        ("refused", "refused"),
+    ] {
+        let told = |line: &str| {
+            line.contains("domain_disconnected")
+                && line.contains(&format!("domain=\"{name}\""))
+                && line.contains(reason)
+        };
+        assert!(
+            log.lines().any(told),
+            "`{reason}` is not told of {name}:\n{log}"
+        );
+    }
+}
+
+#[test]
+fn a_hangup_checks_the_configuration_and_changes_nothing() {
+    let sandbox = Running::start(&["--database", "teas"]);
+    let daemon = Daemon::start(&teas(&sandbox));
+    daemon.says(&["domain_connected"]);
+    daemon.signal(Signal::HUP);
+    daemon.says(&["the configuration is fine"]);
+    let config = fs::read_to_string(daemon.path("config.toml")).unwrap();
+    let broken = format!("{config}\nnonsense = 1\n[[policy]]\nkeep = \"everything\"\n");
+    fs::write(daemon.path("config.toml"), broken).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.says(&["config_rejected", "nonsense"]);
+    let log = daemon.end();
+    let rejected = log.lines().skip_while(|it| !it.contains("has problems"));
+    let rejected = rejected.collect::<String>();
+    assert!(
+        rejected.contains("nonsense") && rejected.contains("everything"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_configuration_with_problems_does_not_start() {
+    let mut daemon = Daemon::start("[[domain]]\nname = \"prod\"\nbrokers = []\n");
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(78));
+    let log = daemon.log();
+    assert!(
+        log.contains("config.toml:3:") && log.contains("brokers"),
+        "{log}"
+    );
+}
+
+/// How many engines are killed, at most three at a time, since each peer has one of a database.
+const KILLS: usize = 60;
+
+#[test]
+fn engines_killed_again_and_again_leave_neither_zombie_nor_descriptor() {
+    let sandbox = Running::start(&["--database", "teas", "--te", "3", "--sm", "1"]);
+    let policy = "
+        [[policy]]
+        te = { min = 3 }
+        min-uptime = \"0s\"
+        return-grace = \"0s\"
+        confirm-for = \"0s\"
+        stages = [{ where = \"here\", tries = 1000 }]
+        delay-first = \"1ms\"
+        delay-max = \"1ms\"
+    ";
+    let daemon = Daemon::start(&format!("{}{policy}", teas(&sandbox)));
+    daemon.says(&["domain_thawed"]);
+    let both = || {
+        let (daemon, sandbox) = (daemon.pid(), sandbox.pid());
+        (
+            descriptors(daemon),
+            children(daemon).len(),
+            descriptors(sandbox),
+            children(sandbox).len(),
+        )
+    };
+    let before = both();
+    let mut killed = 0;
+    while killed < KILLS {
+        let running = running_te(&sandbox);
+        for victim in &running {
+            kill_process(pid(*victim), Signal::KILL).unwrap();
+            killed += 1;
+        }
+        eventually("all three run again", || {
+            let now = running_te(&sandbox);
+            now.len() == 3 && now.iter().all(|it| !running.contains(it))
+        });
+    }
+    eventually("no descriptor and no child too many", || both() == before);
+    let log = daemon.end();
+    let started = log.matches("event=\"action_started\"").count();
+    assert_eq!(
+        started, killed,
+        "as many starts as losses, and not one more: {log}"
+    );
+    assert_eq!(sandbox.end(Signal::TERM), Some(0));
+}
