@@ -8,10 +8,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exchange::{
-    ActionId, Deed, EngineOption, LossClass, Observation, Outcome, Question, Start, Stop, Target,
-};
-use crate::model::{Address, Role, Sighting};
+use super::script::{broker, observation_text, outcome_text};
+use crate::exchange::{Deed, LossClass, Outcome};
+use crate::model::Address;
 use crate::nuodb::cipher::CipherName;
 use crate::nuodb::client::{Credentials, Settings};
 use crate::nuodb::message::{BrokerElement, Element, Event, ProcessElement, Request, Status};
@@ -59,6 +58,8 @@ pub(super) struct World {
     log: String,
     /// Every document that reached a peer after the login.
     pub(super) heard: Vec<String>,
+    /// How many final outcomes each action has.
+    pub(super) finals: BTreeMap<u64, usize>,
 }
 
 struct Peer {
@@ -110,6 +111,7 @@ impl World {
             holds_snapshots: false,
             log: String::new(),
             heard: Vec::new(),
+            finals: BTreeMap::new(),
         };
         for broker in brokers {
             world.add(broker, true);
@@ -174,10 +176,19 @@ impl World {
 
     /// Ends all connections to a peer.
     pub(super) fn cut(&mut self, host: &str) {
+        self.cut_lines(|it| &*it.host == host);
+    }
+
+    /// Ends the connections on which somebody is told of changes, and no other.
+    pub(super) fn cut_watching(&mut self) {
+        self.cut_lines(|it| it.is_watching);
+    }
+
+    fn cut_lines(&mut self, is_meant: impl Fn(&Line) -> bool) {
         let lines: Vec<_> = self
             .lines
             .iter()
-            .filter(|(_, line)| &*line.host == host)
+            .filter(|(_, line)| is_meant(line))
             .map(|(connection, _)| *connection)
             .collect();
         for connection in lines {
@@ -302,6 +313,9 @@ impl World {
                 self.dialled(connection, &address.host);
             }
             Command::Finish { action, outcome } => {
+                if !matches!(outcome, Outcome::Ready | Outcome::Started(_)) {
+                    *self.finals.entry(action.0).or_default() += 1;
+                }
                 let text = format!("action {action}: {}", outcome_text(&outcome));
                 self.note(&text);
             }
@@ -495,134 +509,6 @@ impl World {
                 })
                 .collect(),
             processes: self.processes.clone(),
-        }
-    }
-}
-
-pub(super) fn broker(host: &str) -> BrokerElement {
-    BrokerElement {
-        agent_id: format!("agent-{host}").into(),
-        address: Some(host.into()),
-        port: Some(48_004),
-        is_broker: true,
-        hostname: host.into(),
-        version: "1".into(),
-    }
-}
-
-pub(super) fn engine(host: &str, pid: u32, start_id: Option<&str>) -> ProcessElement {
-    ProcessElement {
-        agent_id: format!("agent-{host}").into(),
-        database: "teas".into(),
-        pid,
-        port: Some(48_005),
-        is_transaction_engine: true,
-        state: None,
-        hostname: host.into(),
-        version: "1".into(),
-        node_id: None,
-        start_id: start_id.map(Into::into),
-    }
-}
-
-pub(super) fn failed(host: &str, start_id: &str, reason: &str) -> Event {
-    Event::ProcessFailed {
-        start_id: Some(start_id.into()),
-        reason: reason.into(),
-        broker: broker(host),
-    }
-}
-
-pub(super) fn target(host: &str) -> Target {
-    Target {
-        peer: host.into(),
-        agent_id: format!("agent-{host}").as_str().into(),
-        address: Address::new(host, 48_004),
-    }
-}
-
-pub(super) fn prepare(action: u64, host: &str, valid_until: Timestamp) -> Deed {
-    Deed::Prepare {
-        action: ActionId(action),
-        start: Start {
-            target: target(host),
-            database: "teas".into(),
-            role: Role::Te,
-            options: vec![
-                EngineOption {
-                    name: "--mem".into(),
-                    value: Some("2g".into()),
-                },
-                EngineOption {
-                    name: "--force".into(),
-                    value: None,
-                },
-            ],
-        },
-        valid_until,
-    }
-}
-
-pub(super) fn commit(action: u64) -> Deed {
-    Deed::Commit {
-        action: ActionId(action),
-    }
-}
-
-pub(super) fn stop(action: u64, host: &str, pid: u32, how: Stop) -> Deed {
-    Deed::Stop {
-        action: ActionId(action),
-        target: target(host),
-        pid,
-        how,
-    }
-}
-
-pub(super) fn ask(action: u64, question: Question) -> Deed {
-    Deed::Ask {
-        action: ActionId(action),
-        question,
-    }
-}
-
-fn outcome_text(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Answered(pairs) => format!("answered {pairs:?}"),
-        Outcome::NotSent(loss) => format!("not sent, {}", loss.reason),
-        Outcome::Ready => "ready".into(),
-        Outcome::Refused(text) => format!("refused, {text}"),
-        Outcome::Registered { pid } => format!("registered {pid}"),
-        Outcome::StartFailed(reason) => format!("start failed, {reason}"),
-        Outcome::Started(id) => match id {
-            Some(id) => format!("started {id}"),
-            None => "started".into(),
-        },
-        Outcome::Stopped { exit_code } => format!("stopped {exit_code:?}"),
-        Outcome::Unanswered(loss) => format!("unanswered, {}", loss.reason),
-    }
-}
-
-fn observation_text(observation: &Observation) -> String {
-    match observation {
-        Observation::Lost(loss) => format!("lost {:?} {}", loss.class, loss.reason),
-        Observation::Sighted(sighting) => match sighting {
-            Sighting::PeerJoined(peer) => format!("peer joined {}", peer.address.host),
-            Sighting::PeerLost(peer) => format!("peer lost {}", peer.address.host),
-            Sighting::ProcessGone(process) => format!("process gone {}", process.pid),
-            Sighting::ProcessJoined(process) => format!("process joined {}", process.pid),
-            Sighting::StartFailed { reason, .. } => format!("failure seen, {reason}"),
-            Sighting::StatusChanged(process) => {
-                let word = process.status.as_ref().map_or("?", |it| &*it.word);
-                format!("status {} {word}", process.pid)
-            }
-        },
-        Observation::Snapshot(snapshot) => {
-            let peers: Vec<_> = snapshot.peers.iter().map(|it| &*it.address.host).collect();
-            let pids: Vec<_> = snapshot.processes.iter().map(|it| it.pid).collect();
-            format!(
-                "snapshot at {} with {peers:?} {pids:?}",
-                snapshot.entry.address.host
-            )
         }
     }
 }
