@@ -68,6 +68,8 @@ tell entity 2.3.3
 tell entity 2.6.1
 tell find_peer 2.6.1
 tell session 4.1.0
+tell command 2.6.1
+tell heal 2.6.1
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]

@@ -3,7 +3,6 @@
 Run under 2.3.3 and under 2.6.1: the two know different halves of the cipher negotiation.
 """
 
-import contextlib
 import os
 import re
 import signal
@@ -14,22 +13,12 @@ from pynuodb import util
 from pynuodb.entity import Domain
 from pynuodb.session import SessionException
 
-from harness import PASSWORD, USER, Sandbox, Witness, alive, main, refused, story, until
+from entry import entered
+from harness import PASSWORD, USER, Sandbox, alive, main, refused, story, until
 
 DBA = [("--dba-user", "dba"), ("--dba-password", "goose")]
 RUNNING = ["--database", "teas", "--te", 2, "--sm", 1]
 PATIENT = 15
-
-
-@contextlib.contextmanager
-def entered(sandbox):
-    """A domain entered through its first peer, and the listener that watches it."""
-    witness = Witness()
-    domain = Domain(sandbox.broker(), USER, PASSWORD, witness)
-    try:
-        yield domain, witness
-    finally:
-        domain.disconnect()
 
 
 def is_process(process):
@@ -57,13 +46,9 @@ def peers_are_listed_as_in_the_introduction():
 @story
 def any_broker_is_an_entry():
     sandbox = Sandbox("--peers", 3, "--brokers", 2)
-    witness = Witness()
-    domain = Domain(sandbox.broker(2), USER, PASSWORD, witness)
-    try:
+    with entered(sandbox, broker=2) as (domain, _):
         assert domain.entry_peer.connect_str == sandbox.broker(2)
         assert len(list(domain.peers)) == 3, [str(it) for it in domain.peers]
-    finally:
-        domain.disconnect()
     refused("an agent as an entry", lambda: Domain(sandbox.broker(3), USER, PASSWORD))
 
 

@@ -44,7 +44,9 @@ def main():
         except Exception:  # what went wrong is told, whatever it was, and the next one runs
             failed += 1
             print("FAILED %s" % _sentence(function), flush=True)
-            traceback.print_exc()
+            traceback.print_exc(file=sys.stdout)
+            for child in _children:
+                child.tell_log()
         else:
             passed += 1
             print("ok     %s (%.1f s)" % (_sentence(function), time.monotonic() - began), flush=True)
@@ -95,11 +97,12 @@ class Child:
     def __init__(self, *arguments, **environment):
         self.lines = []
         self._changed = threading.Condition()
+        self._log = tempfile.TemporaryFile(mode="w+", errors="replace")
         self.process = subprocess.Popen(
             [BINARY] + [str(it) for it in arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=None,
+            stderr=self._log,
             env=dict(os.environ, **environment),
             universal_newlines=True,
         )
@@ -127,6 +130,11 @@ class Child:
     def _matching(self, expression):
         with self._changed:
             return next((it for it in self.lines if expression.search(it)), None)
+
+    def tell_log(self):
+        """Prints what it wrote to its log: of interest only where a story failed."""
+        self._log.seek(0)
+        print("log of %s:\n%s" % (" ".join(self.process.args), self._log.read()), flush=True)
 
     def end(self, how=signal.SIGTERM, seconds=PATIENCE):
         """Ends it and returns its exit code."""
@@ -173,9 +181,16 @@ class Sandbox(Child):
 
     def ask(self, *arguments):
         """Has `sandbox-ctl` do something to the domain."""
-        command = [BINARY, "sandbox-ctl", "--control", self.ready["control"]]
-        subprocess.run(command + [str(it) for it in arguments], check=True, timeout=PATIENCE,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        code, _, complaint = dbwarden("sandbox-ctl", "--control", self.ready["control"], *arguments)
+        assert code == 0, complaint
+
+
+def dbwarden(*arguments, **environment):
+    """Runs a command that ends by itself; returns its exit code, its output and its complaints."""
+    done = subprocess.run([BINARY] + [str(it) for it in arguments], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=3 * PATIENCE,
+                          env=dict(os.environ, **environment), universal_newlines=True)
+    return done.returncode, done.stdout, done.stderr
 
 
 class Witness:
