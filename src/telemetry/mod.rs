@@ -140,6 +140,9 @@ where
 {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(settings.filter.to_env_filter())
+        // A log that cannot be written must not end the daemon: this would tell stderr, and panic
+        // if stderr is what is gone.
+        .log_internal_errors(false)
         .with_writer(writer);
     match settings.format {
         LogFormat::Human => Box::new(builder.with_ansi(colour).finish()),

@@ -179,7 +179,10 @@ impl Driver {
                         self.closed(now, connection, Some(failure));
                     }
                 }
-                Command::Warn { address, text } => tracing::warn!(peer = %address, "{text}"),
+                Command::Warn { address, text } => {
+                    // Some of it are the peer's words; they must not begin a line of their own.
+                    tracing::warn!(peer = %address, "{}", text.escape_debug());
+                }
             }
         }
     }
