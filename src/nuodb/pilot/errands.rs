@@ -178,6 +178,10 @@ impl Pilot {
 
     /// Takes in the answer to a request.
     pub(super) fn answered(&mut self, session: &Session, answer: &Element) -> Verdict {
+        if !session.is_asked() {
+            let text = format!("peer sent `{}` and was not asked anything", answer.name);
+            return Verdict::Fail(session.loss(LossClass::Protocol, &text));
+        }
         match &session.purpose {
             Purpose::Ask { action, question } => {
                 let pairs = match question {

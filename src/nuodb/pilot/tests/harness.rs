@@ -221,6 +221,16 @@ impl World {
         self.settle();
     }
 
+    /// Has a peer say whatever to all who have not asked it anything yet.
+    pub(super) fn say_unasked(&mut self, host: &str, document: &Element) {
+        for line in self.lines.values_mut() {
+            if !line.is_watching && &*line.host == host {
+                line.server.send(document);
+            }
+        }
+        self.settle();
+    }
+
     pub(super) fn order(&mut self, deed: Deed) {
         self.handle(Input::Deed(deed));
         self.settle();

@@ -27,6 +27,22 @@ fn a_start_is_prepared_committed_accepted_and_registered() {
 }
 
 #[test]
+fn what_a_peer_says_before_the_commit_is_no_answer() {
+    let mut world = watched();
+    world.order(prepare(1, "c", far()));
+    world.say_unasked("c", &Element::new("ProcessStart").with("StartId", "s1"));
+    check(
+        &world.log(),
+        "1 dial c
+         1 action 1: ready
+         1 action 1: not sent, c:48004: peer sent `ProcessStart` and was not asked anything",
+    );
+    world.order(commit(1));
+    assert_eq!(world.log(), "");
+    assert_eq!(world.heard.len(), 0, "nothing was asked");
+}
+
+#[test]
 fn the_broker_may_be_faster_than_the_reply() {
     let mut world = watched();
     world.order(prepare(1, "c", far()));
