@@ -3,6 +3,7 @@
 //! Bytes pass as they come; nothing here knows what they mean, or tries anything twice.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
@@ -148,11 +149,16 @@ impl Line {
             Ok(stream) => {
                 self.tell(What::Opened).await;
                 let (reader, writer) = tokio::io::split(stream);
+                let mut read = pin!(self.read(reader));
                 tokio::select! {
-                    failure = self.read(reader) => failure,
+                    failure = &mut read => failure,
                     written = self.write(writer, queue) => match written {
                         Ok(()) => return,
-                        Err(failure) => Some(failure),
+                        Err(failure) => {
+                            // A peer that closes may have said why.
+                            let _ = timeout(GOODBYE_TIMEOUT, read).await;
+                            Some(failure)
+                        }
                     },
                 }
             }
