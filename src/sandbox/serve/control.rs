@@ -15,8 +15,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
-use super::stage::{Happening, Survey};
+use super::stage::{ACCEPT_AGAIN_AFTER, Happening, Survey};
 use super::{PeerInfo, SandboxError};
 use crate::sandbox::world::{EngineState, Fault, NextStart, PeerNumber, SessionId};
 
@@ -279,13 +280,16 @@ pub(super) async fn serve(
     loop {
         tokio::select! {
             accepted = listener.accept(), if clients.len() < MAX_CLIENTS => {
-                if let Ok((stream, _)) = accepted {
-                    let (stage, peers) = (stage.clone(), peers.clone());
-                    clients.spawn(async move {
-                        // Who asked may have gone meanwhile.
-                        let _ = converse(stream, &stage, &peers).await;
-                    });
-                }
+                let Ok((stream, _)) = accepted else {
+                    // Out of descriptors, most likely: not for ever.
+                    sleep(ACCEPT_AGAIN_AFTER).await;
+                    continue;
+                };
+                let (stage, peers) = (stage.clone(), peers.clone());
+                clients.spawn(async move {
+                    // Who asked may have gone meanwhile.
+                    let _ = converse(stream, &stage, &peers).await;
+                });
             }
             Some(_) = clients.join_next() => (),
         }

@@ -33,7 +33,7 @@ const OUTGOING: usize = 16_384;
 const MAX_CONNECTIONS: usize = 4_096;
 
 /// How long nothing is accepted after that failed; the machine is out of something.
-const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(20);
+pub(super) const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// Everything that can happen to the stage.
 #[derive(Debug)]
