@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use sd_notify::NotifyState;
@@ -13,13 +14,16 @@ use crate::daemon::{self, Settings};
 use crate::supervisor;
 use crate::telemetry::{self, chain};
 
+/// How long is waited for threads when all tasks have ended.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Watch the configured domains and heal them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-TERM and INT stop it in order. HUP checks the configuration file and reports what is wrong with \
+TERM and INT stop it in order; a second one does not wait any longer. HUP checks the configuration file and reports what is wrong with \
 it; a changed configuration takes effect when the daemon is restarted.
 
-Exit codes: 0 stopped in order, 1 a part of it broke, 78 the configuration has problems.")]
+Exit codes: 0 stopped in order, 1 a part of it broke or it was hurried, 78 the configuration has problems.")]
 pub(super) struct Args {
     /// The configuration file
     #[arg(
@@ -105,6 +109,8 @@ fn watch(args: &Args, config: Config) -> Result<(), Exit> {
         notify(&[NotifyState::Ready]);
     };
     let result = runtime.block_on(daemon::run(settings, commands, ready, stopping, check));
+    // Dropping it would wait for the lookup of a name as long as the resolver does.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     result.map_err(|error| fail(&error))
 }
 

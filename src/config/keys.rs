@@ -110,7 +110,8 @@ pub(super) static DAEMON: Table = Table {
         "log" DefaultTable(&LOG, "{ format = \"human\", filter = \"info\" }"),
             "How the daemon writes its log, which goes to standard error.";
         "stop-grace" Default("\"10s\""),
-            "How long listeners may take for what they were not yet told when the daemon stops.";
+            "How long everything may take when the daemon stops: sessions to end, and listeners to \
+             be told what they were not told yet.";
     },
 };
 

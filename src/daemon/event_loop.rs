@@ -20,8 +20,9 @@ use crate::warden::Warden;
 /// costs few writes, few enough that the listeners hear of its beginning before its end.
 const TURN_MAX: usize = 1_024;
 
-/// The longest pause between two turns.
-const PAUSE_MAX: Duration = Duration::from_secs(3_600);
+/// The longest pause between two turns: a pause does not see that the machine was suspended, and
+/// the timeline does.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// One domain's warden with all that it needs to act.
 pub(super) struct EventLoop {

@@ -8,6 +8,7 @@ mod event_loop;
 mod signals;
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +37,8 @@ const QUEUE: usize = 1_024;
 /// How many events of a domain are remembered in memory.
 const REMEMBERED: usize = 65_536;
 
-/// How often a stopping daemon says what still runs.
-const STILL_RUNNING_EVERY: Duration = Duration::from_secs(5);
+/// How often a stopping daemon says that it is not forgotten.
+const STILL_STOPPING_EVERY: Duration = Duration::from_secs(5);
 
 /// All a daemon needs to know.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ pub struct Settings {
     pub domains: Vec<DomainSettings>,
     /// Who is told.
     pub listeners: Vec<Registration>,
-    /// How long listeners may take to hear the rest when the daemon stops.
+    /// How long everything may take when the daemon stops, listeners that hear the rest included.
     pub stop_grace: Duration,
 }
 
@@ -63,10 +64,15 @@ pub struct DomainSettings {
 
 impl From<Config> for Settings {
     fn from(config: Config) -> Self {
-        let domains = config.domains.into_iter().map(|it| DomainSettings {
-            model: it.model,
-            supervisor: it.supervisor,
-            driver: it.driver,
+        let domains = config.domains.into_iter().map(|it| {
+            let mut settings = DomainSettings {
+                model: it.model,
+                supervisor: it.supervisor,
+                driver: it.driver,
+            };
+            settings.driver.pilot.seed = seed();
+            settings.supervisor.seed = seed();
+            settings
         });
         Self {
             domains: domains.collect(),
@@ -78,6 +84,13 @@ impl From<Config> for Settings {
             stop_grace: config.daemon.stop_grace,
         }
     }
+}
+
+/// Returns what makes the pauses of this daemon differ from those of others.
+///
+/// Without entropy no session stands either, which the driver tells; it is no secret.
+fn seed() -> u64 {
+    getrandom::u64().unwrap_or_default()
 }
 
 /// A listener to be: each journal has one of its own.
@@ -122,6 +135,9 @@ pub enum DaemonError {
     /// A task ended by itself.
     #[error("{0} ended unexpectedly")]
     Ended(String),
+    /// It was told to stop, and told again before it had.
+    #[error("told to stop again, it did not wait for what still ran")]
+    Hurried,
     /// A task panicked.
     #[error("a task of the daemon broke")]
     Task(#[source] JoinError),
@@ -136,9 +152,11 @@ type Ended = (String, Result<(), DaemonError>);
 /// called when it begins to stop. `check` is called when the configuration is to be looked at
 /// again, and returns what is wrong with it, if anything is.
 ///
+/// Being told to stop once more while it stops ends it at once.
+///
 /// # Errors
 ///
-/// Fails when a part of it cannot work or ends by itself.
+/// Fails when a part of it cannot work or ends by itself, or when it had no time to stop in order.
 pub async fn run(
     settings: Settings,
     mut commands: mpsc::Receiver<Command>,
@@ -161,8 +179,22 @@ pub async fn run(
     };
     stopping();
     daemon.raise(clock, Kind::DaemonStopping, None);
-    daemon.stop().await;
-    result
+    let mut still_stopping = interval(STILL_STOPPING_EVERY);
+    still_stopping.tick().await;
+    let mut stopped = pin!(daemon.stop(clock));
+    loop {
+        tokio::select! {
+            () = &mut stopped => return result,
+            Some(command) = commands.recv() => match command {
+                Command::CheckConfig => (),
+                // What is dropped here takes the programs of listeners along.
+                Command::Stop => return result.and(Err(DaemonError::Hurried)),
+            },
+            _ = still_stopping.tick() => {
+                info!("still stopping; told to stop once more it ends at once");
+            }
+        }
+    }
 }
 
 /// Everything that runs.
@@ -259,35 +291,23 @@ impl Daemon {
         }
     }
 
-    /// Ends the event loops and with them the drivers, then lets the listeners hear the rest.
-    async fn stop(mut self) {
+    /// Ends the event loops and with them the drivers, then lets the listeners hear the rest, all
+    /// within the grace period.
+    async fn stop(mut self, clock: Clock) {
         self.stop.send_replace(true);
-        let grace = self.stop_grace;
-        let mut still_running = interval(STILL_RUNNING_EVERY);
-        still_running.tick().await;
-        let ended = timeout(grace, async {
-            loop {
-                tokio::select! {
-                    ended = self.tasks.join_next() => match ended {
-                        Some(_) => (),
-                        None => break,
-                    },
-                    _ = still_running.tick() => {
-                        info!(tasks = self.tasks.len(), "still stopping");
-                    }
-                }
-            }
+        let deadline = clock.timestamp() + self.stop_grace;
+        let ended = timeout(self.stop_grace, async {
+            while self.tasks.join_next().await.is_some() {}
         });
         if ended.await.is_err() {
-            warn!(
-                tasks = self.tasks.len(),
-                "did not stop in time and is ended"
-            );
+            let tasks = self.tasks.len();
+            warn!(tasks, "did not stop in time and is ended");
         }
         self.tasks.shutdown().await;
+        let rest = deadline.since(clock.timestamp());
         let mut flushes = JoinSet::new();
         for (name, dispatcher) in self.dispatchers {
-            flushes.spawn(async move { (name, dispatcher.flush(grace).await) });
+            flushes.spawn(async move { (name, dispatcher.flush(rest).await) });
         }
         while let Some(flushed) = flushes.join_next().await {
             let Ok((domain, unfinished)) = flushed else {

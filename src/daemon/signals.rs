@@ -19,7 +19,7 @@ pub enum Command {
     Stop,
 }
 
-/// So many signals may wait; more of the same say nothing new.
+/// So many signals may wait; further ones to check the configuration say nothing new.
 const SIGNALS_MAX: usize = 16;
 
 /// Returns what the signals TERM and INT (stop) and HUP (check the configuration) ask for.
@@ -34,14 +34,15 @@ pub fn listen() -> io::Result<mpsc::Receiver<Command>> {
         .name("signals".to_owned())
         .spawn(move || {
             for signal in signals.forever() {
-                let command = if signal == SIGHUP {
-                    Command::CheckConfig
+                let is_heard = if signal == SIGHUP {
+                    let sent = sender.try_send(Command::CheckConfig);
+                    !matches!(sent, Err(mpsc::error::TrySendError::Closed(_)))
                 } else {
-                    Command::Stop
+                    // Never lost, however many others wait.
+                    sender.blocking_send(Command::Stop).is_ok()
                 };
-                match sender.try_send(command) {
-                    Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => (),
-                    Err(mpsc::error::TrySendError::Closed(_)) => return,
+                if !is_heard {
+                    return;
                 }
             }
         })?;

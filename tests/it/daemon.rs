@@ -1,7 +1,7 @@
 //! `dbwarden run`, the real binary, against the sandbox and against peers with bad manners.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -38,12 +38,17 @@ const ELSEWHERE_AT_ONCE: &str = "
 impl Daemon {
     /// Starts it with this configuration, in which `DIR` is a directory of its own.
     pub(crate) fn start(config: &str) -> Self {
+        Self::start_with(config, |dir| File::create(dir.join("log")).unwrap().into())
+    }
+
+    /// Starts it with its log somewhere else.
+    fn start_with(config: &str, log: impl FnOnce(&Path) -> Stdio) -> Self {
         let dir = TempDir::new().unwrap();
         secret(&dir, "password", "bird");
         secret(&dir, "wrong", "brid");
         let config = config.replace("DIR", dir.path().to_str().unwrap());
         fs::write(dir.path().join("config.toml"), config).unwrap();
-        let log = File::create(dir.path().join("log")).unwrap();
+        let log = log(dir.path());
         let child = Command::new(env!("CARGO_BIN_EXE_dbwarden"))
             .args(["run", "--config"])
             .arg(dir.path().join("config.toml"))
@@ -285,6 +290,103 @@ fn a_hangup_checks_the_configuration_and_changes_nothing() {
         rejected.contains("nonsense") && rejected.contains("everything"),
         "{log}"
     );
+}
+
+/// A listener that writes down its pid, and ends neither by itself nor on request.
+const STUBBORN: &str = "
+    [[listener]]
+    name = \"stubborn\"
+    kind = \"exec\"
+    command = [\"/bin/sh\", \"-c\", \"trap : TERM; echo $$ > DIR/pid; while :; do sleep 1; done\"]
+    events = [\"domain\"]
+    timeout = \"1h\"
+
+    [[listener]]
+    name = \"log\"
+    kind = \"log\"
+";
+
+/// Starts a daemon whose listener does not end, and returns the listener's pid as well.
+fn stubborn(stop_grace: &str, broker: &str) -> (Daemon, u32) {
+    let daemon = format!("[daemon]\nstop-grace = \"{stop_grace}\"\n");
+    let domain = domain("prod", broker, "password", "");
+    let daemon = Daemon::start(&format!("{daemon}{domain}{STUBBORN}"));
+    let mut script = None;
+    eventually("the listener runs", || {
+        let text = fs::read_to_string(daemon.path("pid"));
+        script = text.ok().and_then(|it| it.trim().parse().ok());
+        script.is_some()
+    });
+    (daemon, script.unwrap())
+}
+
+fn is_alive(number: u32) -> bool {
+    fs::read_to_string(format!("/proc/{number}/stat")).is_ok_and(|it| {
+        !it.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('Z'))
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_a_listener_nor_a_broker_that_hangs_keeps_it_from_stopping() {
+    let mut tasks = JoinSet::new();
+    // It hangs up once, so that there is something to tell, and then says nothing.
+    let broker = hostile(Manner::Closes, &mut tasks).await;
+    let silent = hostile(Manner::Silent, &mut tasks).await;
+    let brokers = format!("{broker}\", \"{silent}");
+    tokio::task::block_in_place(|| {
+        let (daemon, script) = stubborn("100ms", &brokers);
+        let log = daemon.end();
+        let told = |it: &str| it.contains("was not told everything") && it.contains("stubborn");
+        assert!(log.lines().any(told), "{log}");
+        eventually("the listener is gone", || !is_alive(script));
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_once_more_it_does_not_wait() {
+    let mut tasks = JoinSet::new();
+    let broker = hostile(Manner::Closes, &mut tasks).await;
+    tokio::task::block_in_place(|| {
+        let (mut daemon, script) = stubborn("1h", &broker);
+        daemon.signal(Signal::TERM);
+        daemon.says(&["daemon_stopping"]);
+        daemon.signal(Signal::INT);
+        let status = daemon.child.wait().unwrap();
+        let log = daemon.log();
+        assert_eq!(status.code(), Some(1), "{log}");
+        assert!(log.contains("told to stop again"), "{log}");
+        eventually("the listener is gone", || !is_alive(script));
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_is_no_reason_to_end() {
+    let mut tasks = JoinSet::new();
+    let broker = hostile(Manner::Closes, &mut tasks).await;
+    let script = "
+        [[listener]]
+        name = \"script\"
+        kind = \"exec\"
+        command = [\"/bin/sh\", \"-c\", \"echo $DBWARDEN_EVENT >> DIR/names\"]
+
+        [[listener]]
+        name = \"log\"
+        kind = \"log\"
+    ";
+    tokio::task::block_in_place(|| {
+        let config = format!("{}{script}", domain("prod", &broker, "password", ""));
+        // Whoever should read has gone before the first line.
+        let daemon = Daemon::start_with(&config, |dir| {
+            File::create(dir.join("log")).unwrap();
+            std::io::pipe().unwrap().1.into()
+        });
+        eventually("it watches and tells all the same", || {
+            fs::read_to_string(daemon.path("names"))
+                .is_ok_and(|it| it.contains("domain_disconnected"))
+        });
+        daemon.end();
+    });
 }
 
 #[test]

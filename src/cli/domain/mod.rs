@@ -80,7 +80,12 @@ pub(super) fn run(args: &Args) -> Exit {
         .enable_all()
         .build()
         .map_err(Failure::System)
-        .and_then(|it| it.block_on(carry_out(args)));
+        .and_then(|runtime| {
+            let done = runtime.block_on(carry_out(args));
+            // Dropping it would wait for the lookup of a name as long as the resolver does.
+            runtime.shutdown_background();
+            done
+        });
     let Err(failure) = done else {
         return Exit::Fine;
     };
