@@ -20,10 +20,12 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Watch the configured domains and heal them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-TERM and INT stop it in order; a second one does not wait any longer. HUP checks the configuration file and reports what is wrong with \
-it; a changed configuration takes effect when the daemon is restarted.
+TERM and INT stop it in order; a second one does not wait any longer. HUP checks the configuration \
+file and reports what is wrong with it; a changed configuration takes effect when the daemon is \
+restarted.
 
-Exit codes: 0 stopped in order, 1 a part of it broke or it was hurried, 78 the configuration has problems.")]
+Exit codes: 0 stopped in order, 1 a part of it broke or it was hurried, 78 the configuration has \
+problems.")]
 pub(super) struct Args {
     /// The configuration file
     #[arg(
