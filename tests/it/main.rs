@@ -8,6 +8,7 @@
 mod check;
 mod daemon;
 mod demo;
+mod docs;
 mod domain;
 mod driver;
 mod sandbox;
