@@ -15,6 +15,9 @@ use crate::time::WallTime;
 /// What the names of environment variables begin with.
 pub(super) const PREFIX: &str = "DBWARDEN_";
 
+/// How much of a value an environment variable holds.
+const VARIABLE_LIMIT: usize = 32 * 1024;
+
 /// An event as others see it, in this order; what is not known, or not so, is left out.
 ///
 /// As environment variables the names are in capitals behind `DBWARDEN_`: `DBWARDEN_AGENT_ID`.
@@ -158,8 +161,14 @@ impl<'a> Record<'a> {
                     | Value::Array(_)
                     | Value::Object(_) => value.to_string(),
                 };
-                // A variable ends at a NUL, so the system refuses one inside.
-                let value = value.replace('\0', " ");
+                // A variable ends at a NUL, so the system refuses one inside; and it starts no
+                // program with a variable of 128 KiB. The JSON has the whole.
+                let mut value = value.replace('\0', " ");
+                let mut end = value.len().min(VARIABLE_LIMIT);
+                while !value.is_char_boundary(end) {
+                    end -= 1;
+                }
+                value.truncate(end);
                 (format!("{PREFIX}{}", name.to_uppercase()), value)
             })
             .collect()

@@ -371,6 +371,7 @@ impl Session {
             MessageError::Xml(error) => error.to_string(),
             error @ (MessageError::ControlCharacter(_)
             | MessageError::Missing(_)
+            | MessageError::NameTooLong(_)
             | MessageError::TooManyEntities) => error.to_string(),
         }))
     }

@@ -19,6 +19,9 @@ pub const MONITOR: &str = "Monitor";
 /// The service that says who a peer is, the only one to be had without authorisation.
 pub const IDENTITY: &str = "Identity";
 
+/// How much of a reason is taken in: a screenful.
+pub const REASON_LIMIT: usize = 8 * 1024;
+
 /// A peer as the protocol describes it, in a snapshot or in an event.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BrokerElement {
@@ -89,7 +92,7 @@ pub enum Event {
     ProcessFailed {
         /// `StartId` of the failed start, if said.
         start_id: Option<Arc<str>>,
-        /// `Reason`, trimmed.
+        /// The beginning of `Reason`, trimmed.
         reason: Arc<str>,
         /// The peer it was tried on.
         broker: BrokerElement,
@@ -173,10 +176,21 @@ impl Element {
         Self::new("Error").with("text", text)
     }
 
-    /// Returns what went wrong, trimmed, if this is the element that says so.
+    /// Returns what went wrong, trimmed and not too long, if this is the element that says so.
     pub fn error_text(&self) -> Option<&str> {
-        (self.name == "Error").then(|| self.attribute("text").unwrap_or(&self.text).trim())
+        (self.name == "Error").then(|| excerpt(self.attribute("text").unwrap_or(&self.text)))
     }
+}
+
+/// Returns the beginning of what a peer gives as a reason, without blanks around it. It is told on
+/// to logs, listeners and their environments, none of which has room for a frame.
+fn excerpt(text: &str) -> &str {
+    let text = text.trim();
+    let mut end = text.len().min(REASON_LIMIT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 impl fmt::Debug for Element {

@@ -8,12 +8,15 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::{BrokerElement, Event, ProcessElement, Status};
+use super::{BrokerElement, Event, ProcessElement, Status, excerpt};
 use crate::nuodb::interner::Interner;
 use crate::nuodb::xml::{Attribute, Scanner, Token, XmlError};
 
 /// How many peers and processes a domain may have.
 pub const ENTITY_LIMIT: usize = 1_000_000;
+
+/// How long a name may be; those of hosts, databases and agents have at most a few hundred bytes.
+const NAME_LIMIT: usize = 4 * 1024;
 
 /// What a process is in whose status nobody said.
 const STATUS_UNKNOWN: &str = "UNKNOWN";
@@ -28,6 +31,9 @@ pub enum MessageError {
     /// Something that must be there is not, or is no number where it must be one.
     #[error("missing or malformed `{0}`")]
     Missing(&'static str),
+    /// A name that is none.
+    #[error("more than {NAME_LIMIT} bytes in `{0}`")]
+    NameTooLong(&'static str),
     /// The domain is larger than we are willing to hold.
     #[error("more than {ENTITY_LIMIT} peers and processes")]
     TooManyEntities,
@@ -130,7 +136,7 @@ impl Decoder {
             "ProcessExit" => Event::ProcessExit(process?),
             "ProcessFailed" => Event::ProcessFailed {
                 start_id: start_id(head.start_id)?,
-                reason: Arc::from(head.reason.trim()),
+                reason: Arc::from(excerpt(&head.reason)),
                 broker: broker?,
             },
             "StatusChanged" => Event::StatusChanged {
@@ -311,6 +317,9 @@ fn start_id(id: Option<Cow<'_, str>>) -> Result<Option<Arc<str>>, MessageError> 
 }
 
 fn check_name(what: &'static str, name: &str) -> Result<(), MessageError> {
+    if name.len() > NAME_LIMIT {
+        return Err(MessageError::NameTooLong(what));
+    }
     if name.contains(char::is_control) {
         return Err(MessageError::ControlCharacter(what));
     }

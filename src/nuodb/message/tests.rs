@@ -330,6 +330,30 @@ fn what_recurs_is_shared() {
 }
 
 #[test]
+fn of_a_reason_the_beginning_is_taken_in_and_no_name_is_endless() {
+    let reason = "ö".repeat(REASON_LIMIT);
+    let document = Element::new("Event")
+        .with("Type", "ProcessFailed")
+        .with("Reason", format!("x{reason}"))
+        .child(Element::new("Broker").with("AgentId", "a"));
+    let mut bytes = Vec::new();
+    xml::write(&document, &mut bytes);
+    let text = xml::decode(&bytes).unwrap();
+    let Ok(Monitored::Event(Event::ProcessFailed { reason, .. })) = Decoder::default().read(&text)
+    else {
+        panic!("not a failure");
+    };
+    assert_eq!(reason.len(), REASON_LIMIT - 1, "no half of a character");
+    let error = Element::error("x".repeat(1_000_000));
+    assert_eq!(error.error_text().map(str::len), Some(REASON_LIMIT));
+
+    let text = format!("<Status AgentId=\"{}\"/>", "x".repeat(100_000));
+    let error = Err(MessageError::NameTooLong("AgentId"));
+    assert_eq!(Decoder::default().read(&text), error);
+    assert!(xml::read(&format!("<{}/>", "x".repeat(100_000))).is_err());
+}
+
+#[test]
 fn a_request_is_an_element_and_back() {
     let request = Request::new("ProcessStart", Style::Request)
         .with("Process", "server")

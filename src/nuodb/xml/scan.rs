@@ -16,6 +16,9 @@ pub struct Attribute<'a> {
     pub value: Cow<'a, str>,
 }
 
+/// How long a name may be: it is told on when it is not the expected one.
+const NAME_LIMIT: usize = 1024;
+
 /// May begin a name, or is part of a character outside ASCII that perhaps may.
 const NAME_START: u8 = 1;
 /// May continue a name, or is part of a character outside ASCII that perhaps may.
@@ -170,6 +173,7 @@ impl Seen {
 fn check_name(tag: &str, start: usize, end: usize) -> Result<&str, (usize, Problem)> {
     let name = &tag[start..end];
     match name.as_bytes() {
+        bytes if bytes.len() > NAME_LIMIT => Err((start, Problem::BadName)),
         [first, ..] if is(*first, NAME_START) && (name.is_ascii() || is_name(name)) => Ok(name),
         _ => Err((start, Problem::BadName)),
     }
