@@ -1,6 +1,5 @@
 //! `dbwarden sandbox`: runs a domain until it is told to end.
 
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddrV4, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
@@ -21,7 +20,8 @@ use crate::sandbox::serve::{
     TlsSettings,
 };
 use crate::sandbox::world::Pace;
-use crate::transport::read_secret;
+use crate::telemetry::chain;
+use crate::transport::read_password;
 
 /// Run a NuoDB-compatible domain on loopback.
 #[derive(Debug, clap::Args)]
@@ -175,16 +175,8 @@ fn settings(args: &Args) -> Result<Settings, Exit> {
 }
 
 fn password(path: &Path) -> Result<Password, Exit> {
-    let bytes = read_secret(path).map_err(|error| fail(Exit::Usage, &error))?;
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => Ok(Password::new(
-            text.trim_end_matches(['\r', '\n']).to_owned(),
-        )),
-        Err(error) => {
-            let error = io::Error::other(error);
-            Err(fail(Exit::Usage, &error))
-        }
-    }
+    let password = read_password(path).map_err(|error| fail(Exit::Usage, &error))?;
+    Ok(Password::new(password))
 }
 
 /// What `--json` prints when everything listens.
@@ -263,15 +255,8 @@ fn describe(ready: &Ready<'_>) -> String {
 
 /// Says what is wrong, down to the cause, and returns `exit`.
 fn fail(exit: Exit, error: &dyn std::error::Error) -> Exit {
-    let mut text = format!("dbwarden sandbox: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Writing to a string does not fail.
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
     // A closed terminal is no reason to end with another code.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "dbwarden sandbox: {}", chain(error));
     exit
 }
 

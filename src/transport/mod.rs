@@ -18,7 +18,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Sleep, sleep, timeout};
 
 pub use error::{AddressFailure, ConnectFailures, Stage, TransportClass, TransportError};
-pub use secret::{SecretError, read_secret};
+pub use secret::{SecretError, read_password, read_secret};
 pub use stream::Stream;
 pub use tls::{TlsClient, TlsClientSettings, TlsServer, TlsServerSettings};
 

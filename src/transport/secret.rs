@@ -1,6 +1,6 @@
 //! Reads files that hold secrets, and refuses those that others can read.
 //!
-//! It does not interpret what it reads: a password and a private key look the same here.
+//! It does not know what for: whose password or key it is, is the caller's business.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -17,6 +17,12 @@ const MAX_LENGTH: u64 = 1 << 20;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SecretError {
+    /// There is nothing in the file.
+    #[error("{} is empty; write the password into it", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
     /// Others than the owner may read or write the file.
     #[error(
         "{} holds a secret and others have access to it (mode {mode:04o}); run chmod 600 on it",
@@ -27,6 +33,12 @@ pub enum SecretError {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+    },
+    /// The file holds no password.
+    #[error("{} is no UTF-8; write the password as text", path.display())]
+    NoText {
+        /// The file.
+        path: PathBuf,
     },
     /// The file cannot be read.
     #[error("cannot read {}", path.display())]
@@ -90,6 +102,27 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
         .read_to_end(&mut secret)
         .map_err(read)?;
     Ok(secret)
+}
+
+/// Reads a password from a file that only its owner has access to; a line feed at its end is the
+/// editor's.
+///
+/// # Errors
+///
+/// As [`read_secret`], and when there is no password in it.
+pub fn read_password(path: &Path) -> Result<String, SecretError> {
+    let bytes = read_secret(path)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| SecretError::NoText {
+        path: path.to_owned(),
+    })?;
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() {
+        return Err(SecretError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    Ok(line.to_owned())
 }
 
 /// Returns whether the service manager handed the file out.

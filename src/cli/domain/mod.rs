@@ -91,6 +91,8 @@ pub(super) fn run(args: &Args) -> Exit {
     };
     let (exit, text) = failure.tell(&args.connect);
     if let Some(text) = text {
+        // Some of it may be the peer's words, which shall not play with the terminal.
+        let text = text.replace(char::is_control, " ");
         // A closed terminal is no reason to end with another code.
         let _ = writeln!(io::stderr().lock(), "dbwarden: {text}");
     }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::Failure;
 use crate::nuodb::srp::Password;
 use crate::telemetry::chain;
-use crate::transport::read_secret;
+use crate::transport::read_password;
 
 /// The longest password anybody types.
 const TYPED_MAX: usize = 1_024;
@@ -36,12 +36,8 @@ pub(super) fn read(source: &Source<'_>) -> Result<Password, Failure> {
         prompt,
     } = source;
     if let Some(path) = file {
-        let bytes = read_secret(path).map_err(|it| Failure::Usage(chain(&it)))?;
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|_| Failure::Usage(format!("{} holds what is no text", path.display())))?;
-        return Ok(Password::new(
-            text.trim_end_matches(['\r', '\n']).to_owned(),
-        ));
+        let password = read_password(path).map_err(|it| Failure::Usage(chain(&it)))?;
+        return Ok(Password::new(password));
     }
     if let Some(text) = std::env::var_os(variable) {
         return match text.into_string() {

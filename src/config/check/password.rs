@@ -7,7 +7,7 @@ use crate::config::section::{Report, Section, Wrong};
 use crate::config::value;
 use crate::nuodb::srp::Password;
 use crate::telemetry::chain;
-use crate::transport::read_secret;
+use crate::transport::read_password;
 
 /// The variable in which the service manager says where credentials are.
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
@@ -63,21 +63,8 @@ pub(super) fn check(
     password.unwrap_or_else(nothing)
 }
 
-/// Reads a password from a file; a line feed at the end is the editor's.
 fn read(path: &Path) -> Result<Password, Wrong> {
-    let bytes = read_secret(path).map_err(|error| {
-        // What to do about it stands in the error.
-        Wrong::new(chain(&error), "")
-    })?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| {
-        let problem = format!("{} is no UTF-8", path.display());
-        Wrong::new(problem, "write the password as text")
-    })?;
-    let line = text.strip_suffix('\n').unwrap_or(text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    if line.is_empty() {
-        let problem = format!("{} is empty", path.display());
-        return Err(Wrong::new(problem, "write the password into it"));
-    }
-    Ok(Password::new(line.to_owned()))
+    // What to do about it stands in the error.
+    let password = read_password(path).map_err(|error| Wrong::new(chain(&error), ""))?;
+    Ok(Password::new(password))
 }
