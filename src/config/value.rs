@@ -10,6 +10,9 @@ use super::section::Wrong;
 /// The longest duration: behind it lies a slip of the keyboard.
 const MAX_DURATION: Duration = Duration::from_secs(366 * 24 * 3600);
 
+/// The shortest pause: timers are no finer.
+const MIN_PAUSE: Duration = Duration::from_millis(1);
+
 /// The longest name of anything.
 const MAX_NAME: usize = 255;
 
@@ -128,11 +131,17 @@ pub(super) fn duration(node: &Node) -> Result<Duration, Wrong> {
     Ok(duration)
 }
 
-/// Reads a duration that must not be zero.
+/// Reads a duration that must not be zero, nor so short that the daemon would do nothing else.
 pub(super) fn pause(node: &Node) -> Result<Duration, Wrong> {
     let duration = duration(node)?;
     if duration.is_zero() {
         return Err(Wrong::new("is zero", "write something longer"));
+    }
+    if duration < MIN_PAUSE {
+        return Err(Wrong::new(
+            format!("is shorter than {MIN_PAUSE:?}"),
+            "write something longer",
+        ));
     }
     Ok(duration)
 }
