@@ -48,7 +48,7 @@ fn address(sandbox: &Sandbox, number: usize) -> Address {
     Address::new(address.ip().to_string(), address.port())
 }
 
-/// Settings that know the first peer only, with a tenth of the usual patience.
+/// Settings that know the first peer only, and try again soon.
 fn settings(sandbox: &Sandbox) -> DriverSettings {
     let client = ClientSettings {
         credentials: Credentials {
@@ -63,7 +63,6 @@ fn settings(sandbox: &Sandbox) -> DriverSettings {
     DriverSettings {
         pilot: PilotSettings {
             reconnect_first: Duration::from_millis(50),
-            probe_interval: Duration::from_millis(500),
             ..pilot
         },
         tls: None,
@@ -213,7 +212,9 @@ async fn a_lost_broker_is_replaced_by_one_the_domain_announced() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_muted_broker_is_noticed_by_probes() {
     let sandbox = sandbox().await;
-    let mut driver = Carried::new(settings(&sandbox), 16);
+    let mut settings = settings(&sandbox);
+    settings.pilot.probe_interval = Duration::from_millis(500);
+    let mut driver = Carried::new(settings, 16);
     driver.snapshot().await;
     let mute = Fault::Mute {
         peer: PeerNumber(1),
