@@ -121,7 +121,7 @@ impl Warden {
         self.told_loss = Some(loss.class);
         let domain = Some(self.domain.clone());
         let mut event = Event::new(now, domain, Kind::DomainDisconnected, Subject::default());
-        event.text = Some(format!("{}: {}", loss.address, loss.reason).into());
+        event.text = Some(loss.reason.clone());
         effects.push(Effect::Raise(event));
     }
 

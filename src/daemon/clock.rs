@@ -31,6 +31,12 @@ impl Clock {
         Timestamp::from_micros(micros(self.begin + run))
     }
 
+    /// Returns the epoch of what is numbered from now on: the second in which this clock was made,
+    /// so that numbers that begin again are not taken for those of the run before.
+    pub fn epoch(&self) -> u32 {
+        u32::try_from(self.begin.as_secs()).unwrap_or(u32::MAX)
+    }
+
     /// Reads both clocks.
     pub fn now(&self) -> Moment {
         Moment {

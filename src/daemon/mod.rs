@@ -210,7 +210,7 @@ impl Daemon {
     fn start(settings: Settings, clock: Clock) -> Self {
         let mut daemon = Self {
             tasks: JoinSet::new(),
-            journal: Journal::memory(1, REMEMBERED),
+            journal: Journal::memory(clock.epoch(), REMEMBERED),
             dispatchers: Vec::new(),
             stop: watch::Sender::new(false),
             stop_grace: settings.stop_grace,
@@ -231,7 +231,7 @@ impl Daemon {
             policies = settings.supervisor.policies.len(),
             "watching"
         );
-        let journal = Journal::memory(1, REMEMBERED);
+        let journal = Journal::memory(clock.epoch(), REMEMBERED);
         self.dispatch(name.as_str(), journal.clone(), listeners);
         let (deed_sender, deed_receiver) = mpsc::channel(QUEUE);
         let (report_sender, report_receiver) = mpsc::channel(QUEUE);

@@ -172,7 +172,7 @@ fn nothing_is_started_while_there_is_no_session() {
         22  join te 5@b
         ",
         "
-        10 domain_disconnected: a: closed
+        10 domain_disconnected: closed
         10 domain_frozen: gate not-synced
         20 domain_connected
         20 process_failed te 2@b
@@ -203,7 +203,7 @@ fn a_start_is_void_when_the_session_is_lost_before_it_is_sent() {
         10.05 database_degraded teas
         10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
-        11 domain_disconnected: a: closed
+        11 domain_disconnected: closed
         11 domain_frozen: gate not-synced
         12 abandon 1
         12 action_failed 1 te/1 on b: gate not-synced closed
@@ -692,7 +692,7 @@ fn a_whole_database_that_vanished_unwatched_is_a_persons_business() {
         100 wait
         ",
         "
-        10 domain_disconnected: a: closed
+        10 domain_disconnected: closed
         10 domain_frozen: gate not-synced
         20 domain_connected
         20 process_failed sm 1@a
@@ -720,7 +720,7 @@ fn after_a_connect_the_healer_waits_until_membership_is_quiet() {
         60  wait
         ",
         "
-        10 domain_disconnected: a: closed
+        10 domain_disconnected: closed
         10 domain_frozen: gate not-synced
         20 domain_connected
         20 process_unreachable te 2@b
