@@ -66,7 +66,7 @@ pub(super) fn run(args: &Args) -> Exit {
         Ok(it) => it,
         Err(problems) => {
             // Nobody reads stderr: the exit code says it as well.
-            let _ = write!(io::stderr().lock(), "{problems}");
+            let _ = writeln!(io::stderr().lock(), "{problems}");
             return Exit::Config;
         }
     };

@@ -399,7 +399,7 @@ fn a_configuration_with_problems_does_not_start() {
     assert_eq!(daemon.child.wait().unwrap().code(), Some(78));
     let log = daemon.log();
     assert!(
-        log.contains("config.toml:3:") && log.contains("brokers"),
+        log.contains("config.toml:3:") && log.contains("brokers") && log.ends_with('\n'),
         "{log}"
     );
 }

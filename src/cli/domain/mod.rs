@@ -156,9 +156,11 @@ impl Failure {
                     Some(LossClass::Protocol) => Exit::Protocol,
                     None => Exit::Failed,
                 };
+                // Where a request was sent, the way there is fine.
+                let is_sent = matches!(error, DomainError::Unanswered { .. });
                 let text = match args.advice(error.class()) {
-                    Some(advice) => format!("{}; {advice}", chain(error)),
-                    None => chain(error),
+                    Some(advice) if !is_sent => format!("{}; {advice}", chain(error)),
+                    Some(_) | None => chain(error),
                 };
                 (exit, Some(text))
             }
