@@ -424,6 +424,22 @@ fn back_doors_and_leftovers_are_found() {
 }
 
 #[test]
+fn a_property_test_hears_how_many_cases_are_asked_for() {
+    let file = "tests/it/a.rs";
+    let no = "2: a number of cases";
+    plant(file, "const A: X = ProptestConfig::with_cases(128);", &[no]);
+    plant(
+        file,
+        "const A: X = ProptestConfig { cases: 500, ..b };",
+        &[no],
+    );
+    let half = "const A: X = ProptestConfig::with_cases(ProptestConfig::default().cases / 2);";
+    plant(file, half, &[]);
+    let twice = "const A: X = ProptestConfig::with_cases(2 * ProptestConfig::default().cases);";
+    plant(file, twice, &[]);
+}
+
+#[test]
 fn sizes_have_limits() {
     let file = "src/daemon/mod.rs";
     plant(

@@ -176,6 +176,7 @@ pub(crate) fn check(source: &Source, is_test: bool) -> Broken {
     names(source, &mut broken);
     docs(source, &mut broken);
     leftovers(source, &mut broken);
+    cases(source, &mut broken);
     columns(source, &mut broken);
     file_length(source, is_test, &mut broken);
     function_lengths(source, &mut broken);
@@ -405,6 +406,18 @@ fn leftovers(source: &Source, broken: &mut Broken) {
         let is_attribute = at > 1 && source.tokens[at - 1].is("[") && source.tokens[at - 2].is("#");
         if text == "ignore" && is_attribute {
             say(broken, source, token.line, "an ignored test tests nothing");
+        }
+    }
+}
+
+/// A property test that names its number of cases does not hear `.ci/storm` ask for more.
+fn cases(source: &Source, broken: &mut Broken) {
+    for it in source.tokens.windows(4) {
+        let names_cases =
+            (it[0].is("with_cases") && it[1].is("(")) || (it[0].is("cases") && it[1].is(":"));
+        if names_cases && it[2].kind == Kind::Number && !it[3].is("*") {
+            let what = "a number of cases is a multiple of the default's";
+            say(broken, source, it[2].line, what);
         }
     }
 }

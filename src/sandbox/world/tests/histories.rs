@@ -252,7 +252,7 @@ impl Play {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(2 * ProptestConfig::default().cases))]
 
     #[test]
     fn nobody_is_told_anything_that_contradicts_what_was_told(steps in vec(step(), 1..80)) {
