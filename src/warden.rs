@@ -74,7 +74,7 @@ impl Warden {
                 };
                 self.model.snapshot(now.at, snapshot, &mut self.changes);
                 self.connected(now, before, effects);
-                self.tell_changes(now, light, effects);
+                self.tell_differences(now, light, effects);
                 self.supervisor.refreshed(now, &self.model, effects);
             }
             Input::Observed(Observation::Lost(loss)) => self.lost(now, &loss, effects),
@@ -129,6 +129,22 @@ impl Warden {
         let mut changes = std::mem::take(&mut self.changes);
         for change in &changes {
             self.tell(now, light, change, effects);
+            self.supervisor.learn(now, &self.model, change, effects);
+        }
+        changes.clear();
+        self.changes = changes;
+    }
+
+    /// As [`tell_changes`](Self::tell_changes), but for differences that came about in an order
+    /// nobody knows: whoever is there now may have taken the place of one that is gone.
+    fn tell_differences(&mut self, now: Moment, light: Light, effects: &mut Vec<Effect>) {
+        let mut changes = std::mem::take(&mut self.changes);
+        for change in &changes {
+            self.tell(now, light, change, effects);
+        }
+        let is_end = |it: &&Change| matches!(it, Change::ProcessEnded { .. });
+        let ends = changes.iter().filter(is_end);
+        for change in ends.chain(changes.iter().filter(|it| !is_end(it))) {
             self.supervisor.learn(now, &self.model, change, effects);
         }
         changes.clear();

@@ -4,7 +4,7 @@ use super::change::{Change, Ending};
 use super::ids::{AgentId, StartId};
 use super::processes::Seen;
 use super::sighting::{Sighting, Snapshot};
-use super::state::{Freshness, Model, PeerId, Presence, ProcessId};
+use super::state::{Freshness, Model, PeerId, Presence, Process, ProcessId};
 use crate::time::Timestamp;
 
 /// So many sightings of agents that were not announced yet are kept; a broker announces an agent
@@ -108,12 +108,39 @@ impl Model {
         for process in gone {
             self.end(process, Ending::Unknown, changes);
         }
+        // Whose loss only the snapshot shows is registered no more either, unless it is listed.
+        for process in self.processes.iter_mut().flatten() {
+            if let Presence::Unreachable { registered } = &mut process.presence {
+                *registered &= process.generation == generation;
+            }
+        }
+        self.await_missing(now);
     }
 
     /// Takes in that nobody tells us any more.
     pub fn lose(&mut self, now: Timestamp) {
         if let Freshness::Synced { .. } = self.freshness {
             self.freshness = Freshness::Stale { since: now };
+            // Who shows itself now is not told; the next snapshot begins the wait anew.
+            self.returns.clear();
+        }
+    }
+
+    /// Gives the processes that are missing at peers that are there time to show themselves, unless
+    /// they have it already.
+    fn await_missing(&mut self, now: Timestamp) {
+        let due = now + self.settings.return_grace;
+        let is_missing = |it: &Process| matches!(it.presence, Presence::Unreachable { .. });
+        let mut peers: Vec<PeerId> = self
+            .processes()
+            .filter(|(_, it)| is_missing(it) && self.peer(it.peer).is_connected())
+            .map(|(_, it)| it.peer)
+            .collect();
+        peers.dedup();
+        for peer in peers {
+            if self.returns.iter().all(|(_, it)| *it != peer) {
+                self.returns.insert((due, peer));
+            }
         }
     }
 

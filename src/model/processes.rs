@@ -198,7 +198,11 @@ impl Model {
         let (peer, was) = (process.peer, process.presence);
         let said = seen.status.is_some();
         let counts = match how {
-            Seen::Joined => said && process.status == Status::Unknown,
+            Seen::Joined => {
+                // With an agent that found it again it is said anew how it is.
+                let is_back = was == Presence::Unreachable { registered: false };
+                said && (is_back || process.status == Status::Unknown)
+            }
             Seen::Listed => said,
             Seen::Status => true,
         };

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use super::Effect;
-use super::decide::has_engine;
-use super::state::{About, ActionStage, Agent, Phase, SlotId, Supervisor};
+use super::state::{About, Action, ActionStage, Agent, Lapsed, Phase, SlotId, Supervisor};
 use crate::event::Kind;
 use crate::exchange::{ActionId, Deed, Outcome};
-use crate::model::{Model, ProcessId};
+use crate::model::Model;
 use crate::time::{Moment, Timestamp};
 
 /// How much later than promised a driver may report before an action is looked into without it.
@@ -39,8 +38,12 @@ impl Supervisor {
         }
         match outcome {
             Outcome::Ready => self.ready(now, model, action, effects),
-            Outcome::Started(_) => (),
-            Outcome::Registered { .. } => self.succeeded(now, model, action, effects),
+            Outcome::Started(start_id) => {
+                if let Some(it) = self.actions.get_mut(&action) {
+                    it.start_id.clone_from(start_id);
+                }
+            }
+            Outcome::Registered { .. } => self.registered(now.at, action),
             Outcome::Unanswered(_) => self.check(now.at, action, effects),
             Outcome::NotSent(loss) => {
                 self.failed(
@@ -103,6 +106,7 @@ impl Supervisor {
                 }
                 ActionStage::Committed { .. } => self.check(now.at, action, effects),
                 ActionStage::Checking { .. } => self.lapse(now, model, action, effects),
+                ActionStage::Registered { .. } => self.succeeded(now, model, action, effects),
             }
         }
     }
@@ -117,18 +121,7 @@ impl Supervisor {
             effects.push(Effect::Do(Deed::Abandon { action }));
             return;
         };
-        let objection = if !self.gate.is_open() {
-            Some("gate not-synced closed")
-        } else if vacancy.confirm_until > now.at {
-            Some("others of the database ended as well, maybe by a person")
-        } else if !model.peer(target).is_connected() {
-            Some("the peer is out of reach now")
-        } else if has_engine(model, target, self.slot(slot).database) {
-            Some("the peer has such a process now")
-        } else {
-            None
-        };
-        if let Some(objection) = objection {
+        if let Some(objection) = self.objection(now.at, model, slot, vacancy, target) {
             effects.push(Effect::Do(Deed::Abandon { action }));
             self.abandoned(now, model, action, objection, effects);
             return;
@@ -151,11 +144,16 @@ impl Supervisor {
     }
 
     fn lapse(&mut self, now: Moment, model: &Model, action: ActionId, effects: &mut Vec<Effect>) {
-        let (slot, target) = {
+        let (slot, target, start_id) = {
             let it = &self.actions[&action];
-            (it.slot, it.target)
+            (it.slot, it.target, it.start_id.clone())
         };
-        self.remember_lapsed(now.at, self.slot(slot).database, target);
+        self.remember_lapsed(Lapsed {
+            database: self.slot(slot).database,
+            peer: target,
+            start_id,
+            at: now.at,
+        });
         self.failed(
             now,
             model,
@@ -165,6 +163,16 @@ impl Supervisor {
         );
     }
 
+    /// The process registered. Which one it is the domain tells, before or after.
+    fn registered(&mut self, now: Timestamp, action: ActionId) {
+        if let Some(it) = self.actions.get_mut(&action) {
+            it.stage = ActionStage::Registered {
+                deadline: now + DRIVER_SLACK,
+            };
+        }
+    }
+
+    /// The process registered, and the domain did not tell of it.
     fn succeeded(
         &mut self,
         now: Moment,
@@ -176,12 +184,15 @@ impl Supervisor {
             .actions
             .remove(&action)
             .expect("the caller looked it up");
-        if let Phase::Acting { vacancy, .. } = &self.slot(it.slot).phase {
-            // Registered, and yet not in the model: gone again already, or told later.
-            let vacancy = vacancy.clone();
-            self.enter(it.slot, Phase::Vacant(vacancy));
-            self.delay(now.at, model, it.slot);
-        }
+        // Gone again already, or told when there is a session again.
+        self.back_to_vacant(it.slot, action);
+        self.delay(now.at, model, it.slot);
+        self.remember_lapsed(Lapsed {
+            database: self.slot(it.slot).database,
+            peer: it.target,
+            start_id: it.start_id.clone(),
+            at: now.at,
+        });
         self.tell(
             now,
             model,
@@ -199,36 +210,39 @@ impl Supervisor {
         now: Moment,
         model: &Model,
         action: ActionId,
-        process: ProcessId,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(it) = self.actions.get(&action) else {
+        let is_unsent = |it: &Action| matches!(it.stage, ActionStage::Preparing { .. });
+        if !self.actions.get(&action).is_some_and(is_unsent) {
+            // Ours came, or may still come; until then the action stays open and keeps the lane.
             return;
-        };
-        let is_ours = model
-            .process(process)
-            .is_some_and(|process| process.peer == it.target);
-        match it.stage {
-            ActionStage::Preparing { .. } => {
-                let it = self.actions.remove(&action).expect("it was just looked up");
-                effects.push(Effect::Do(Deed::Abandon { action }));
-                let text = "another process took the seat before anything was asked".to_owned();
-                self.tell(now, model, Kind::ActionFailed, action, &it, text, effects);
-            }
-            ActionStage::Checking { .. } | ActionStage::Committed { .. } if is_ours => {
-                let it = self.actions.remove(&action).expect("it was just looked up");
-                self.tell(
-                    now,
-                    model,
-                    Kind::ActionSucceeded,
-                    action,
-                    &it,
-                    String::new(),
-                    effects,
-                );
-            }
-            // Ours may still come; until then the action stays open and keeps the lane.
-            ActionStage::Checking { .. } | ActionStage::Committed { .. } => (),
+        }
+        let it = self.actions.remove(&action).expect("it was just looked up");
+        effects.push(Effect::Do(Deed::Abandon { action }));
+        let text = "another process took the seat before anything was asked".to_owned();
+        self.tell(now, model, Kind::ActionFailed, action, &it, text, effects);
+    }
+
+    /// The process that an action asked for is there.
+    pub(super) fn arrived(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        action: ActionId,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(it) = self.actions.remove(&action) {
+            let text = String::new();
+            self.back_to_vacant(it.slot, action);
+            self.tell(
+                now,
+                model,
+                Kind::ActionSucceeded,
+                action,
+                &it,
+                text,
+                effects,
+            );
         }
     }
 
@@ -333,7 +347,7 @@ impl Supervisor {
         model: &Model,
         kind: Kind,
         action: ActionId,
-        it: &super::state::Action,
+        it: &Action,
         text: String,
         effects: &mut Vec<Effect>,
     ) {

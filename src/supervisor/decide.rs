@@ -46,8 +46,14 @@ impl Supervisor {
     pub fn act(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
         self.mind_gate(now, model, effects);
         self.mind_actions(now, model, effects);
-        self.tell_completeness(now, model, effects);
         let mut slots: Vec<SlotId> = self.busy.iter().copied().collect();
+        // Whoever may be alive out of reach has the first claim to its seat.
+        let (deserted, others): (Vec<_>, Vec<_>) =
+            slots.iter().copied().partition(|id| self.is_deserted(*id));
+        for id in deserted.into_iter().chain(others) {
+            self.seat_surplus(now, model, id, effects);
+        }
+        self.tell_completeness(now, model, effects);
         if slots.len() > 1 {
             // A database without a transaction engine serves nobody, so it goes first.
             slots.sort_by_key(|id| {
@@ -73,7 +79,8 @@ impl Supervisor {
             .filter_map(|id| match &self.slot(*id).phase {
                 Phase::Acting { .. } | Phase::Empty | Phase::Filled(_) => None,
                 Phase::Held { again, .. } => Some(*again),
-                Phase::Leaving { until, .. } => Some(*until),
+                // Judged on fresh knowledge only.
+                Phase::Leaving { until, .. } => self.gate.is_open().then_some(*until),
                 Phase::Vacant(vacancy) => vacancy.look,
             });
         gate.into_iter().chain(actions).chain(slots).min()
@@ -127,12 +134,13 @@ impl Supervisor {
                 }
             }
             Phase::Leaving { until, peer } => {
-                if *until <= now.at {
-                    let peer = *peer;
-                    self.mind_leaving(now.at, model, id, peer);
+                let (until, peer) = (*until, *peer);
+                if until <= now.at && self.gate.is_open() {
+                    self.mind_leaving(now.at, model, id, peer, until);
                 }
             }
         }
+        self.seat_surplus(now, model, id, effects);
         if matches!(self.slot(id).phase, Phase::Vacant(_)) {
             self.mind_vacancy(now, model, id, effects);
         }
@@ -151,22 +159,6 @@ impl Supervisor {
         } else {
             self.busy.remove(&id);
         }
-    }
-
-    /// A process left as somebody wished. That lowers what was observed only if its peer stayed,
-    /// and if not the whole database was stopped; nothing lowers what is declared.
-    fn mind_leaving(&mut self, now: Timestamp, model: &Model, id: SlotId, peer: PeerId) {
-        let database = model.database(self.slot(id).database);
-        let peer_stayed = model.peer(peer).is_connected();
-        if peer_stayed && database.running(Role::Sm) > 0 {
-            self.slot_mut(id).observed = false;
-        }
-        let phase = if self.is_wanted(id) {
-            Phase::Vacant(Box::new(Vacancy::new(now, Evidence::Exit { peer })))
-        } else {
-            Phase::Empty
-        };
-        self.enter(id, phase);
     }
 
     fn mind_vacancy(&mut self, now: Moment, model: &Model, id: SlotId, effects: &mut Vec<Effect>) {
@@ -208,7 +200,8 @@ impl Supervisor {
             return Decision::Blocked(Blocked::by("lane"));
         }
         let is_last = model.database(database).running(Role::Te) == 0;
-        if let Some(blocked) = blocked_by_time(now, vacancy, is_last) {
+        let confirm_until = self.watches[database.index()].confirm_until;
+        if let Some(blocked) = blocked_by_time(now, confirm_until, vacancy, is_last) {
             return Decision::Blocked(blocked);
         }
         match self.may_join(model, id, vacancy) {
@@ -260,7 +253,9 @@ impl Supervisor {
             (Some(it), Verdict::Allowed) if Some(it.peer) == here => {
                 self.chosen(id, vacancy, it, "here")
             }
-            _ if !elsewhere.is_empty() => self.decide_elsewhere(now, id, vacancy, &elsewhere),
+            _ if !elsewhere.is_empty() => {
+                self.decide_elsewhere(now, model, id, vacancy, &elsewhere)
+            }
             // Nowhere else to go: back to where it was, whatever the stage says.
             (_, Verdict::Allowed) if !all.is_empty() => self.chosen(id, vacancy, &all[0], "here"),
             _ => Decision::Blocked(Blocked {
@@ -273,11 +268,12 @@ impl Supervisor {
     fn decide_elsewhere(
         &self,
         now: Timestamp,
+        model: &Model,
         id: SlotId,
         vacancy: &Vacancy,
         elsewhere: &[Candidate],
     ) -> Decision {
-        match self.may_go_elsewhere(now, id, vacancy) {
+        match self.may_go_elsewhere(now, model, id, vacancy) {
             Verdict::Allowed => match choose(elsewhere) {
                 Some(it) => self.chosen(id, vacancy, it, "elsewhere"),
                 None => Decision::Blocked(Blocked::by("no-peer")),
@@ -398,6 +394,7 @@ impl Supervisor {
                 slot: id,
                 target,
                 stage,
+                start_id: None,
             },
         );
         let start = Start {
@@ -541,15 +538,20 @@ impl Supervisor {
 }
 
 /// Returns what time alone keeps from being done about a vacancy.
-fn blocked_by_time(now: Timestamp, vacancy: &Vacancy, is_last: bool) -> Option<Blocked> {
+fn blocked_by_time(
+    now: Timestamp,
+    confirm_until: Timestamp,
+    vacancy: &Vacancy,
+    is_last: bool,
+) -> Option<Blocked> {
     let (from, until) = vacancy.pause;
     let until = if is_last {
         until.min(from + LAST_OF_ROLE_PAUSE)
     } else {
         until
     };
-    if vacancy.confirm_until > now {
-        Some(Blocked::until("confirm", vacancy.confirm_until))
+    if confirm_until > now {
+        Some(Blocked::until("confirm", confirm_until))
     } else if until > now {
         Some(Blocked::until("pace", until))
     } else {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::decide::has_engine;
 use super::state::{Agent, Evidence, SlotId, Supervisor, Vacancy};
-use crate::model::{Model, PeerPresence, Role};
+use crate::model::{Model, PeerId, PeerPresence, Role};
 use crate::time::Timestamp;
 
 /// How long an agent that answers us, though the domain lost it, is left alone before it is asked
@@ -46,6 +47,42 @@ pub(super) enum Verdict {
 }
 
 impl Supervisor {
+    /// Returns why a start that was decided on must not leave now, if anything speaks against it:
+    /// whatever `decide` asked is asked again.
+    pub(super) fn objection(
+        &self,
+        now: Timestamp,
+        model: &Model,
+        slot: SlotId,
+        vacancy: &Vacancy,
+        target: PeerId,
+    ) -> Option<&'static str> {
+        let database = self.slot(slot).database;
+        let PeerPresence::Connected { since } = model.peer(target).presence else {
+            return Some("the peer is out of reach now");
+        };
+        let place = if vacancy.evidence.here() == Some(target) {
+            self.may_stay_here(now, model, slot, vacancy)
+        } else {
+            self.may_go_elsewhere(now, model, slot, vacancy)
+        };
+        if !self.gate.is_open() {
+            Some("gate not-synced closed")
+        } else if self.watches[database.index()].confirm_until > now {
+            Some("others of the database ended as well, maybe by a person")
+        } else if since + self.policy(slot).return_grace > now {
+            Some("the peer was away meanwhile")
+        } else if has_engine(model, target, database) {
+            Some("the peer has such a process now")
+        } else if self.may_join(model, slot, vacancy) != Verdict::Allowed {
+            Some("nothing of the database runs now")
+        } else if place != Verdict::Allowed {
+            Some("the one it replaces may be alive")
+        } else {
+            None
+        }
+    }
+
     /// Returns whether a process may be started elsewhere, as far as the one before it goes.
     ///
     /// An exit that was told is believed once the agent that watched it has answered us since. A
@@ -54,11 +91,22 @@ impl Supervisor {
     pub(super) fn may_go_elsewhere(
         &self,
         now: Timestamp,
+        model: &Model,
         slot: SlotId,
         vacancy: &Vacancy,
     ) -> Verdict {
         let policy = self.policy(slot);
-        let after_grace = vacancy.since + policy.unreachable_grace;
+        let mut lost = vacancy.since;
+        if let Evidence::Unreachable { peer, .. } = vacancy.evidence {
+            match model.peer(peer).presence {
+                // Its processes have time to show themselves.
+                PeerPresence::Connected { .. } => {
+                    return Verdict::Blocked(Blocked::by("return-grace"));
+                }
+                PeerPresence::Unreachable { since } => lost = lost.max(since),
+            }
+        }
+        let after_grace = lost + policy.unreachable_grace;
         match (vacancy.evidence, vacancy.agent) {
             (Evidence::Declared, _)
             | (Evidence::Exit { .. } | Evidence::Vanished { .. }, Agent::Answers { .. }) => {

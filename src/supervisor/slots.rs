@@ -4,11 +4,15 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::state::{
-    About, Agent, Evidence, Lapsed, Phase, Slot, SlotId, Supervisor, Vacancy, Watch,
+    About, Action, ActionStage, Agent, Evidence, Lapsed, Phase, Slot, SlotId, Supervisor, Vacancy,
+    Watch,
 };
 use super::{Effect, gate::Gate};
 use crate::event::Kind;
-use crate::model::{Change, DatabaseId, Ending, Model, PeerId, Process, ProcessId, Role};
+use crate::exchange::ActionId;
+use crate::model::{
+    Change, DatabaseId, Ending, Model, PeerId, PeerPresence, Process, ProcessId, Role, StartId,
+};
 use crate::policy::noise;
 use crate::time::{Moment, Timestamp};
 
@@ -34,8 +38,10 @@ impl Supervisor {
             Change::DatabaseJoined(id) => {
                 self.watch(model, *id);
             }
-            Change::PeerJoined(_) | Change::PeerReturned(_) | Change::PeerUnreachable(_) => {
+            Change::PeerJoined(_) => self.membership_changed(now.at),
+            Change::PeerReturned(id) | Change::PeerUnreachable(id) => {
                 self.membership_changed(now.at);
+                self.doubt(*id);
             }
             Change::ProcessJoined(id) => {
                 self.membership_changed(now.at);
@@ -56,6 +62,9 @@ impl Supervisor {
             } => {
                 self.membership_changed(now.at);
                 self.unseat(now.at, model, *id, process, *ending);
+                if *ending == Ending::Exit {
+                    self.suspect_a_person(now.at, process);
+                }
             }
             Change::DatabaseActive(_)
             | Change::DatabaseInactive(_)
@@ -88,7 +97,9 @@ impl Supervisor {
                 policy,
                 seats: Vec::new(),
                 free: BTreeSet::new(),
+                surplus: BTreeSet::new(),
                 exits: VecDeque::new(),
+                confirm_until: Timestamp::ZERO,
                 degraded: false,
             });
             let min = policy.map_or(0, |index| self.settings.policies[index].te_min());
@@ -116,8 +127,9 @@ impl Supervisor {
         id
     }
 
-    /// Seats a process that joined: where a start for its peer is under way, else on the lowest
-    /// free seat, else on a new one if what is observed is kept. Surplus stays without a seat.
+    /// Seats a process that joined: where the start it came from was meant for, else on the lowest
+    /// seat that is missed, else on the lowest free one, else on a new one if what is observed is
+    /// kept. Surplus stays without a seat.
     fn seat(&mut self, now: Moment, model: &Model, id: ProcessId, effects: &mut Vec<Effect>) {
         let Some(process) = model.process(id) else {
             return;
@@ -130,20 +142,77 @@ impl Supervisor {
         if process.role != Role::Te {
             return;
         }
-        let is_ours = self.is_expected(process) || self.take_lapsed(now.at, process);
-        let watch = &self.watches[process.database.index()];
-        let expected = watch.free.iter().find(|ordinal| {
-            let slot = self.slot(watch.seats[**ordinal as usize]);
-            matches!(&slot.phase, Phase::Acting { action, .. }
-                if self.actions.get(action).is_some_and(|it| it.target == process.peer))
-        });
-        let free = expected.or(watch.free.first());
-        let slot = match free {
-            Some(ordinal) => watch.seats[*ordinal as usize],
-            None if is_ours || !self.settings.policies[policy].keep_observed => return,
-            None => self.add_seat(process.database),
+        let start = self.start_of(process);
+        let is_ours = start.is_some() || self.take_lapsed(now.at, process);
+        let meant = start
+            .map(|action| self.actions[&action].slot)
+            .filter(|slot| !matches!(self.slot(*slot).phase, Phase::Filled(_)));
+        let is_surplus = is_ours || !self.settings.policies[policy].keep_observed;
+        let is_wanted = |slot| self.is_wanted(slot);
+        let missed = self
+            .free_seat(process.database, |slot| {
+                is_wanted(slot) && self.is_deserted(slot)
+            })
+            .or_else(|| self.free_seat(process.database, is_wanted));
+        match meant.or(missed) {
+            Some(slot) => self.fill(now, model, slot, id, effects),
+            // What the healer started adds nothing to what is wanted.
+            None if is_surplus => {
+                self.watch_mut(process.database).surplus.insert(id);
+            }
+            None => {
+                let free = self.free_seat(process.database, |_| true);
+                let slot = free.unwrap_or_else(|| self.add_seat(process.database));
+                self.fill(now, model, slot, id, effects);
+            }
+        }
+        if let Some(action) = start {
+            self.arrived(now, model, action, effects);
+        }
+    }
+
+    /// Returns the lowest free seat of a database that will do.
+    fn free_seat(&self, database: DatabaseId, will_do: impl Fn(SlotId) -> bool) -> Option<SlotId> {
+        let watch = &self.watches[database.index()];
+        let mut free = watch.free.iter().map(|it| watch.seats[*it as usize]);
+        free.find(|it| will_do(*it))
+    }
+
+    /// Returns whether nobody who may be alive out of reach sat there.
+    pub(super) fn is_deserted(&self, slot: SlotId) -> bool {
+        match &self.slot(slot).phase {
+            Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) => {
+                !matches!(vacancy.evidence, Evidence::Unreachable { .. })
+            }
+            Phase::Empty | Phase::Filled(_) | Phase::Held { .. } | Phase::Leaving { .. } => true,
+        }
+    }
+
+    /// Gives a seat that is missed to a process that has none, if there is one.
+    pub(super) fn seat_surplus(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        slot: SlotId,
+        effects: &mut Vec<Effect>,
+    ) {
+        let database = self.slot(slot).database;
+        let is_missed = match self.slot(slot).phase {
+            Phase::Held { .. } | Phase::Vacant(_) => true,
+            Phase::Empty => self.is_wanted(slot),
+            Phase::Acting { .. } | Phase::Filled(_) | Phase::Leaving { .. } => false,
         };
-        self.fill(now, model, slot, id, effects);
+        if !is_missed {
+            return;
+        }
+        let spare = self.watches[database.index()]
+            .surplus
+            .iter()
+            .copied()
+            .find(|id| model.process(*id).is_some_and(Process::is_live));
+        if let Some(process) = spare {
+            self.fill(now, model, slot, process, effects);
+        }
     }
 
     /// Puts a process on a seat, and ends what was under way for it.
@@ -159,9 +228,11 @@ impl Supervisor {
             self.seats.resize(process.index() + 1, None);
         }
         self.seats[process.index()] = Some(slot);
+        let database = self.slot(slot).database;
+        self.watch_mut(database).surplus.remove(&process);
         match self.enter(slot, Phase::Filled(process)) {
             Phase::Acting { action, .. } => {
-                self.filled_while_acting(now, model, action, process, effects);
+                self.filled_while_acting(now, model, action, effects);
             }
             Phase::Held { .. } => {
                 let text = "a process fills it".to_owned();
@@ -183,9 +254,77 @@ impl Supervisor {
         };
         if matches!(self.slot(slot).phase, Phase::Filled(_)) {
             self.seats[id.index()] = None;
+            let database = self.slot(slot).database;
+            self.watch_mut(database).surplus.insert(id);
         } else {
             self.fill(now, model, slot, id, effects);
         }
+    }
+
+    /// A process left as somebody wished. That lowers what was observed only if its peer stayed,
+    /// and if not the whole database was stopped; nothing lowers what is declared.
+    pub(super) fn mind_leaving(
+        &mut self,
+        now: Timestamp,
+        model: &Model,
+        id: SlotId,
+        peer: PeerId,
+        until: Timestamp,
+    ) {
+        let database = model.database(self.slot(id).database);
+        let peer_stayed = match model.peer(peer).presence {
+            PeerPresence::Connected { since } => since + self.policy(id).return_grace <= until,
+            PeerPresence::Unreachable { .. } => false,
+        };
+        if peer_stayed && database.running(Role::Sm) > 0 {
+            self.slot_mut(id).observed = false;
+            if self.is_wanted(id)
+                && let Some(last) = self.last_beyond_declared(id)
+            {
+                // One less is wanted, but this seat is declared: the last one goes in its place.
+                self.move_seat(last, id);
+                return;
+            }
+        }
+        let phase = if self.is_wanted(id) {
+            Phase::Vacant(Box::new(Vacancy::new(now, Evidence::Exit { peer })))
+        } else {
+            Phase::Empty
+        };
+        self.enter(id, phase);
+    }
+
+    /// Returns the last seat of a slot's database that is in use though it is not declared.
+    fn last_beyond_declared(&self, id: SlotId) -> Option<SlotId> {
+        let declared = self.policy(id).te_min() as usize;
+        let seats = &self.watches[self.slot(id).database.index()].seats;
+        let in_use = |it: &SlotId| {
+            matches!(
+                self.slot(*it).phase,
+                Phase::Acting { .. } | Phase::Filled(_) | Phase::Vacant(_)
+            )
+        };
+        seats.iter().skip(declared).copied().rfind(in_use)
+    }
+
+    /// Moves whatever is the matter with one seat to another, and leaves the first empty.
+    pub(super) fn move_seat(&mut self, from: SlotId, to: SlotId) {
+        let phase = self.enter(from, Phase::Empty);
+        if let Phase::Filled(process) = phase {
+            self.seats[process.index()] = Some(to);
+        }
+        let actions = self.actions.values_mut().map(|it| &mut it.slot);
+        for slot in actions.chain(self.dials.values_mut()) {
+            if *slot == from {
+                *slot = to;
+            }
+        }
+        let before = self.slot_mut(from);
+        let (tries, observed) = (before.tries, std::mem::take(&mut before.observed));
+        let after = self.slot_mut(to);
+        after.tries = tries;
+        after.observed = observed;
+        self.enter(to, phase);
     }
 
     fn out_of_reach(&mut self, now: Timestamp, model: &Model, id: ProcessId) {
@@ -213,6 +352,7 @@ impl Supervisor {
         ending: Ending,
     ) {
         let Some(slot) = self.seat_of(id) else {
+            self.watch_mut(process.database).surplus.remove(&id);
             return;
         };
         self.seats[id.index()] = None;
@@ -234,7 +374,6 @@ impl Supervisor {
         match ending {
             Ending::Exit => {
                 self.vacate(now, model, slot, uptime, Evidence::Exit { peer });
-                self.suspect_a_person(now, slot);
             }
             Ending::Requested => {
                 let until = now + self.policy(slot).return_grace;
@@ -290,23 +429,31 @@ impl Supervisor {
             .pause(tries, connected.saturating_sub(1), noise)
     }
 
-    /// Several exits of one database close together: waits, for it may be a person's doing.
-    fn suspect_a_person(&mut self, now: Timestamp, slot: SlotId) {
-        let database = self.slot(slot).database;
-        let watch = self.watch_mut(database);
-        watch
-            .exits
-            .retain(|(at, other)| now.since(*at) <= TOGETHER && *other != slot);
-        watch.exits.push_back((now, slot));
-        if watch.exits.len() < 2 {
+    /// Processes of one database that ran side by side end close together: waits, for it may be a
+    /// person's doing.
+    fn suspect_a_person(&mut self, now: Timestamp, process: &Process) {
+        let Some(policy) = self.watches[process.database.index()].policy else {
             return;
+        };
+        let confirm_for = self.settings.policies[policy].confirm_for;
+        let watch = self.watch_mut(process.database);
+        watch.exits.retain(|at| now.since(*at) <= TOGETHER);
+        // One that began when another had ended only took its place.
+        if watch.exits.iter().any(|at| *at > process.first_seen) {
+            watch.confirm_until = now + confirm_for;
         }
-        for (_, id) in watch.exits.clone() {
-            let confirm_until = now + self.policy(id).confirm_for;
+        watch.exits.push_back(now);
+    }
+
+    /// A peer went or came back: what its agent answered before says nothing about engines that
+    /// are out of reach there.
+    fn doubt(&mut self, peer: PeerId) {
+        for id in self.busy.clone() {
             if let Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) =
                 &mut self.slot_mut(id).phase
+                && matches!(vacancy.evidence, Evidence::Unreachable { peer: it, .. } if it == peer)
             {
-                vacancy.confirm_until = confirm_until;
+                vacancy.agent = Agent::Unasked;
             }
         }
     }
@@ -316,27 +463,40 @@ impl Supervisor {
     }
 
     /// Remembers a start that was given up.
-    pub(super) fn remember_lapsed(&mut self, at: Timestamp, database: DatabaseId, peer: PeerId) {
+    pub(super) fn remember_lapsed(&mut self, lapsed: Lapsed) {
         if self.lapsed.len() >= LAPSED_MAX {
             self.lapsed.pop_front();
         }
-        self.lapsed.push_back(Lapsed { database, peer, at });
+        self.lapsed.push_back(lapsed);
     }
 
-    /// Returns whether a start of ours for that database is under way at the process's peer.
-    fn is_expected(&self, process: &Process) -> bool {
-        self.actions
-            .values()
-            .any(|it| it.target == process.peer && self.slot(it.slot).database == process.database)
+    /// Returns the start of ours that a process came from, if it may be one that has left.
+    fn start_of(&self, process: &Process) -> Option<ActionId> {
+        let is_it = |it: &Action| {
+            !matches!(it.stage, ActionStage::Preparing { .. })
+                && it.target == process.peer
+                && self.slot(it.slot).database == process.database
+                && agrees(it.start_id.as_ref(), process)
+        };
+        let found = self.actions.iter().find(|(_, it)| is_it(it));
+        found.map(|(action, _)| *action)
     }
 
     /// Returns whether a process is a start of ours that was given up, and forgets that start.
     fn take_lapsed(&mut self, now: Timestamp, process: &Process) -> bool {
         self.lapsed.retain(|it| now.since(it.at) <= LAPSED_FOR);
-        let at = self
-            .lapsed
-            .iter()
-            .position(|it| it.database == process.database && it.peer == process.peer);
+        let at = self.lapsed.iter().position(|it| {
+            it.database == process.database
+                && it.peer == process.peer
+                && agrees(it.start_id.as_ref(), process)
+        });
         at.is_some_and(|at| self.lapsed.remove(at).is_some())
     }
+}
+
+/// Returns whether a process may have come from that start.
+fn agrees(start_id: Option<&StartId>, process: &Process) -> bool {
+    start_id
+        .zip(process.start_id.as_ref())
+        .is_none_or(|(asked, came)| asked == came)
 }

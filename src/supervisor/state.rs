@@ -7,7 +7,7 @@ use super::gate::Gate;
 use super::{Effect, Settings};
 use crate::event::{Event, Kind, Subject};
 use crate::exchange::ActionId;
-use crate::model::{DatabaseId, Model, PeerId, ProcessId};
+use crate::model::{DatabaseId, Model, PeerId, ProcessId, StartId};
 use crate::policy::Policy;
 use crate::time::{Moment, Timestamp};
 
@@ -58,8 +58,6 @@ pub(super) struct Vacancy {
     pub(super) since: Timestamp,
     /// When the pause before the next try began, and when it ends.
     pub(super) pause: (Timestamp, Timestamp),
-    /// Until then it may turn out to have been a person's doing.
-    pub(super) confirm_until: Timestamp,
     /// When to look at it again though nothing happens.
     pub(super) look: Option<Timestamp>,
     /// Why it is empty.
@@ -89,7 +87,6 @@ impl Vacancy {
         Self {
             since: now,
             pause: (now, now),
-            confirm_until: now,
             look: Some(now),
             evidence,
             agent: Agent::Unasked,
@@ -136,6 +133,8 @@ pub(super) struct Action {
     pub(super) slot: SlotId,
     pub(super) target: PeerId,
     pub(super) stage: ActionStage,
+    /// What the agent calls the start, once it said so.
+    pub(super) start_id: Option<StartId>,
 }
 
 /// How far an action got.
@@ -147,6 +146,8 @@ pub(super) enum ActionStage {
     Committed { deadline: Timestamp },
     /// The session to the agent is being opened.
     Preparing { deadline: Timestamp },
+    /// The driver knows that the process registered; the domain's own word is on its way.
+    Registered { deadline: Timestamp },
 }
 
 impl ActionStage {
@@ -154,7 +155,8 @@ impl ActionStage {
         match self {
             Self::Checking { deadline }
             | Self::Committed { deadline }
-            | Self::Preparing { deadline } => deadline,
+            | Self::Preparing { deadline }
+            | Self::Registered { deadline } => deadline,
         }
     }
 }
@@ -164,6 +166,7 @@ impl ActionStage {
 pub(super) struct Lapsed {
     pub(super) database: DatabaseId,
     pub(super) peer: PeerId,
+    pub(super) start_id: Option<StartId>,
     pub(super) at: Timestamp,
 }
 
@@ -176,8 +179,12 @@ pub(super) struct Watch {
     pub(super) seats: Vec<SlotId>,
     /// Which of them nobody sits on.
     pub(super) free: BTreeSet<u32>,
-    /// Whose processes ended on connected peers lately, and when.
-    pub(super) exits: VecDeque<(Timestamp, SlotId)>,
+    /// Its transaction engines that sit nowhere.
+    pub(super) surplus: BTreeSet<ProcessId>,
+    /// When processes of it ended lately, on connected peers and though nobody announced it.
+    pub(super) exits: VecDeque<Timestamp>,
+    /// Until then it may turn out that a person ended them.
+    pub(super) confirm_until: Timestamp,
     /// Whether listeners were told that something is missing.
     pub(super) degraded: bool,
 }
