@@ -200,7 +200,9 @@ impl Supervisor {
         let is_missed = match self.slot(slot).phase {
             Phase::Held { .. } | Phase::Vacant(_) => true,
             Phase::Empty => self.is_wanted(slot),
-            Phase::Acting { .. } | Phase::Filled(_) | Phase::Leaving { .. } => false,
+            // Nothing lowers what is declared.
+            Phase::Leaving { .. } => self.slot(slot).ordinal < self.policy(slot).te_min(),
+            Phase::Acting { .. } | Phase::Filled(_) => false,
         };
         if !is_missed {
             return;

@@ -11,6 +11,7 @@ mod demo;
 mod docs;
 mod domain;
 mod driver;
+mod histories;
 mod sandbox;
 mod supervisor;
 mod tidy;

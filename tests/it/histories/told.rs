@@ -1,0 +1,430 @@
+//! What a warden was told, kept the plain way: the ground on which its deeds are judged.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use dbwarden::exchange::Observation;
+use dbwarden::model::{AgentId, ProcessSeen, Role, Sighting, Snapshot, Status};
+use dbwarden::time::Timestamp;
+
+/// Losses of a peer and of its processes so close together are one event.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// How long a returned peer's processes have to show themselves.
+pub(super) const RETURN_GRACE: Duration = Duration::from_secs(20);
+
+/// How a process is, by everything told so far.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum State {
+    /// Its exit was told just now; its peer may be lost with it.
+    Ending(Timestamp),
+    Live,
+    /// Its peer is out of reach, or came back without it as yet.
+    Unreachable(Timestamp),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ToldProcess {
+    pub(super) peer: usize,
+    pub(super) database: String,
+    pub(super) role: Role,
+    pub(super) status: Status,
+    pub(super) state: State,
+    /// Which entry of `lives` it is.
+    pub(super) life: usize,
+    agent: u32,
+    start: Option<String>,
+    node: Option<u32>,
+    /// Whether the domain still counts it as registered.
+    registered: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ToldPeer {
+    pub(super) agent: u32,
+    pub(super) connected: bool,
+    pub(super) since: Timestamp,
+    pub(super) lost: Option<Timestamp>,
+}
+
+/// One process from its first sighting to its end.
+#[derive(Clone, Debug)]
+pub(super) struct Life {
+    pub(super) database: String,
+    pub(super) role: Role,
+    pub(super) peer: usize,
+    pub(super) from: Timestamp,
+    /// When it was first seen; before `from` if it was more than wanted until then.
+    pub(super) born: Timestamp,
+    pub(super) to: Option<Timestamp>,
+    /// Told to be gone though nobody asked it to leave, while its peer was there.
+    pub(super) failed: Option<Timestamp>,
+    /// Gone after somebody asked it to leave.
+    pub(super) left: Option<Timestamp>,
+    /// Which start it came from, once that is said.
+    pub(super) start: Option<String>,
+    /// When a start was asked for in its place; from then on it is more than is wanted.
+    pub(super) replaced: Option<Timestamp>,
+    /// It took a place that was wanted, or lowered what is wanted by leaving.
+    pub(super) filled: bool,
+    pub(super) lowered: bool,
+}
+
+/// Everything told.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) now: Timestamp,
+    pub(super) synced: Option<Timestamp>,
+    /// When the last peer or process was told of that was not there before.
+    pub(super) quiet: Timestamp,
+    pub(super) peers: BTreeMap<usize, ToldPeer>,
+    pub(super) processes: BTreeMap<(usize, u32), ToldProcess>,
+    pub(super) lives: Vec<Life>,
+    waiting: Vec<(usize, u32, Sighting)>,
+    ending: Vec<(Timestamp, usize, u32)>,
+    returning: Vec<(Timestamp, usize)>,
+}
+
+impl Told {
+    pub(super) fn of(&self, database: &str) -> impl Iterator<Item = &ToldProcess> {
+        self.processes
+            .values()
+            .filter(move |it| it.database == database)
+    }
+
+    /// Lets time pass: what was told to be gone is, unless its peer went too.
+    pub(super) fn pass(&mut self, now: Timestamp) {
+        self.now = now;
+        let due: Vec<_> = self
+            .ending
+            .iter()
+            .filter(|it| it.0 <= now)
+            .copied()
+            .collect();
+        self.ending.retain(|it| it.0 > now);
+        for (at, peer, pid) in due {
+            let is_it = |it: &ToldProcess| it.state == State::Ending(at);
+            if self.processes.get(&(peer, pid)).is_some_and(is_it) {
+                self.end((peer, pid), at);
+            }
+        }
+        if self.synced.is_none() {
+            return;
+        }
+        let due: Vec<_> = self
+            .returning
+            .iter()
+            .filter(|it| it.0 <= now)
+            .copied()
+            .collect();
+        self.returning.retain(|it| it.0 > now);
+        for (_, peer) in due {
+            if self.peers.get(&peer).is_some_and(|it| it.connected) {
+                let is_missing = |it: &ToldProcess| matches!(it.state, State::Unreachable(_));
+                for key in self.keys_at(peer) {
+                    if is_missing(&self.processes[&key]) {
+                        self.end(key, now);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn observe(&mut self, now: Timestamp, observation: &Observation) {
+        self.pass(now);
+        match observation {
+            Observation::Lost(_) => self.synced = None,
+            Observation::Sighted(sighting) => self.sight(sighting),
+            Observation::Snapshot(snapshot) => self.snapshot(snapshot),
+        }
+    }
+
+    fn sight(&mut self, sighting: &Sighting) {
+        let of = |seen: &ProcessSeen| parse(&seen.agent_id);
+        match sighting {
+            Sighting::PeerJoined(seen) => {
+                let (peer, agent) = parse(&seen.agent_id);
+                self.peer_here(peer, agent);
+            }
+            Sighting::PeerLost(seen) => {
+                let (peer, agent) = parse(&seen.agent_id);
+                if self.peers.get(&peer).is_some_and(|it| it.agent == agent) {
+                    self.peer_gone(peer);
+                }
+            }
+            Sighting::ProcessGone(seen) => {
+                let (peer, agent) = of(seen);
+                if !self.defer(peer, agent, sighting) {
+                    self.process_gone((peer, seen.pid), agent, seen);
+                }
+            }
+            Sighting::ProcessJoined(seen) | Sighting::StatusChanged(seen) => {
+                let (peer, agent) = of(seen);
+                if !self.defer(peer, agent, sighting) {
+                    let news = matches!(sighting, Sighting::StatusChanged(_));
+                    self.process_here((peer, seen.pid), agent, seen, news);
+                }
+            }
+            Sighting::StartFailed { .. } => (),
+        }
+    }
+
+    /// Keeps what is told of an agent that was not announced yet.
+    fn defer(&mut self, peer: usize, agent: u32, sighting: &Sighting) -> bool {
+        let unknown = self.peers.get(&peer).is_none_or(|it| it.agent < agent);
+        if unknown {
+            self.waiting.push((peer, agent, sighting.clone()));
+        }
+        unknown
+    }
+
+    fn snapshot(&mut self, snapshot: &Snapshot) {
+        let now = self.now;
+        if self.synced.is_none() {
+            self.synced = Some(now);
+            self.quiet = now;
+        }
+        self.waiting.clear();
+        let ending: Vec<_> = std::mem::take(&mut self.ending);
+        for (at, peer, pid) in ending {
+            let is_it = |it: &ToldProcess| it.state == State::Ending(at);
+            if self.processes.get(&(peer, pid)).is_some_and(is_it) {
+                self.end((peer, pid), now);
+            }
+        }
+        for process in self.processes.values_mut() {
+            process.registered &= process.state == State::Live;
+        }
+        let mut listed = vec![parse(&snapshot.entry.agent_id)];
+        listed.extend(snapshot.peers.iter().map(|it| parse(&it.agent_id)));
+        for (peer, agent) in &listed {
+            self.peer_here(*peer, *agent);
+        }
+        let absent = |peer: &usize| listed.iter().all(|it| it.0 != *peer);
+        let lost: Vec<usize> = self.peers.keys().copied().filter(absent).collect();
+        for peer in lost {
+            self.peer_gone(peer);
+        }
+        let mut present = Vec::new();
+        for seen in &snapshot.processes {
+            let (peer, agent) = parse(&seen.agent_id);
+            present.push((peer, seen.pid));
+            self.process_here((peer, seen.pid), agent, seen, true);
+        }
+        let live = |it: &&(usize, u32)| self.processes[*it].state == State::Live;
+        let all: Vec<(usize, u32)> = self.processes.keys().filter(live).copied().collect();
+        for key in all {
+            if !present.contains(&key) {
+                self.end(key, now);
+            }
+        }
+        for (key, process) in &mut self.processes {
+            let is_away = matches!(process.state, State::Unreachable(_));
+            process.registered &= !is_away || present.contains(key);
+        }
+        // Who was to show itself could not be heard of while nobody told.
+        let mut missing: Vec<usize> = Vec::new();
+        for (key, process) in &self.processes {
+            if matches!(process.state, State::Unreachable(_)) && self.peers[&key.0].connected {
+                missing.push(key.0);
+            }
+        }
+        for peer in missing {
+            if self.returning.iter().all(|it| it.1 != peer || it.0 <= now) {
+                self.returning.push((now + RETURN_GRACE, peer));
+            }
+        }
+    }
+
+    fn peer_here(&mut self, peer: usize, agent: u32) {
+        let now = self.now;
+        let known = self.peers.entry(peer).or_default();
+        if known.connected && known.agent != agent {
+            self.peer_gone(peer);
+        }
+        let known = self.peers.get_mut(&peer).unwrap();
+        known.agent = agent;
+        if !known.connected {
+            known.connected = true;
+            known.since = now;
+            self.quiet = now;
+            let mut missing = false;
+            for key in self.keys_at(peer) {
+                let process = self.processes.get_mut(&key).unwrap();
+                if matches!(process.state, State::Unreachable(_)) {
+                    if process.registered && process.agent == agent {
+                        process.state = State::Live;
+                    } else {
+                        missing = true;
+                    }
+                }
+            }
+            if missing {
+                self.returning.push((now + RETURN_GRACE, peer));
+            }
+        }
+        let (told, waiting) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|it| it.0 == peer && it.1 <= agent);
+        self.waiting = waiting;
+        let told: Vec<(usize, u32, Sighting)> = told;
+        for (_, _, sighting) in told {
+            self.sight(&sighting);
+        }
+    }
+
+    fn peer_gone(&mut self, peer: usize) {
+        let now = self.now;
+        let known = self.peers.get_mut(&peer).unwrap();
+        if !known.connected {
+            return;
+        }
+        known.connected = false;
+        known.lost = Some(now);
+        self.quiet = now;
+        self.returning.retain(|it| it.1 != peer);
+        for key in self.keys_at(peer) {
+            let process = self.processes.get_mut(&key).unwrap();
+            process.registered = process.state == State::Live
+                || matches!(process.state, State::Unreachable(_)) && process.registered;
+            if !matches!(process.state, State::Unreachable(_)) {
+                process.state = State::Unreachable(now);
+            }
+        }
+    }
+
+    fn process_here(&mut self, key: (usize, u32), agent: u32, seen: &ProcessSeen, news: bool) {
+        let now = self.now;
+        let start = seen.start_id.as_ref().map(ToString::to_string);
+        let same = |it: &ToldProcess| {
+            !matches!(it.state, State::Ending(_))
+                && (it.start.is_none() || start.is_none() || it.start == start)
+                && (it.node.is_none() || seen.node_id.is_none() || it.node == seen.node_id)
+                && (it.database == seen.database.as_str() && it.role == seen.role)
+        };
+        if self.processes.get(&key).is_some_and(|it| !same(it)) {
+            self.end(key, now);
+        }
+        let connected = self.peers.get(&key.0).is_some_and(|it| it.connected);
+        let there = if connected {
+            State::Live
+        } else {
+            State::Unreachable(now)
+        };
+        let said = seen.status.as_ref().map(|it| it.status);
+        if let Some(process) = self.processes.get_mut(&key) {
+            process.agent = agent;
+            process.start = process.start.take().or(start);
+            process.node = process.node.or(seen.node_id);
+            self.lives[process.life].start.clone_from(&process.start);
+            let anew = news || !process.registered || process.status == Status::Unknown;
+            process.status = said.filter(|_| anew).unwrap_or(process.status);
+            process.registered = true;
+            if connected {
+                process.state = State::Live;
+            }
+            return;
+        }
+        self.quiet = now;
+        self.lives.push(Life {
+            database: seen.database.to_string(),
+            role: seen.role,
+            peer: key.0,
+            from: now,
+            born: now,
+            to: None,
+            failed: None,
+            left: None,
+            start: start.clone(),
+            replaced: None,
+            filled: false,
+            lowered: false,
+        });
+        let process = ToldProcess {
+            peer: key.0,
+            database: seen.database.to_string(),
+            role: seen.role,
+            status: said.unwrap_or(Status::Unknown),
+            state: there,
+            life: self.lives.len() - 1,
+            agent,
+            start,
+            node: seen.node_id,
+            registered: true,
+        };
+        self.processes.insert(key, process);
+    }
+
+    fn process_gone(&mut self, key: (usize, u32), agent: u32, seen: &ProcessSeen) {
+        let now = self.now;
+        let start = seen.start_id.as_ref().map(ToString::to_string);
+        let lost = self.peers.get(&key.0).and_then(|it| it.lost);
+        let with_peer = lost.is_some_and(|it| now.since(it) <= SETTLE);
+        let Some(process) = self.processes.get_mut(&key) else {
+            return;
+        };
+        if process.agent != agent || (process.start.is_some() && process.start != start) {
+            return;
+        }
+        process.registered = false;
+        match process.state {
+            State::Ending(_) | State::Unreachable(_) => (),
+            State::Live if with_peer && self.lives[process.life].from <= lost.unwrap() => {
+                process.state = State::Unreachable(now);
+                self.returning.push((now + RETURN_GRACE, key.0));
+            }
+            State::Live if process.status == Status::Stopping => {
+                self.end(key, now);
+            }
+            State::Live => {
+                let due = now + SETTLE;
+                process.state = State::Ending(due);
+                self.ending.push((due, key.0, key.1));
+            }
+        }
+    }
+
+    fn end(&mut self, key: (usize, u32), at: Timestamp) {
+        if let Some(process) = self.processes.remove(&key) {
+            let life = &mut self.lives[process.life];
+            life.to = Some(at);
+            if process.status == Status::Stopping {
+                life.left = Some(at);
+            } else if matches!(process.state, State::Ending(_)) {
+                life.failed = Some(at);
+            }
+        }
+    }
+
+    /// Counts a process anew from now on.
+    pub(super) fn begin_anew(&mut self, key: (usize, u32)) {
+        let now = self.now;
+        let index = self.lives.len();
+        let Some(process) = self.processes.get_mut(&key) else {
+            return;
+        };
+        let before = &mut self.lives[process.life];
+        let after = Life {
+            from: now,
+            replaced: None,
+            filled: true,
+            ..before.clone()
+        };
+        before.to = Some(now);
+        process.life = index;
+        self.lives.push(after);
+    }
+
+    fn keys_at(&self, peer: usize) -> Vec<(usize, u32)> {
+        self.processes
+            .range((peer, 0)..=(peer, u32::MAX))
+            .map(|(key, _)| *key)
+            .collect()
+    }
+}
+
+/// Reads `p3-2`: peer 3, in the second life of its agent.
+fn parse(agent: &AgentId) -> (usize, u32) {
+    let (peer, life) = agent.as_str()[1..].split_once('-').unwrap();
+    (peer.parse().unwrap(), life.parse().unwrap())
+}
