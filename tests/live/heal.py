@@ -140,7 +140,8 @@ def a_killed_engine_is_replaced_elsewhere_and_everybody_is_told():
         # Nothing was started twice: it stops, and two run.
         warden.process.send_signal(signal.SIGTERM)
         warden.notified("STOPPING=1")
-        assert warden.end() == 0
+        # Waited for without a second signal, which would cut the orderly stop short.
+        assert warden.process.wait(PATIENCE) == 0
         assert len(engines(domain)) == 2, [str(it) for it in engines(domain).values()]
         assert len(witness.all("process_joined")) == 5, witness.told
         order = [it["seq"] for it in warden.events()]
