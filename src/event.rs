@@ -147,6 +147,18 @@ kinds! {
     DaemonStopping "daemon_stopping" Daemon Info "The daemon was asked to stop.",
     ConfigRejected "config_rejected" Daemon Warning
         "A changed configuration was checked and has problems; the old one stays.",
+    ConfigReloaded "config_reloaded" Daemon Info
+        "A changed configuration took effect; the text says what changed.",
+    EventDeadLettered "event_dead_lettered" Daemon Critical
+        "A listener was not told an event and will not be; it waits among the dead letters.",
+    Heartbeat "heartbeat" Daemon Info
+        "The daemon lives and its event loops turn; told at the pace the listener asked for.",
+    ListenerFailing "listener_failing" Daemon Warning
+        "A listener could not be told; it is tried again.",
+    ListenerRecovered "listener_recovered" Daemon Info
+        "A listener that failed was told again.",
+    OperatorCommand "operator_command" Daemon Info
+        "A person or a listener asked for something and it is being done.",
     Gap "gap" Daemon Warning "Events were lost before this listener could be told of them.",
 }
 
@@ -299,7 +311,7 @@ mod tests {
             let prefix = kind.as_str().split('_').next().unwrap_or_default();
             let expected = match prefix {
                 "action" | "slot" => "healing",
-                "config" | "gap" => "daemon",
+                "config" | "event" | "gap" | "heartbeat" | "listener" | "operator" => "daemon",
                 other => other,
             };
             assert_eq!(kind.group().as_str(), expected, "{}", kind.as_str());

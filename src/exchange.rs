@@ -199,3 +199,58 @@ pub enum Outcome {
     /// The request left and the answer never came: it may or may not have been carried out.
     Unanswered(Loss),
 }
+
+/// Names one request, so that its answer finds the one who asked.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RequestId(pub u64);
+
+/// What a listener or a person asks of the warden, which decides.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Request {
+    /// Names it.
+    pub id: RequestId,
+    /// Who asks, as events and explanations name them: `listener page-me`, `operator`.
+    pub by: Arc<str>,
+    /// What is asked.
+    pub wish: Wish,
+}
+
+/// What can be asked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Wish {
+    /// Start a transaction engine that is missing.
+    StartTe {
+        /// For this database.
+        database: DatabaseName,
+        /// Where.
+        place: Place,
+    },
+}
+
+/// Where something is to be started.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// Wherever the policy would.
+    Anywhere,
+    /// Not at the peer that lost it.
+    Elsewhere,
+    /// At this peer.
+    On(PeerName),
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// It is being done, now or as soon as the gates allow.
+    Accepted {
+        /// The action that does it, if one was begun already.
+        action: Option<ActionId>,
+        /// What happens now, as a sentence.
+        text: Arc<str>,
+    },
+    /// Nothing is done.
+    Refused {
+        /// Why, as a sentence that says what to do instead.
+        reason: Arc<str>,
+    },
+}

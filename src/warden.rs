@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
-use crate::exchange::{Loss, LossClass, Observation};
+use crate::exchange::{Answer, Loss, LossClass, Observation};
 use crate::model::{
     self, Change, DatabaseId, DomainName, Ending, Freshness, Model, PeerId, Process,
 };
@@ -81,6 +81,11 @@ impl Warden {
             Input::Reported { action, outcome } => {
                 self.supervisor
                     .report(now, &self.model, action, &outcome, effects);
+            }
+            Input::Requested(request) => {
+                let reason = "requests are not served yet".into();
+                let (request, answer) = (request.id, Answer::Refused { reason });
+                effects.push(Effect::Answer { request, answer });
             }
             Input::Timeout => (),
         }

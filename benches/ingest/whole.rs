@@ -88,7 +88,7 @@ fn turn(pilot: &mut Pilot, warden: &mut Warden, journal: &Journal, now: Timestam
         .into_iter()
         .filter_map(|effect| match effect {
             Effect::Raise(event) => Some(event),
-            Effect::Do(_) => None,
+            Effect::Answer { .. } | Effect::Do(_) => None,
         })
         .collect();
     journal.write(Batch { events });

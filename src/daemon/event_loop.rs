@@ -96,6 +96,7 @@ impl EventLoop {
         let mut deeds = Vec::new();
         for effect in effects {
             match effect {
+                Effect::Answer { .. } => (),
                 Effect::Do(deed) => deeds.push(deed),
                 Effect::Raise(event) => events.push(event),
             }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use crate::event::{Event, Recorded};
-use crate::listener::{Page, Source};
+use crate::listener::{Ledgered, Page, Source};
 
 /// Reserved at once; a journal grows beyond it as events arrive.
 const INITIAL_CAPACITY: usize = 1024;
@@ -139,8 +139,9 @@ impl Source for Journal {
         self.last_seq()
     }
 
-    fn read(&self, after_seq: u64, limit: usize) -> Page {
-        self.read(after_seq, limit)
+    fn read(&self, after_seq: u64, limit: usize) -> Ledgered<'_, Page> {
+        let page = self.read(after_seq, limit);
+        Box::pin(std::future::ready(Ok(page)))
     }
 }
 

@@ -151,7 +151,9 @@ impl<S: Source> Worker<S> {
 
     /// Tells the next events, and breaks when there is nothing more to do, ever.
     async fn tell_page(&mut self) -> ControlFlow<()> {
-        let page = self.source.read(self.cursor.seq(), PAGE);
+        let Ok(page) = self.source.read(self.cursor.seq(), PAGE).await else {
+            return ControlFlow::Break(());
+        };
         if let (Some(gap), Some(next)) = (page.gap, page.events.first()) {
             self.tell_gap(gap, next).await?;
         }

@@ -7,6 +7,7 @@
 mod dispatcher;
 mod exec;
 mod filter;
+mod ledger;
 mod log;
 mod record;
 mod settings;
@@ -22,6 +23,7 @@ use crate::event::Recorded;
 pub use dispatcher::{Dispatcher, Unfinished};
 pub use exec::{Exec, ExecError, ExecSettings, ProgramError, check_program};
 pub use filter::{Filter, UnknownEvent};
+pub use ledger::{Ledger, LedgerError, Ledgered, Note, Open, Replay, Standing};
 pub use log::Log;
 pub use record::Record;
 pub use settings::{ListenerKind, ListenerSettings, OnConnect, Retry, Terms};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::ledger::Ledgered;
 use crate::event::Recorded;
 
 /// A piece of what a source holds.
@@ -24,9 +25,9 @@ pub trait Source: Send + Sync + 'static {
     /// Returns what changes whenever more is committed.
     fn committed(&self) -> watch::Receiver<Self::Mark>;
 
-    /// Returns the number of the last event, 0 before the first.
+    /// Returns the number of the last committed event, 0 before the first.
     fn last_seq(&self) -> u64;
 
     /// Returns up to `limit` events with numbers above `after_seq`, and what is lost before them.
-    fn read(&self, after_seq: u64, limit: usize) -> Page;
+    fn read(&self, after_seq: u64, limit: usize) -> Ledgered<'_, Page>;
 }

@@ -98,13 +98,14 @@ impl Source for Tape {
         *self.0.committed.borrow()
     }
 
-    fn read(&self, after_seq: u64, limit: usize) -> Page {
+    fn read(&self, after_seq: u64, limit: usize) -> Ledgered<'_, Page> {
         let events = self.0.events.lock().unwrap();
         let later = events.iter().filter(|it| it.seq > after_seq);
-        Page {
+        let page = Page {
             events: later.take(limit).cloned().collect(),
             gap: (after_seq < self.0.lost).then(|| after_seq + 1..=self.0.lost),
-        }
+        };
+        Box::pin(std::future::ready(Ok(page)))
     }
 }
 

@@ -15,7 +15,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::event::Event;
-use crate::exchange::{ActionId, Deed, EngineOption, Observation, Outcome};
+use crate::exchange::{
+    ActionId, Answer, Deed, EngineOption, Observation, Outcome, Request, RequestId,
+};
 use crate::model::{DatabaseName, DomainName};
 use crate::policy::Policy;
 
@@ -33,6 +35,8 @@ pub enum Input {
         /// What became of it.
         outcome: Outcome,
     },
+    /// A listener or a person asks for something.
+    Requested(Request),
     /// Time passed. An input like any other, or a replay would forget it.
     Timeout,
 }
@@ -40,6 +44,13 @@ pub enum Input {
 /// Something the shell must do. The core only asks.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Effect {
+    /// Tell whoever asked what becomes of it.
+    Answer {
+        /// What was asked.
+        request: RequestId,
+        /// What becomes of it.
+        answer: Answer,
+    },
     /// Hand this to the driver, once everything before it is on record.
     Do(Deed),
     /// Record this event and tell the listeners.

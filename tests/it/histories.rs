@@ -114,6 +114,7 @@ impl History {
             .handle(Moment::simulated(now), input, &mut effects);
         for effect in &effects {
             self.note(|| match effect {
+                Effect::Answer { answer, .. } => format!("    {answer:?}"),
                 Effect::Do(deed) => format!("    {deed:?}"),
                 Effect::Raise(event) => format!(
                     "    {} {:?} {:?} {:?}",

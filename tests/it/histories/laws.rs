@@ -113,7 +113,7 @@ impl Laws {
                 self.seat_surplus();
             }
             Input::Reported { action, outcome } => self.report(now, *action, outcome),
-            Input::Timeout => (),
+            Input::Requested(_) | Input::Timeout => (),
         }
     }
 
@@ -200,7 +200,7 @@ impl Laws {
                 );
                 Ok(())
             }
-            Effect::Do(Deed::Refresh) => Ok(()),
+            Effect::Answer { .. } | Effect::Do(Deed::Refresh) => Ok(()),
             Effect::Do(Deed::Stop { .. }) => Err("the healer stops something".to_owned()),
             Effect::Raise(event) => {
                 self.events.hear(event, &self.told)?;

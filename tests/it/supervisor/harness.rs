@@ -162,6 +162,7 @@ impl World {
             .handle(Moment::simulated(self.now), input, &mut effects);
         for effect in effects {
             let line = match effect {
+                Effect::Answer { answer, .. } => Some(format!("answer {answer:?}")),
                 Effect::Do(deed) => Some(deed_line(&deed)),
                 Effect::Raise(event) => event_line(&event),
             };
