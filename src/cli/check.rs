@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Exit;
 use crate::config;
@@ -24,17 +24,21 @@ pub(super) fn run(args: &Args) -> Exit {
     let written = match &args.file {
         None => write!(io::stdout().lock(), "{}", config::reference()).map(|()| Exit::Fine),
         Some(file) => match config::load(file) {
-            Ok(config) => writeln!(
-                io::stdout().lock(),
-                "{}: fine: {}",
-                file.display(),
-                Summary(&config)
-            )
-            .map(|()| Exit::Fine),
+            Ok(config) => tell_fine(file, &config).map(|()| Exit::Fine),
             Err(problems) => writeln!(io::stderr().lock(), "{problems}").map(|()| Exit::Config),
         },
     };
     written.unwrap_or(Exit::Failed)
+}
+
+/// Says what there is, and what is doubtful about it.
+fn tell_fine(file: &Path, config: &config::Config) -> io::Result<()> {
+    let mut stderr = io::stderr().lock();
+    for warning in &config.warnings {
+        writeln!(stderr, "warning: {warning}")?;
+    }
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{}: fine: {}", file.display(), Summary(config))
 }
 
 /// A configuration as one line.
@@ -47,6 +51,7 @@ impl fmt::Display for Summary<'_> {
             listeners,
             policies,
             daemon: _,
+            warnings: _,
         } = self.0;
         count(f, domains.len(), "domain", "domains")?;
         f.write_str(", ")?;

@@ -104,6 +104,9 @@ pub(super) static DAEMON: Table = Table {
         "state-directory" Default("\"/var/lib/dbwarden\""),
             "Where the daemon keeps what it must not forget. A path here and elsewhere that is not \
              absolute begins at the directory of this file.";
+        "socket" Default("\"/run/dbwarden/dbwarden.sock\""),
+            "Where the daemon listens for `dbwarden status` and its like. Only the daemon's own \
+             user gets in.";
         "mode" Default("\"heal\""),
             "What the healer may do: \"heal\" starts what is missing, \"suggest\" only says what \
              it would start, \"observe\" does neither.";

@@ -27,7 +27,7 @@ pub use reference::reference;
 use section::Report;
 
 /// A configuration without problems.
-#[derive(Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Config {
     /// The daemon itself.
     pub daemon: DaemonSettings,
@@ -37,6 +37,8 @@ pub struct Config {
     pub policies: usize,
     /// Who is told; at least one.
     pub listeners: Vec<ListenerSettings>,
+    /// What is allowed and probably not meant, in the order of the file.
+    pub warnings: Vec<Problem>,
 }
 
 /// What the daemon itself must know.
@@ -44,6 +46,8 @@ pub struct Config {
 pub struct DaemonSettings {
     /// Where it keeps what it must not forget.
     pub state_directory: PathBuf,
+    /// Where it listens for the commands of operators.
+    pub socket: PathBuf,
     /// How it writes its log.
     pub log: LogSettings,
     /// How long listeners may take when it stops.
@@ -54,6 +58,7 @@ impl Default for DaemonSettings {
     fn default() -> Self {
         Self {
             state_directory: PathBuf::from("/var/lib/dbwarden"),
+            socket: PathBuf::from("/run/dbwarden/dbwarden.sock"),
             log: LogSettings::default(),
             stop_grace: Duration::from_secs(10),
         }
@@ -61,7 +66,7 @@ impl Default for DaemonSettings {
 }
 
 /// What everybody who has to do with a domain must know. The seeds are the daemon's to set.
-#[derive(Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DomainSettings {
     /// What we call it.
     pub name: DomainName,
@@ -93,9 +98,9 @@ fn read(
     let (root, torn) = file::parse(path, text);
     let mut report = Report::new(torn);
     let config = check::check(&mut report, &root, variable);
-    let problems = report.into_problems();
+    let (problems, warnings) = report.into_parts();
     if problems.is_empty() {
-        Ok(config)
+        Ok(Config { warnings, ..config })
     } else {
         Err(Problems(problems))
     }

@@ -30,6 +30,8 @@ impl Wrong {
 #[derive(Debug, Default)]
 pub(super) struct Report {
     problems: Vec<Problem>,
+    /// What is allowed and probably not meant.
+    warnings: Vec<Problem>,
     /// Some of the file is no TOML: what is missing may stand there, unreadable.
     is_torn: bool,
 }
@@ -40,6 +42,7 @@ impl Report {
         Self {
             is_torn: !torn.is_empty(),
             problems: torn,
+            warnings: Vec::new(),
         }
     }
 
@@ -59,6 +62,16 @@ impl Report {
         });
     }
 
+    /// Adds something that is allowed and probably not meant.
+    pub(super) fn warn(&mut self, place: &Place, key: &str, doubt: Wrong) {
+        self.warnings.push(Problem {
+            place: place.clone(),
+            key: key.to_owned(),
+            problem: doubt.problem,
+            advice: doubt.advice,
+        });
+    }
+
     /// Adds that something is missing, unless it may stand where the file could not be read.
     pub(super) fn add_missing(&mut self, place: &Place, key: &str, wrong: Wrong) {
         if !self.is_torn {
@@ -71,11 +84,14 @@ impl Report {
         self.problems.len()
     }
 
-    /// Returns the problems in the order of the file.
-    pub(super) fn into_problems(mut self) -> Vec<Problem> {
-        self.problems.sort();
-        self.problems.dedup();
-        self.problems
+    /// Returns the problems and the warnings, each in the order of the file.
+    pub(super) fn into_parts(self) -> (Vec<Problem>, Vec<Problem>) {
+        let in_order = |mut them: Vec<Problem>| {
+            them.sort();
+            them.dedup();
+            them
+        };
+        (in_order(self.problems), in_order(self.warnings))
     }
 }
 
@@ -128,6 +144,12 @@ impl<'a> Section<'a> {
     pub(super) fn complain(&self, report: &mut Report, key: &str, wrong: Wrong) {
         let place = self.node(key).map_or(self.place(), |it| &it.place);
         report.add(place, &self.table.path_to(key), wrong);
+    }
+
+    /// Warns about the value of `key`, or about the table if it has none.
+    pub(super) fn doubt(&self, report: &mut Report, key: &str, doubt: Wrong) {
+        let place = self.node(key).map_or(self.place(), |it| &it.place);
+        report.warn(place, &self.table.path_to(key), doubt);
     }
 
     /// Reports that the first pause is longer than the longest one, at a key that was written.

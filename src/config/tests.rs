@@ -252,3 +252,18 @@ fn the_sample_is_good() {
         assert!(line.contains("No such file"), "{line}");
     }
 }
+
+#[test]
+fn a_doubt_is_told_and_does_not_stop_anything() {
+    let config = good(&format!("{DOMAIN}[daemon]\nstop-grace = \"2m\""));
+    let told: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "f.toml:8:14: daemon.stop-grace: is longer than the 1m 30s that the service unit gives \
+             the daemon to stop; write a shorter one, or raise TimeoutStopSec= with systemctl edit"
+        ]
+    );
+    let unit = include_str!("../../systemd/dbwarden.service");
+    assert!(unit.contains("\nTimeoutStopSec=90\n"));
+}

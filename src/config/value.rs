@@ -13,6 +13,9 @@ const MAX_DURATION: Duration = Duration::from_secs(366 * 24 * 3600);
 /// The shortest pause: timers are no finer.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 
+/// The longest path of a Unix socket: `sun_path` has 108 bytes, the last of which is zero.
+const MAX_SOCKET_PATH: usize = 107;
+
 /// The longest name of anything.
 const MAX_NAME: usize = 255;
 
@@ -87,6 +90,17 @@ pub(super) fn path(node: &Node) -> Result<PathBuf, Wrong> {
     let written = text(node)?;
     let directory = node.place.file.parent().unwrap_or(Path::new(""));
     Ok(directory.join(written))
+}
+
+/// Reads the path of a Unix socket, which the system allows to be short only.
+pub(super) fn socket(node: &Node) -> Result<PathBuf, Wrong> {
+    let path = path(node)?;
+    if path.as_os_str().len() > MAX_SOCKET_PATH {
+        let problem =
+            format!("is longer than the {MAX_SOCKET_PATH} bytes a socket's path may have");
+        return Err(Wrong::new(problem, "write a shorter one"));
+    }
+    Ok(path)
 }
 
 /// Reads `true` or `false`.

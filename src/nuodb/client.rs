@@ -21,7 +21,7 @@ use super::xml;
 pub use error::{ClientError, ErrorClass, Stage};
 
 /// Who logs in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Credentials {
     /// The name of the account, as the peer knows it.
     pub user: String,
@@ -30,7 +30,7 @@ pub struct Credentials {
 }
 
 /// How a client behaves, whichever peer it talks to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
     /// Who logs in.
     pub credentials: Credentials,

@@ -70,7 +70,7 @@ pub enum Mode {
 }
 
 /// What a supervisor must know beforehand.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
     /// What we call the domain.
     pub domain: DomainName,

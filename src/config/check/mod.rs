@@ -8,6 +8,8 @@ mod listener;
 mod password;
 mod policy;
 
+use std::time::Duration;
+
 use super::file::Node;
 use super::keys;
 use super::section::{Report, Section, Wrong};
@@ -15,6 +17,9 @@ use super::value;
 use super::{Config, DaemonSettings};
 use crate::supervisor::Mode;
 use crate::telemetry::LogFormat;
+
+/// `TimeoutStopSec=` of `systemd/dbwarden.service`.
+const UNIT_STOP_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Checks a whole file.
 pub(super) fn check(
@@ -67,6 +72,7 @@ pub(super) fn check(
         domains,
         policies: policies.len(),
         listeners,
+        warnings: Vec::new(),
     }
 }
 
@@ -84,12 +90,17 @@ fn check_daemon(report: &mut Report, section: Option<Section<'_>>) -> (DaemonSet
     let directory = &mut daemon.state_directory;
     section.set(report, "state-directory", directory, value::path);
     section.set(report, "mode", &mut mode, value::choice(&modes));
-    section.set(
-        report,
-        "stop-grace",
-        &mut daemon.stop_grace,
-        value::duration,
-    );
+    section.set(report, "socket", &mut daemon.socket, value::socket);
+    let grace = &mut daemon.stop_grace;
+    section.set(report, "stop-grace", grace, value::duration);
+    if daemon.stop_grace > UNIT_STOP_TIMEOUT {
+        let problem = format!(
+            "is longer than the {} that the service unit gives the daemon to stop",
+            humantime::format_duration(UNIT_STOP_TIMEOUT)
+        );
+        let advice = "write a shorter one, or raise TimeoutStopSec= with systemctl edit";
+        section.doubt(report, "stop-grace", Wrong::new(problem, advice));
+    }
     if let Some(section) = section.table(report, "log", &keys::LOG) {
         let formats = [("human", LogFormat::Human), ("json", LogFormat::Json)];
         let log = &mut daemon.log;

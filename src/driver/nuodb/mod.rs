@@ -26,7 +26,7 @@ use crate::transport::{TlsClientSettings, TransportError};
 const REPORTS_MAX: usize = 4_096;
 
 /// What a driver needs.
-#[derive(Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DriverSettings {
     /// How the pilot behaves. Whether it speaks inside of TLS is set by what stands in `tls`.
     pub pilot: PilotSettings,

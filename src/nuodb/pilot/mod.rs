@@ -31,7 +31,7 @@ use crate::nuodb::client::{self, ClientError, ClientEvent};
 use crate::time::Timestamp;
 
 /// How a pilot behaves.
-#[derive(Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PilotSettings {
     /// The brokers to try, in this order; those the domain announces come after them.
     pub brokers: Vec<Address>,
