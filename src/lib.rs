@@ -4,9 +4,10 @@
 //! Everything the daemon thinks is a deterministic machine fed with time and inputs that answers
 //! with effects: [`model`], [`policy`], [`supervisor`], [`warden`] and the protocol in [`nuodb`].
 //! Everything it does is a thin shell around it: [`transport`], [`driver`], [`journal`],
-//! [`listener`], [`telemetry`], [`config`] and [`daemon`]. [`sandbox`] is a domain to try it on,
-//! and [`cli`] the command line. `ARCHITECTURE.md` has the map and the laws.
+//! [`listener`], [`telemetry`], [`api`], [`config`] and [`daemon`]. [`sandbox`] is a domain to try
+//! it on, and [`cli`] the command line. `ARCHITECTURE.md` has the map and the laws.
 
+pub mod api;
 pub mod cli;
 pub mod config;
 pub mod daemon;
@@ -23,4 +24,5 @@ pub mod supervisor;
 pub mod telemetry;
 pub mod time;
 pub mod transport;
+pub mod view;
 pub mod warden;

@@ -12,6 +12,7 @@ use crate::model::{
 };
 use crate::supervisor::{self, Effect, Input, Supervisor};
 use crate::time::{Moment, Timestamp};
+use crate::view::View;
 
 /// Watches one domain and heals it.
 ///
@@ -52,6 +53,11 @@ impl Warden {
     /// Returns what is known of the domain.
     pub const fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// Returns all that is known and meant, for people to look at.
+    pub fn view(&self, now: Moment) -> View {
+        View::new(now, self.domain.clone(), &self.model, &self.supervisor)
     }
 
     /// Takes in one input and appends what must be done about it to `effects`.

@@ -10,6 +10,7 @@ mod evidence;
 mod gate;
 mod slots;
 mod state;
+mod view;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::model::{DatabaseName, DomainName};
 use crate::policy::Policy;
 
 pub use state::Supervisor;
+pub use view::{ActionView, ClosedGate, Completeness, SlotView};
 
 /// Everything that can make a warden act. The list is closed on purpose.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -17,9 +17,18 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "supervisor",
         &["event", "exchange", "model", "policy", "time"],
     ),
+    ("view", &["exchange", "model", "supervisor", "time"]),
     (
         "warden",
-        &["event", "exchange", "model", "policy", "supervisor", "time"],
+        &[
+            "event",
+            "exchange",
+            "model",
+            "policy",
+            "supervisor",
+            "time",
+            "view",
+        ],
     ),
     ("nuodb", &["time"]),
     ("nuodb/pilot", &["exchange", "model", "nuodb", "time"]),
@@ -51,11 +60,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "api",
         &[
             "event",
+            "exchange",
             "journal",
+            "listener",
             "model",
             "supervisor",
             "telemetry",
             "time",
+            "view",
         ],
     ),
     ("config", BELOW_CONFIG),
@@ -113,6 +125,7 @@ const CORE_MODULES: &[&str] = &[
     "sandbox/world",
     "supervisor",
     "time",
+    "view",
     "warden",
 ];
 

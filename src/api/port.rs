@@ -1,0 +1,84 @@
+//! What the port needs of a daemon: where to look, and whom to ask.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::exchange::{Answer, Request};
+use crate::journal::Journal;
+use crate::model::DomainName;
+use crate::time::WallTime;
+use crate::view::View;
+
+/// Which listeners may ask for what, by their names: `start-te`.
+pub type Permits = BTreeMap<String, BTreeSet<String>>;
+
+/// A daemon, as far as its port reaches into it.
+#[derive(Clone, Debug)]
+pub struct Port {
+    /// The domains, in the order of the configuration; a reload changes them.
+    pub domains: watch::Receiver<Arc<[DomainPort]>>,
+    /// The daemon itself.
+    pub daemon: DaemonPort,
+    /// Which listeners may ask for what; a reload changes it.
+    pub permits: watch::Receiver<Arc<Permits>>,
+}
+
+/// The daemon itself.
+#[derive(Clone, Debug)]
+pub struct DaemonPort {
+    /// Its own events and dead letters.
+    pub journal: Journal,
+    /// Which one it is.
+    pub version: &'static str,
+    /// When it began.
+    pub started: WallTime,
+    /// What became of its configuration.
+    pub config: watch::Receiver<ConfigState>,
+}
+
+/// What became of the configuration.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ConfigState {
+    /// How many configurations took effect, this one included.
+    pub generation: u64,
+    /// When this one did.
+    pub loaded: WallTime,
+    /// What was wrong with a later one, if one was refused since.
+    pub rejected: Option<Arc<str>>,
+}
+
+/// One domain.
+#[derive(Clone, Debug)]
+pub struct DomainPort {
+    /// What we call it.
+    pub name: DomainName,
+    /// Which protocol it speaks: `nuodb`.
+    pub kind: &'static str,
+    /// Its events and dead letters.
+    pub journal: Journal,
+    /// Its event loop.
+    pub errands: mpsc::Sender<Errand>,
+}
+
+/// What the port asks of an event loop. An answer that is dropped says that nothing will come.
+#[derive(Debug)]
+pub enum Errand {
+    /// The warden shall decide on a request.
+    Request {
+        /// What is asked. The event loop gives it an id of its own.
+        request: Request,
+        /// Where the decision goes.
+        answer: oneshot::Sender<Answer>,
+    },
+    /// A person accepts that memory was lost.
+    Resume {
+        /// Who.
+        by: Arc<str>,
+        /// What became of it.
+        answer: oneshot::Sender<Answer>,
+    },
+    /// Somebody wants to see what the warden sees.
+    View(oneshot::Sender<View>),
+}

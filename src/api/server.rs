@@ -1,0 +1,117 @@
+//! Accepts connections and serves them, on a thread and a runtime of its own.
+//!
+//! A client that is slow, silent or many holds up nobody but itself. What is answered is the
+//! business of the other files.
+
+use std::thread;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::warn;
+
+use super::{ApiError, Port, Socket};
+
+/// So many connections are served at once; the others wait in the queue of the socket.
+const CONNECTIONS_MAX: usize = 64;
+
+/// A request has to arrive, and an idle connection to say something, within this time.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a request line and its headers may fill.
+const HEADER_LIMIT: usize = 16 * 1024;
+
+/// What is being answered when the daemon stops may take so long.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// A pause before accepting again when the system had no descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves the port until it is told to stop, or the future is dropped.
+pub async fn serve(
+    socket: Socket,
+    port: Port,
+    stop: watch::Receiver<bool>,
+) -> Result<(), ApiError> {
+    let (done, ended) = oneshot::channel();
+    // Dropped with this future, which tells the thread.
+    let (_wanted, unwanted) = oneshot::channel::<()>();
+    thread::Builder::new()
+        .name("api".to_owned())
+        .spawn(move || {
+            // Nobody listens if the future was dropped.
+            let _ = done.send(run(&socket, port, stop, unwanted));
+        })
+        .map_err(ApiError::Thread)?;
+    ended.await.unwrap_or(Err(ApiError::Broke))
+}
+
+fn run(
+    socket: &Socket,
+    port: Port,
+    stop: watch::Receiver<bool>,
+    unwanted: oneshot::Receiver<()>,
+) -> Result<(), ApiError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ApiError::Thread)?;
+    runtime.block_on(async {
+        let listener = socket.listener.try_clone().map_err(ApiError::Thread)?;
+        let listener = UnixListener::from_std(listener).map_err(ApiError::Thread)?;
+        tokio::select! {
+            () = accept(&listener, port, stop) => (),
+            _ = unwanted => (),
+        }
+        Ok(())
+    })
+}
+
+async fn accept(listener: &UnixListener, port: Port, mut stop: watch::Receiver<bool>) {
+    let router = super::routes::router(port, stop.clone());
+    let mut connections = JoinSet::new();
+    let until_stop = stop.clone();
+    let mut stopped = std::pin::pin!(stop.wait_for(|stop| *stop));
+    loop {
+        tokio::select! {
+            _ = &mut stopped => break,
+            Some(_) = connections.join_next() => (),
+            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(converse(stream, router.clone(), until_stop.clone()));
+                }
+                Err(error) => {
+                    warn!("cannot accept a connection at the daemon's socket: {error}");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    let ended = timeout(GOODBYE, async {
+        while connections.join_next().await.is_some() {}
+    });
+    // What is still being said is cut off.
+    let _ = ended.await;
+}
+
+/// Serves one connection.
+async fn converse(stream: UnixStream, router: Router, mut stop: watch::Receiver<bool>) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_LIMIT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    // What goes wrong on the way is the client's affair, and it knows.
+    tokio::select! {
+        _ = &mut connection => return,
+        _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}

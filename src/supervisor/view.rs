@@ -1,0 +1,221 @@
+//! What a supervisor has in mind, as a value for people to look at.
+//!
+//! Names instead of numbers, and readings of the daemon's timeline. It changes nothing, and nothing
+//! is decided by it.
+
+use std::sync::Arc;
+
+use super::Mode;
+use super::state::{ActionStage, Evidence, Phase, Slot, SlotId, Supervisor, Vacancy};
+use crate::exchange::ActionId;
+use crate::model::{DatabaseId, DatabaseName, Model, PeerName, StartId};
+use crate::time::Timestamp;
+
+/// A gate that is closed: a reason why the healer does not act in this domain.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ClosedGate {
+    /// What operators know it by.
+    pub name: &'static str,
+    /// Since when, if that is known.
+    pub since: Option<Timestamp>,
+    /// What it waits for, as a sentence.
+    pub text: Arc<str>,
+}
+
+/// A seat of a database, and what is done about it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SlotView {
+    /// The database it belongs to.
+    pub database: DatabaseName,
+    /// Which of its seats, such as `te/1`.
+    pub slot: Arc<str>,
+    /// How it is: `acting`, `empty`, `filled`, `held`, `leaving` or `vacant`.
+    pub phase: &'static str,
+    /// Whether somebody should sit there.
+    pub is_wanted: bool,
+    /// How many starts were tried since it was last healthy.
+    pub tries: u32,
+    /// The peer of the process that sits there, or of the one that did.
+    pub peer: Option<PeerName>,
+    /// The process that sits there.
+    pub pid: Option<u32>,
+    /// Why nobody sits there, such as `exit`.
+    pub evidence: Option<&'static str>,
+    /// Since when nobody does.
+    pub since: Option<Timestamp>,
+    /// When it is looked at again if nothing else happens.
+    pub next_try: Option<Timestamp>,
+    /// The start that is under way for it.
+    pub action: Option<ActionId>,
+    /// Why it is held.
+    pub reason: Option<&'static str>,
+    /// Whether `slot_blocked` was told of it.
+    pub is_told_blocked: bool,
+    /// Whether `action_suggested` was told of it.
+    pub is_told_suggested: bool,
+}
+
+/// A start that is under way.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ActionView {
+    /// Names it.
+    pub action: ActionId,
+    /// The database it is for.
+    pub database: DatabaseName,
+    /// The seat it is for.
+    pub slot: Arc<str>,
+    /// The peer that is asked.
+    pub peer: PeerName,
+    /// How far it got: `preparing`, `committed`, `registered` or `checking`.
+    pub stage: &'static str,
+    /// When it is given up unless something is heard.
+    pub deadline: Timestamp,
+    /// What the peer's agent calls the start.
+    pub start_id: Option<StartId>,
+}
+
+/// What is wanted of a database, and what is missing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Completeness {
+    /// How many transaction engines are wanted.
+    pub wanted_te: u32,
+    /// Whether listeners were told that some are missing.
+    pub is_degraded: bool,
+}
+
+impl Supervisor {
+    /// Returns what the healer may do.
+    pub fn mode(&self) -> Mode {
+        self.settings.mode
+    }
+
+    /// Returns the gates that keep the healer from acting.
+    pub fn closed_gates(&self) -> Vec<ClosedGate> {
+        if self.gate.is_open() {
+            return Vec::new();
+        }
+        let text = match self.gate.opens(self.settings.settle) {
+            None => "there is no session to the domain, so nothing is known for sure",
+            Some(_) => "the session is new, and what surrounds it has not settled yet",
+        };
+        vec![ClosedGate {
+            name: "not-synced",
+            since: None,
+            text: text.into(),
+        }]
+    }
+
+    /// Returns every seat, by database in the order in which those were seen, and by number.
+    pub fn slot_views<'a>(&'a self, model: &'a Model) -> impl Iterator<Item = SlotView> + 'a {
+        let slots = self.watches.iter().flat_map(|it| &it.seats);
+        slots.map(|id| self.slot_view(model, *id))
+    }
+
+    /// Returns every start that is under way, the oldest first.
+    pub fn action_views<'a>(&'a self, model: &'a Model) -> impl Iterator<Item = ActionView> + 'a {
+        self.actions.iter().map(|(id, action)| {
+            let slot = self.slot(action.slot);
+            ActionView {
+                action: *id,
+                database: model.database(slot.database).name.clone(),
+                slot: name_of(slot),
+                peer: model.peer(action.target).name.clone(),
+                stage: match action.stage {
+                    ActionStage::Checking { .. } => "checking",
+                    ActionStage::Committed { .. } => "committed",
+                    ActionStage::Preparing { .. } => "preparing",
+                    ActionStage::Registered { .. } => "registered",
+                },
+                deadline: action.stage.deadline(),
+                start_id: action.start_id.clone(),
+            }
+        })
+    }
+
+    /// Returns what is wanted of a database.
+    pub fn completeness(&self, database: DatabaseId) -> Completeness {
+        let Some(watch) = self.watches.get(database.index()) else {
+            return Completeness::default();
+        };
+        let wanted = watch.seats.iter().filter(|id| self.is_wanted(**id)).count();
+        Completeness {
+            wanted_te: u32::try_from(wanted).unwrap_or(u32::MAX),
+            is_degraded: watch.degraded,
+        }
+    }
+
+    fn slot_view(&self, model: &Model, id: SlotId) -> SlotView {
+        let slot = self.slot(id);
+        let plain = SlotView {
+            database: model.database(slot.database).name.clone(),
+            slot: name_of(slot),
+            phase: "empty",
+            is_wanted: self.is_wanted(id),
+            tries: slot.tries,
+            peer: None,
+            pid: None,
+            evidence: None,
+            since: None,
+            next_try: None,
+            action: None,
+            reason: None,
+            is_told_blocked: false,
+            is_told_suggested: false,
+        };
+        match &slot.phase {
+            Phase::Acting { action, vacancy } => SlotView {
+                phase: "acting",
+                action: Some(*action),
+                ..of_vacancy(model, vacancy, plain)
+            },
+            Phase::Empty => plain,
+            Phase::Filled(process) => {
+                let process = model.process(*process);
+                SlotView {
+                    phase: "filled",
+                    peer: process.map(|it| model.peer(it.peer).name.clone()),
+                    pid: process.map(|it| it.pid),
+                    ..plain
+                }
+            }
+            Phase::Held { reason, .. } => SlotView {
+                phase: "held",
+                reason: Some(reason),
+                ..plain
+            },
+            Phase::Leaving { until, peer } => SlotView {
+                phase: "leaving",
+                peer: Some(model.peer(*peer).name.clone()),
+                next_try: Some(*until),
+                ..plain
+            },
+            Phase::Vacant(vacancy) => SlotView {
+                phase: "vacant",
+                ..of_vacancy(model, vacancy, plain)
+            },
+        }
+    }
+}
+
+fn of_vacancy(model: &Model, vacancy: &Vacancy, plain: SlotView) -> SlotView {
+    let evidence = match vacancy.evidence {
+        Evidence::Declared => "declared",
+        Evidence::Exit { .. } => "exit",
+        Evidence::Unreachable { .. } => "unreachable",
+        Evidence::Vanished { .. } => "vanished",
+    };
+    let here = vacancy.evidence.here();
+    SlotView {
+        peer: here.map(|id| model.peer(id).name.clone()),
+        evidence: Some(evidence),
+        since: Some(vacancy.since),
+        next_try: vacancy.look,
+        is_told_blocked: vacancy.told.blocked,
+        is_told_suggested: vacancy.told.suggested,
+        ..plain
+    }
+}
+
+fn name_of(slot: &Slot) -> Arc<str> {
+    format!("te/{}", slot.ordinal + 1).into()
+}
