@@ -20,6 +20,8 @@ pub struct Standing {
     pub open: Vec<Open>,
     /// Dead letters that a person wants told again.
     pub replays: Vec<Replay>,
+    /// What the listener itself wants to remember, as of the last note of it.
+    pub memo: Option<String>,
 }
 
 /// An event behind the cursor that was tried.
@@ -78,6 +80,14 @@ pub enum Note {
         attempts: u32,
         /// Why the last one failed.
         error: String,
+    },
+    /// What the listener itself wants to remember from here on, in place of what it did before.
+    ///
+    /// It stands in one list with the [`Told`](Self::Told), [`Advance`](Self::Advance) or
+    /// [`DeadLetter`](Self::DeadLetter) it belongs to, so that both are remembered or neither.
+    Memo {
+        /// The listener's own words.
+        text: String,
     },
     /// A dead letter that was to be told again is told, or dead again with another error.
     Replayed {

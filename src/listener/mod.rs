@@ -49,6 +49,34 @@ pub trait Listener: Send + 'static {
     fn farewell(&self) -> Duration {
         Duration::ZERO
     }
+
+    /// Is handed what it wanted to remember, once, before it is told or called.
+    fn recall(&mut self, memo: &str) {
+        let _ = memo;
+    }
+
+    /// Returns what it wants to remember across restarts of the daemon, if anything.
+    ///
+    /// The dispatcher asks when it is done with an event, given up or told, and after each
+    /// [`call`](Self::call); what is new is remembered together with the place of the listener.
+    fn memo(&self) -> Option<String> {
+        None
+    }
+
+    /// Returns in how long it wants to be called, whether or not there is an event; `None` is
+    /// never.
+    ///
+    /// The dispatcher asks at the start, and again after each event and each call.
+    fn next_call(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Does what it has to do without an event, under the same limits as
+    /// [`notify`](Self::notify). A failure is told of as any other; the next call is as
+    /// [`next_call`](Self::next_call) says.
+    fn call(&mut self) -> Notified<'_> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// One attempt to tell one event.
