@@ -71,11 +71,15 @@ pub struct Address {
 
 /// Why a text is no address.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("`{text}` is no address: {problem}; write HOST, HOST:PORT or [IPV6]:PORT")]
+#[error("`{text}` {problem}; {advice}")]
 pub struct AddressError {
     text: String,
     problem: &'static str,
+    advice: &'static str,
 }
+
+/// What an address looks like.
+const FORMS: &str = "write HOST, HOST:PORT or [IPV6]:PORT";
 
 impl Address {
     /// Returns the address of these parts.
@@ -91,34 +95,45 @@ impl Address {
         let fail = |problem| AddressError {
             text: text.to_owned(),
             problem,
+            advice: FORMS,
         };
         let trimmed = text.trim();
         let (host, port) = if let Some(rest) = trimmed.strip_prefix('[') {
-            let (host, rest) = rest.split_once(']').ok_or(fail("a bracket is open"))?;
+            let (host, rest) = rest
+                .split_once(']')
+                .ok_or(fail("is no address: a bracket is open"))?;
             if host.parse::<std::net::Ipv6Addr>().is_err() {
-                return Err(fail("what stands in brackets is no IPv6 address"));
+                return Err(fail(
+                    "is no address: what stands in brackets is no IPv6 address",
+                ));
             }
             match rest.strip_prefix(':') {
                 Some(port) => (host, Some(port)),
                 None if rest.is_empty() => (host, None),
-                None => return Err(fail("something other than a port follows the bracket")),
+                None => {
+                    return Err(fail(
+                        "is no address: something other than a port follows the bracket",
+                    ));
+                }
             }
         } else {
             match trimmed.split_once(':') {
                 Some((_, port)) if port.contains(':') => {
-                    return Err(fail("an IPv6 address stands in brackets"));
+                    return Err(fail("is no address: an IPv6 address stands in brackets"));
                 }
                 Some((host, port)) => (host, Some(port)),
                 None => (trimmed, None),
             }
         };
         if host.is_empty() {
-            return Err(fail("the host is missing"));
+            return Err(fail("is no address: the host is missing"));
         }
         let is_host_character =
             |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | '_' | ':' | '%');
         if !host.chars().all(is_host_character) {
-            return Err(fail("a host has letters, digits, dots and hyphens only"));
+            return Err(fail(
+                "is no address: a host has letters, digits, dots and hyphens only",
+            ));
         }
         let port = match port {
             None => default_port,
@@ -126,10 +141,34 @@ impl Address {
                 .parse()
                 .ok()
                 .filter(|it| *it != 0)
-                .ok_or(fail("a port is a number from 1 to 65535"))?,
-            Some(_) => return Err(fail("a port is a number from 1 to 65535")),
+                .ok_or(fail("is no address: a port is a number from 1 to 65535"))?,
+            Some(_) => return Err(fail("is no address: a port is a number from 1 to 65535")),
         };
         Ok(Self::new(host, port))
+    }
+
+    /// Reads an address as [`parse`](Self::parse) does and adds it to `list`, in which none may
+    /// stand twice.
+    pub fn parse_into(
+        list: &mut Vec<Self>,
+        text: &str,
+        default_port: u16,
+    ) -> Result<(), AddressError> {
+        let address = Self::parse(text, default_port)?;
+        if list.iter().any(|it| it.is_same(&address)) {
+            return Err(AddressError {
+                text: text.trim().to_owned(),
+                problem: "stands in the list already",
+                advice: "write each address once",
+            });
+        }
+        list.push(address);
+        Ok(())
+    }
+
+    /// Returns whether both are one: names of hosts are not told apart by their case.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.port == other.port && self.host.eq_ignore_ascii_case(&other.host)
     }
 }
 
@@ -159,6 +198,24 @@ mod tests {
         ] {
             assert_eq!(Address::parse(text, 48_004).unwrap().to_string(), shown);
         }
+    }
+
+    #[test]
+    fn a_list_has_each_address_once() {
+        let mut list = Vec::new();
+        Address::parse_into(&mut list, "db1, db2", 1).unwrap_err();
+        for text in ["db1", " DB1:1", "", " ", "db1:2"] {
+            // What is refused changes nothing.
+            let _ = Address::parse_into(&mut list, text, 1);
+        }
+        let shown: Vec<_> = list.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["db1:1", "db1:2"]);
+        assert_eq!(
+            Address::parse_into(&mut list, "DB1:2", 1)
+                .unwrap_err()
+                .to_string(),
+            "`DB1:2` stands in the list already; write each address once"
+        );
     }
 
     #[test]

@@ -19,6 +19,6 @@ pub use change::{Change, Ending};
 pub use ids::{Address, AddressError, AgentId, DatabaseName, DomainName, PeerName, StartId};
 pub use sighting::{PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status, StatusSeen};
 pub use state::{
-    Database, DatabaseId, Freshness, Life, Model, Peer, PeerId, PeerPresence, Presence, Process,
-    ProcessId, Settings,
+    Database, DatabaseId, Freshness, Life, Model, Peer, PeerId, PeerPresence, PeerSettings,
+    Presence, Process, ProcessId, Settings,
 };

@@ -199,13 +199,32 @@ impl Process {
     }
 }
 
-/// How patient the model is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// How patient the model is, and what it is told of peers beforehand.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
     /// How far apart the loss of a peer and the exits of its processes may be told.
     pub exit_settle: Duration,
     /// How long a returned peer's processes have to show themselves.
     pub return_grace: Duration,
+    /// After how long a second look of the same peer at the domain confirms what the first one
+    /// did not show.
+    pub settle: Duration,
+    /// What the configuration says of single peers. Of two that claim one address the first has
+    /// it.
+    pub peers: Vec<PeerSettings>,
+}
+
+/// What the configuration says of a peer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PeerSettings {
+    /// Our stable name for it.
+    pub name: PeerName,
+    /// Where its agent is dialled, whatever the domain says; it is an alias too.
+    pub dial: Option<Address>,
+    /// Addresses under which it may be seen: dialled, advertised, or its host name and port.
+    pub aliases: Vec<Address>,
+    /// What it is, for placement: region, zone and the like.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl Default for Settings {
@@ -213,6 +232,8 @@ impl Default for Settings {
         Self {
             exit_settle: Duration::from_millis(50),
             return_grace: Duration::from_secs(20),
+            settle: Duration::from_secs(2),
+            peers: Vec::new(),
         }
     }
 }

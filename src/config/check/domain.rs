@@ -86,6 +86,7 @@ pub(super) fn check(
         ..supervisor::Settings::new(given.name.clone())
     };
     section.set(report, "settle", &mut supervisor.settle, value::duration);
+    model.settle = supervisor.settle;
     DomainSettings {
         name: given.name.clone(),
         driver: DriverSettings { pilot, tls },
@@ -145,16 +146,8 @@ fn check_brokers(report: &mut Report, section: &Section<'_>) -> Vec<Address> {
             let problem = "there is an empty address";
             return Err(Wrong::new(problem, "write HOST, HOST:PORT or [IPV6]:PORT"));
         }
-        let broker = Address::parse(text, DEFAULT_PORT)
-            .map_err(|error| Wrong::new(error.to_string(), ""))?;
-        let is_same =
-            |it: &Address| it.port == broker.port && it.host.eq_ignore_ascii_case(&broker.host);
-        if brokers.iter().any(is_same) {
-            let problem = format!("{broker} is in it already");
-            return Err(Wrong::new(problem, "write each broker once"));
-        }
-        brokers.push(broker);
-        Ok(())
+        Address::parse_into(&mut brokers, text, DEFAULT_PORT)
+            .map_err(|error| Wrong::new(error.to_string(), ""))
     };
     if !section.demand(report, "brokers") {
         return brokers;

@@ -30,11 +30,27 @@ use crate::model::Address;
 use crate::nuodb::client::{self, ClientError, ClientEvent};
 use crate::time::Timestamp;
 
+/// Which broker is tried next. It is always another one than before, if another is there.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Strategy {
+    /// In the order given: the first that is not being left alone after a failure.
+    #[default]
+    Fallback,
+    /// Any, as chance has it, and of the configured ones first.
+    Random,
+    /// The one after the last.
+    RoundRobin,
+}
+
 /// How a pilot behaves.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PilotSettings {
-    /// The brokers to try, in this order; those the domain announces come after them.
+    /// The brokers to try; those that were learned come after them.
     pub brokers: Vec<Address>,
+    /// Brokers that the domain announced in an earlier run; more are learned as it tells of them.
+    pub learned: Vec<Address>,
+    /// Which of them is tried next.
+    pub strategy: Strategy,
     /// What each session needs.
     pub client: client::Settings,
     /// The pause before the second try at a broker.
@@ -60,6 +76,8 @@ impl PilotSettings {
     pub fn new(brokers: Vec<Address>, client: client::Settings) -> Self {
         Self {
             brokers,
+            learned: Vec::new(),
+            strategy: Strategy::default(),
             client,
             reconnect_first: Duration::from_millis(500),
             reconnect_max: Duration::from_secs(30),
