@@ -3,6 +3,8 @@
 //! A warden is what the event loop and the simulator drive: time and one input in, effects out. It
 //! does no IO, and nothing outside it branches on the state of a domain.
 
+mod memory;
+
 use std::sync::Arc;
 
 use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
@@ -13,6 +15,8 @@ use crate::model::{
 use crate::supervisor::{self, Effect, Input, Supervisor};
 use crate::time::{Moment, Timestamp};
 use crate::view::View;
+
+pub use memory::RestoreError;
 
 /// Watches one domain and heals it.
 ///
@@ -93,7 +97,8 @@ impl Warden {
                 let (request, answer) = (request.id, Answer::Refused { reason });
                 effects.push(Effect::Answer { request, answer });
             }
-            Input::Timeout => (),
+            Input::JournalFailed | Input::Recovered(_) | Input::Resumed { .. } | Input::Timeout => {
+            }
         }
         self.supervisor.act(now, &self.model, effects);
     }

@@ -6,6 +6,7 @@
 
 mod apply;
 mod change;
+mod facts;
 mod ids;
 mod peers;
 mod processes;
@@ -16,6 +17,7 @@ mod state;
 mod tests;
 
 pub use change::{Change, Ending};
+pub use facts::{KnownDatabase, KnownDomain, KnownPeer, KnownProcess};
 pub use ids::{Address, AddressError, AgentId, DatabaseName, DomainName, PeerName, StartId};
 pub use sighting::{PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status, StatusSeen};
 pub use state::{

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::Effect;
-use super::state::{About, Action, ActionStage, Agent, Lapsed, Phase, SlotId, Supervisor};
+use super::facts::ActionStage;
+use super::state::{About, Action, Agent, Lapsed, Phase, SlotId, Supervisor};
 use crate::event::Kind;
 use crate::exchange::{ActionId, Deed, Outcome};
 use crate::model::Model;

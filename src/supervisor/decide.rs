@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use super::evidence::{Blocked, Verdict};
-use super::gate::Gate;
-use super::state::{
-    About, Action, ActionStage, Agent, Evidence, Phase, SlotId, Supervisor, Vacancy,
-};
+use super::facts::{ActionStage, HoldReason};
+use super::gate::Session;
+use super::state::{About, Action, Agent, Evidence, Phase, SlotId, Supervisor, Vacancy};
 use super::{Effect, Mode};
 use crate::event::Kind;
 use crate::exchange::{Deed, Question, Start, Target};
@@ -36,7 +35,7 @@ enum Decision {
     /// Nothing now.
     Blocked(Blocked),
     /// Nothing any more without a person.
-    Hold(&'static str),
+    Hold(HoldReason),
     /// Start it there.
     Start { target: PeerId, why: String },
 }
@@ -93,21 +92,21 @@ impl Supervisor {
         };
         let before = self.gate;
         match (synced, before) {
-            (None, _) => self.gate = Gate::NotSynced,
-            (Some(_), Gate::NotSynced) => {
-                self.gate = Gate::Settling {
+            (None, _) => self.gate = Session::NotSynced,
+            (Some(_), Session::NotSynced) => {
+                self.gate = Session::Settling {
                     synced: now.at,
                     quiet: now.at,
                 };
             }
-            (Some(_), Gate::Open | Gate::Settling { .. }) => (),
+            (Some(_), Session::Open | Session::Settling { .. }) => (),
         }
         if self
             .gate
             .opens(self.settings.settle)
             .is_some_and(|at| at <= now.at)
         {
-            self.gate = Gate::Open;
+            self.gate = Session::Open;
         }
         let kind = match (before.is_open(), self.gate.is_open()) {
             (true, false) => Kind::DomainFrozen,
@@ -236,7 +235,7 @@ impl Supervisor {
             self.policy(id).step(tries, elsewhere.len())
         };
         let target = match step {
-            Step::Hold => return Decision::Hold("stages-used-up"),
+            Step::Hold => return Decision::Hold(HoldReason::StagesUsedUp),
             Step::Try(Place::Here) => all.iter().find(|it| Some(it.peer) == here),
             Step::Try(Place::Elsewhere) => choose(&elsewhere),
             Step::Tail => choose(&all),
@@ -451,12 +450,12 @@ impl Supervisor {
         now: Moment,
         model: &Model,
         id: SlotId,
-        reason: &str,
+        reason: HoldReason,
         effects: &mut Vec<Effect>,
     ) {
         let about = About {
             slot: Some(id),
-            text: format!("{reason}; a process that joins ends the hold"),
+            text: format!("{}; a process that joins ends the hold", reason.as_str()),
             ..About::default()
         };
         self.raise(now, model, Kind::SlotHeld, about, effects);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::decide::has_engine;
+use super::facts::HoldReason;
 use super::state::{Agent, Evidence, SlotId, Supervisor, Vacancy};
 use crate::model::{Model, PeerId, PeerPresence, Role};
 use crate::time::Timestamp;
@@ -41,7 +42,7 @@ pub(super) enum Verdict {
     /// Not now.
     Blocked(Blocked),
     /// Not without a person.
-    Hold(&'static str),
+    Hold(HoldReason),
     /// Go on.
     Allowed,
 }
@@ -166,7 +167,7 @@ impl Supervisor {
             return Verdict::Allowed;
         }
         match vacancy.evidence {
-            Evidence::Vanished { .. } => Verdict::Hold("vanished-unwatched"),
+            Evidence::Vanished { .. } => Verdict::Hold(HoldReason::VanishedUnwatched),
             Evidence::Declared | Evidence::Exit { .. } | Evidence::Unreachable { .. } => {
                 Verdict::Blocked(Blocked::by("database-down"))
             }

@@ -7,12 +7,14 @@
 mod actions;
 mod decide;
 mod evidence;
+mod facts;
 mod gate;
 mod slots;
 mod state;
 mod view;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::Event;
@@ -22,14 +24,25 @@ use crate::exchange::{
 use crate::model::{DatabaseName, DomainName};
 use crate::policy::Policy;
 
+pub use facts::{
+    ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactChange,
+    FactKey, FactKind, FailureFact, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact,
+    VacancyFact, WishFact,
+};
+pub use gate::Gate;
 pub use state::Supervisor;
 pub use view::{ActionView, ClosedGate, Completeness, SlotView};
 
 /// Everything that can make a warden act. The list is closed on purpose.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Input {
+    /// What was recorded can no longer be written: nothing may be done until the warden is restored
+    /// from what was.
+    JournalFailed,
     /// A driver saw something.
     Observed(Observation),
+    /// The journal could not be read as it was left: fed first, before anything else happens.
+    Recovered(Recovery),
     /// A driver tells what became of a deed.
     Reported {
         /// The action the deed belonged to.
@@ -39,8 +52,22 @@ pub enum Input {
     },
     /// A listener or a person asks for something.
     Requested(Request),
+    /// A person accepts that memory was lost.
+    Resumed {
+        /// Who.
+        by: Arc<str>,
+    },
     /// Time passed. An input like any other, or a replay would forget it.
     Timeout,
+}
+
+/// What is left of a warden's memory after its journal was found damaged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Recovery {
+    /// A backup, which may be a little older than the last thing done.
+    Backup,
+    /// Nothing.
+    Lost,
 }
 
 /// Something the shell must do. The core only asks.
@@ -87,8 +114,10 @@ pub struct Settings {
     pub settle: Duration,
     /// How long a session to an agent may take to stand; after that its start is void.
     pub prepare_timeout: Duration,
-    /// Spreads pauses; the same seed gives the same pauses.
+    /// Spreads pauses; the same seed gives the same pauses. A warden keeps the first one it had.
     pub seed: u64,
+    /// Numbers the accepted configuration these come from.
+    pub generation: u64,
 }
 
 impl Settings {
@@ -102,6 +131,7 @@ impl Settings {
             settle: Duration::from_secs(2),
             prepare_timeout: Duration::from_secs(15),
             seed: 0,
+            generation: 0,
         }
     }
 }

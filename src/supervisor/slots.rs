@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use super::facts::ActionStage;
 use super::state::{
-    About, Action, ActionStage, Agent, Evidence, Lapsed, Phase, Slot, SlotId, Supervisor, Vacancy,
-    Watch,
+    About, Action, Agent, Evidence, Lapsed, Phase, Slot, SlotId, Supervisor, Vacancy, Watch,
 };
-use super::{Effect, gate::Gate};
+use super::{Effect, gate::Session};
 use crate::event::Kind;
 use crate::exchange::ActionId;
 use crate::model::{
@@ -75,7 +75,7 @@ impl Supervisor {
     }
 
     fn membership_changed(&mut self, now: Timestamp) {
-        if let Gate::Settling { quiet, .. } = &mut self.gate {
+        if let Session::Settling { quiet, .. } = &mut self.gate {
             *quiet = now;
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::gate::Gate;
+use super::facts::{ActionStage, HoldReason};
+use super::gate::Session;
 use super::{Effect, Settings};
 use crate::event::{Event, Kind, Subject};
 use crate::exchange::ActionId;
@@ -42,7 +43,7 @@ pub(super) enum Phase {
     Filled(ProcessId),
     /// The healer gave up on it.
     Held {
-        reason: &'static str,
+        reason: HoldReason,
         again: Timestamp,
     },
     /// Its process left as somebody wished; until then it may turn out that it did not.
@@ -137,30 +138,6 @@ pub(super) struct Action {
     pub(super) start_id: Option<StartId>,
 }
 
-/// How far an action got.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum ActionStage {
-    /// The request may have left; nothing was heard. A fresh snapshot must be looked at.
-    Checking { deadline: Timestamp },
-    /// The request left.
-    Committed { deadline: Timestamp },
-    /// The session to the agent is being opened.
-    Preparing { deadline: Timestamp },
-    /// The driver knows that the process registered; the domain's own word is on its way.
-    Registered { deadline: Timestamp },
-}
-
-impl ActionStage {
-    pub(super) const fn deadline(self) -> Timestamp {
-        match self {
-            Self::Checking { deadline }
-            | Self::Committed { deadline }
-            | Self::Preparing { deadline }
-            | Self::Registered { deadline } => deadline,
-        }
-    }
-}
-
 /// A start that was given up, and may come to life after all.
 #[derive(Debug)]
 pub(super) struct Lapsed {
@@ -198,7 +175,7 @@ pub(super) struct Watch {
 #[derive(Debug)]
 pub struct Supervisor {
     pub(super) settings: Settings,
-    pub(super) gate: Gate,
+    pub(super) gate: Session,
     pub(super) watches: Vec<Watch>,
     pub(super) slots: Vec<Slot>,
     /// The seat of each process, by its place in the model.
@@ -221,7 +198,7 @@ impl Supervisor {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            gate: Gate::new(),
+            gate: Session::new(),
             watches: Vec::new(),
             slots: Vec::new(),
             seats: Vec::new(),

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use super::Mode;
-use super::state::{ActionStage, Evidence, Phase, Slot, SlotId, Supervisor, Vacancy};
+use super::facts::ActionStage;
+use super::state::{Evidence, Phase, Slot, SlotId, Supervisor, Vacancy};
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, DatabaseName, Model, PeerName, StartId};
 use crate::time::Timestamp;
@@ -180,7 +181,7 @@ impl Supervisor {
             }
             Phase::Held { reason, .. } => SlotView {
                 phase: "held",
-                reason: Some(reason),
+                reason: Some(reason.as_str()),
                 ..plain
             },
             Phase::Leaving { until, peer } => SlotView {

@@ -113,7 +113,11 @@ impl Laws {
                 self.seat_surplus();
             }
             Input::Reported { action, outcome } => self.report(now, *action, outcome),
-            Input::Requested(_) | Input::Timeout => (),
+            Input::JournalFailed
+            | Input::Recovered(_)
+            | Input::Requested(_)
+            | Input::Resumed { .. }
+            | Input::Timeout => (),
         }
     }
 
