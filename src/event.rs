@@ -276,27 +276,38 @@ impl Event {
 pub struct Recorded {
     /// Which run of the sequence it belongs to; a lost journal begins a new one.
     pub epoch: u32,
-    /// Its number, without gaps per domain and epoch.
+    /// Its number, without gaps per domain and epoch; 0 if it is in no journal.
     pub seq: u64,
     /// What happened.
     pub event: Event,
 }
 
 impl Recorded {
+    /// Returns whether the event is in a journal, and has a number there.
+    pub fn is_numbered(&self) -> bool {
+        self.seq > 0
+    }
+
     /// Returns the identity of the event: the same at every attempt to deliver it.
     pub fn id(&self) -> EventId<'_> {
         EventId(self)
     }
 }
 
-/// Shows an event's identity as `DOMAIN/EPOCH/SEQ`; the daemon's own events have `-` as domain.
+/// Shows an event's identity as `DOMAIN/EPOCH/SEQ`, or `DOMAIN/-/MICROS` after its wall time if it
+/// has no number; the daemon's own events have `-` as domain.
 #[derive(Clone, Copy, Debug)]
 pub struct EventId<'a>(&'a Recorded);
 
 impl fmt::Display for EventId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let domain = self.0.event.domain.as_ref().map_or("-", DomainName::as_str);
-        write!(f, "{domain}/{}/{}", self.0.epoch, self.0.seq)
+        let Recorded { epoch, seq, event } = self.0;
+        if self.0.is_numbered() {
+            write!(f, "{domain}/{epoch}/{seq}")
+        } else {
+            write!(f, "{domain}/-/{}", event.time.wall.as_unix_micros())
+        }
     }
 }
 

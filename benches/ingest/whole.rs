@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use dbwarden::exchange::Observation;
 use dbwarden::journal::{Batch, Journal};
-use dbwarden::listener::{Delivery, Dispatcher, Listener, Notified, Terms};
+use dbwarden::listener::{
+    Delivery, Dispatcher, Hooks, Listener, Notified, Registration, Reply, Terms, Unremembered,
+};
 use dbwarden::model::{self, Address};
 use dbwarden::nuodb::pilot::{Command, ConnectionId, Input as PilotInput, Pilot, PilotSettings};
 use dbwarden::policy::Policy;
@@ -41,8 +43,14 @@ pub(crate) fn measure(mut recording: Recording) -> (Duration, u64) {
     runtime.block_on(async {
         let journal = Journal::memory(1, 65_536);
         let told = Arc::new(AtomicU64::new(0));
-        let listener: Box<dyn Listener> = Box::new(Drop(Arc::clone(&told)));
-        let dispatcher = Dispatcher::start(journal.clone(), 0, vec![(Terms::default(), listener)]);
+        let counter = Arc::clone(&told);
+        let listener = Registration {
+            name: "drop".to_owned(),
+            terms: Terms::default(),
+            make: Arc::new(move || Box::new(Drop(Arc::clone(&counter)))),
+        };
+        let source = Arc::new(Unremembered(journal.clone()));
+        let dispatcher = Dispatcher::start(source, vec![listener], Hooks::default());
         let mut settings = Settings::new("prod".into());
         settings.policies = vec![Policy::default()];
         let mut warden = Warden::new(model::Settings::default(), settings);
@@ -140,6 +148,6 @@ impl Listener for Drop {
     fn notify<'a>(&'a mut self, delivery: Delivery<'a>) -> Notified<'a> {
         black_box(delivery.event);
         self.0.fetch_add(1, Ordering::Relaxed);
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(std::future::ready(Ok(Reply::done())))
     }
 }

@@ -11,10 +11,10 @@ use tokio::time::timeout;
 
 use super::Exit;
 use super::domain::picture;
-use crate::daemon::{self, Command, DomainSettings, Registration, Settings};
+use crate::daemon::{self, Command, DomainSettings, Settings};
 use crate::driver::nuodb::{Domain, DriverSettings};
 use crate::event::{Event, Kind, Recorded};
-use crate::listener::{Delivery, Listener, Notified, Terms};
+use crate::listener::{Delivery, Listener, Notified, Registration, Reply, Terms};
 use crate::model::{self, Address, Role};
 use crate::nuodb::client::{Credentials, Settings as ClientSettings};
 use crate::nuodb::frame;
@@ -278,6 +278,7 @@ fn daemon_settings(sandbox: &Sandbox, events: mpsc::Sender<Recorded>) -> Result<
             driver: driver_settings(sandbox)?,
         }],
         listeners: vec![Registration {
+            name: "demo".to_owned(),
             terms: Terms::default(),
             make: Arc::new(move || Box::new(Tell(events.clone()))),
         }],
@@ -297,7 +298,7 @@ impl Listener for Tell {
         Box::pin(async {
             // Nobody listens any more when the demonstration is over.
             let _ = self.0.send(delivery.event.clone()).await;
-            Ok(())
+            Ok(Reply::done())
         })
     }
 }

@@ -7,7 +7,6 @@ mod clock;
 mod event_loop;
 mod signals;
 
-use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +22,7 @@ use crate::config::Config;
 use crate::driver::nuodb::{self, DriverError, DriverSettings};
 use crate::event::{Event, Kind, Subject};
 use crate::journal::{Batch, Journal};
-use crate::listener::{Dispatcher, Listener, ListenerSettings, Terms};
+use crate::listener::{Dispatcher, Hooks, Registration, Unremembered};
 use crate::model::{self, DomainName};
 use crate::supervisor;
 use crate::warden::Warden;
@@ -91,32 +90,6 @@ impl From<Config> for Settings {
 /// Without entropy no session stands either, which the driver tells; it is no secret.
 fn seed() -> u64 {
     getrandom::u64().unwrap_or_default()
-}
-
-/// A listener to be: each journal has one of its own.
-#[derive(Clone)]
-pub struct Registration {
-    /// What it wants to hear, and how it is tried.
-    pub terms: Terms,
-    /// Makes one.
-    pub make: Arc<dyn Fn() -> Box<dyn Listener> + Send + Sync>,
-}
-
-impl fmt::Debug for Registration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registration")
-            .field("terms", &self.terms)
-            .finish_non_exhaustive()
-    }
-}
-
-impl From<ListenerSettings> for Registration {
-    fn from(settings: ListenerSettings) -> Self {
-        Self {
-            terms: settings.terms.clone(),
-            make: Arc::new(move || settings.build()),
-        }
-    }
 }
 
 /// Why a daemon ended though nobody asked it to.
@@ -201,7 +174,7 @@ pub async fn run(
 struct Daemon {
     tasks: JoinSet<Ended>,
     journal: Journal,
-    dispatchers: Vec<(String, Dispatcher<Journal>)>,
+    dispatchers: Vec<(String, Dispatcher<Unremembered<Journal>>)>,
     stop: watch::Sender<bool>,
     stop_grace: Duration,
 }
@@ -266,11 +239,8 @@ impl Daemon {
     }
 
     fn dispatch(&mut self, name: &str, journal: Journal, listeners: &[Registration]) {
-        let listeners = listeners
-            .iter()
-            .map(|it| (it.terms.clone(), (it.make)()))
-            .collect();
-        let dispatcher = Dispatcher::start(journal, 0, listeners);
+        let journal = Arc::new(Unremembered(journal));
+        let dispatcher = Dispatcher::start(journal, listeners.to_vec(), Hooks::default());
         self.dispatchers.push((name.to_owned(), dispatcher));
     }
 

@@ -3,6 +3,7 @@
 //! It decides nothing about a domain. Where a listener begins is said by the caller; what it was
 //! told is remembered for as long as the dispatcher lives.
 
+use std::collections::BTreeMap;
 use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
+use super::ledger::Ledger;
+use super::registration::{Hooks, Registration};
 use super::settings::Terms;
 use super::source::Source;
 use super::{Delivery, Listener, ListenerError};
@@ -24,14 +27,21 @@ const PAGE: usize = 256;
 
 /// Tells the listeners of one source.
 ///
-/// Dropping it ends all its workers at once; [`flush`](Self::flush) ends them in order.
+/// Dropping it ends all its workers at once, as a crash would; [`flush`](Self::flush) ends them in
+/// order.
 #[derive(Debug)]
-pub struct Dispatcher<S> {
-    source: Arc<S>,
-    workers: JoinSet<()>,
-    /// Name and place of each listener.
-    cursors: Vec<(String, Cursor)>,
-    /// The number after which the workers end, once that is known.
+pub struct Dispatcher<J> {
+    journal: Arc<J>,
+    hooks: Hooks,
+    workers: BTreeMap<String, Handle>,
+}
+
+/// A worker that runs.
+#[derive(Debug)]
+struct Handle {
+    task: JoinSet<()>,
+    cursor: Cursor,
+    /// The number after which the worker ends, once that is known.
     last_call: watch::Sender<Option<u64>>,
 }
 
@@ -69,47 +79,92 @@ impl Cursor {
 #[error("no answer within {0:?}")]
 struct Late(Duration);
 
-impl<S: Source> Dispatcher<S> {
-    /// Starts a worker for each listener, to tell it what `source` holds behind `after_seq`.
+impl<J: Source + Ledger> Dispatcher<J> {
+    /// Starts a worker for each listener, which goes on where the journal says it stands.
     ///
     /// # Panics
     ///
     /// Panics outside of a tokio runtime.
-    pub fn start(source: S, after_seq: u64, listeners: Vec<(Terms, Box<dyn Listener>)>) -> Self {
+    pub fn start(journal: Arc<J>, listeners: Vec<Registration>, hooks: Hooks) -> Self {
         let mut dispatcher = Self {
-            source: Arc::new(source),
-            workers: JoinSet::new(),
-            cursors: Vec::new(),
-            last_call: watch::Sender::new(None),
+            journal,
+            hooks,
+            workers: BTreeMap::new(),
         };
-        for (terms, listener) in listeners {
-            let cursor = Cursor::at(after_seq);
-            let name = listener.name().to_owned();
-            dispatcher.cursors.push((name, cursor.clone()));
-            let worker = Worker {
-                source: Arc::clone(&dispatcher.source),
-                terms,
-                listener,
-                cursor,
-                last_call: dispatcher.last_call.subscribe(),
-            };
-            dispatcher.workers.spawn(worker.run());
+        for listener in listeners {
+            dispatcher.add(listener);
         }
         dispatcher
+    }
+
+    /// Starts a worker for one more listener.
+    pub fn add(&mut self, registration: Registration) {
+        let cursor = Cursor::at(0);
+        let last_call = watch::Sender::new(None);
+        let worker = Worker {
+            name: registration.name.clone(),
+            source: Arc::clone(&self.journal),
+            terms: registration.terms,
+            listener: (registration.make)(),
+            cursor: cursor.clone(),
+            last_call: last_call.subscribe(),
+        };
+        let mut task = JoinSet::new();
+        task.spawn(worker.run());
+        let handle = Handle {
+            task,
+            cursor,
+            last_call,
+        };
+        self.workers.insert(registration.name, handle);
+    }
+
+    /// Ends the workers of these listeners: an attempt that runs may end within `grace`, and no
+    /// further one begins. What was not told then is told when the listener is added again.
+    pub async fn retire(&mut self, names: &[String], grace: Duration) {
+        let mut retired = Vec::new();
+        for name in names {
+            if let Some(handle) = self.workers.remove(name) {
+                handle.last_call.send_replace(Some(0));
+                retired.push(handle);
+            }
+        }
+        let _ = timeout(grace, async {
+            for handle in &mut retired {
+                while handle.task.join_next().await.is_some() {}
+            }
+        })
+        .await;
+        for mut handle in retired {
+            handle.task.shutdown().await;
+        }
+    }
+
+    /// Tells the listeners that asked for it an event that is in no journal.
+    pub fn alarm(&self, event: &Event) {
+        let _ = (event, &self.hooks);
     }
 
     /// Lets the listeners be told everything there is by now, for up to `grace`, and ends.
     ///
     /// A listener that fails in this time is not waited for. Returns those that were not told
-    /// everything.
+    /// everything; they will be when they are started again.
     pub async fn flush(mut self, grace: Duration) -> Vec<Unfinished> {
-        let last = self.source.last_seq();
-        self.last_call.send_replace(Some(last));
-        let everybody = async { while self.workers.join_next().await.is_some() {} };
-        let _ = timeout(grace, everybody).await;
-        self.workers.shutdown().await;
-        let told = self.cursors.into_iter();
-        told.map(|(name, cursor)| (name, cursor.seq()))
+        let last = self.journal.last_seq();
+        for handle in self.workers.values() {
+            handle.last_call.send_replace(Some(last));
+        }
+        let _ = timeout(grace, async {
+            for handle in self.workers.values_mut() {
+                while handle.task.join_next().await.is_some() {}
+            }
+        })
+        .await;
+        for handle in self.workers.values_mut() {
+            handle.task.shutdown().await;
+        }
+        let told = self.workers.into_iter();
+        told.map(|(name, handle)| (name, handle.cursor.seq()))
             .filter(|(_, told)| *told < last)
             .map(|(name, told)| Unfinished { name, told, last })
             .collect()
@@ -118,6 +173,7 @@ impl<S: Source> Dispatcher<S> {
 
 /// Tells one listener, one event after the other.
 struct Worker<S> {
+    name: String,
     source: Arc<S>,
     terms: Terms,
     listener: Box<dyn Listener>,
@@ -125,8 +181,11 @@ struct Worker<S> {
     last_call: watch::Receiver<Option<u64>>,
 }
 
-impl<S: Source> Worker<S> {
+impl<S: Source + Ledger> Worker<S> {
     async fn run(mut self) {
+        if let Ok(Some(standing)) = self.source.standing(&self.name).await {
+            self.cursor.advance(standing.cursor);
+        }
         let mut committed = self.source.committed();
         loop {
             // Marked as seen before reading: what comes later wakes us again.
@@ -242,9 +301,14 @@ impl<S: Source> Worker<S> {
 
     async fn attempt(&mut self, event: &Recorded, attempt: u32) -> Result<(), ListenerError> {
         let limit = self.terms.timeout + self.listener.farewell();
-        let told = self.listener.notify(Delivery { event, attempt });
+        let delivery = Delivery {
+            event,
+            attempt,
+            rest: &[],
+        };
+        let told = self.listener.notify(delivery);
         match timeout(limit, told).await {
-            Ok(result) => result,
+            Ok(result) => result.map(drop),
             Err(_elapsed) => Err(ListenerError::temporary(Late(self.terms.timeout))),
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tracing::{error, info, warn};
 
-use super::{Delivery, Listener, Notified};
+use super::{Delivery, Listener, Notified, Reply};
 use crate::event::{Cause, Event, Recorded, Severity};
 use crate::model::{DatabaseName, DomainName, PeerName};
 
@@ -28,7 +28,7 @@ impl Listener for Log {
 
     fn notify<'a>(&'a mut self, delivery: Delivery<'a>) -> Notified<'a> {
         write(delivery.event);
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(std::future::ready(Ok(Reply::done())))
     }
 }
 

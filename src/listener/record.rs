@@ -23,13 +23,16 @@ const VARIABLE_LIMIT: usize = 32 * 1024;
 /// As environment variables the names are in capitals behind `DBWARDEN_`: `DBWARDEN_AGENT_ID`.
 #[derive(Debug, Serialize)]
 pub struct Record<'a> {
-    /// The identity, `DOMAIN/EPOCH/SEQ`: the same at every attempt to tell it.
+    /// The identity, `DOMAIN/EPOCH/SEQ`: the same at every attempt to tell it. `DOMAIN/-/MICROS`
+    /// if it has no number.
     #[serde(serialize_with = "shown")]
     id: EventId<'a>,
     /// Which run of the numbers it belongs to.
-    epoch: u32,
-    /// Its number, without gaps in a domain and epoch.
-    seq: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u32>,
+    /// Its number, without gaps in a domain and epoch; missing if it is in no journal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<u64>,
     /// When it happened: RFC 3339, UTC, microseconds.
     #[serde(serialize_with = "shown")]
     time: WallTime,
@@ -103,8 +106,8 @@ impl<'a> Record<'a> {
         let process = subject.process.as_ref();
         Self {
             id: recorded.id(),
-            epoch: recorded.epoch,
-            seq: recorded.seq,
+            epoch: recorded.is_numbered().then_some(recorded.epoch),
+            seq: recorded.is_numbered().then_some(recorded.seq),
             time: event.time.wall,
             domain: event.domain.as_ref().map(DomainName::as_str),
             event: event.kind.as_str(),

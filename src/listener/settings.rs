@@ -1,11 +1,14 @@
 //! What a listener is told, how often it is tried, and what it is.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Listener;
-use super::exec::{Exec, ExecSettings};
+use super::exec::{Exec, ProgramSettings};
+use super::expression::Expression;
 use super::filter::Filter;
 use super::log::Log;
+use super::wish::WishKind;
 use crate::event::{Kind, Recorded, Severity};
 
 /// What a listener hears of the state that is found on connecting.
@@ -16,6 +19,16 @@ pub enum OnConnect {
     /// Everything that is there, as events marked `snapshot`.
     #[default]
     Snapshot,
+}
+
+/// Which of the events of one entity are told when several wait.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Deliver {
+    /// Each of them.
+    #[default]
+    Every,
+    /// The newest only; the others count as told. A `gap` is never left out.
+    Latest,
 }
 
 /// How often and at which pace a listener that fails is tried again.
@@ -67,24 +80,46 @@ fn mix(seed: u64) -> u64 {
 pub struct Terms {
     /// Which kinds of events it wants.
     pub events: Filter,
+    /// What must be so of an event for it to be wanted.
+    pub where_: Option<Expression>,
     /// The least urgent events it wants.
     pub severity: Severity,
+    /// Which of several waiting events it wants.
+    pub deliver: Deliver,
     /// Whether it wants to hear what was already there.
     pub on_connect: OnConnect,
     /// How long one attempt may take.
     pub timeout: Duration,
+    /// How many attempts may run at once, each by an instance of its own; those of one entity never
+    /// do.
+    pub concurrency: u32,
+    /// How many events one attempt may tell.
+    pub batch: u32,
     /// What happens when it fails.
     pub retry: Retry,
+    /// Whether it is also told, without a number, while the journal cannot be written.
+    pub best_effort: bool,
+    /// How often it is told that the daemon lives.
+    pub heartbeat: Option<Duration>,
+    /// What it may ask for.
+    pub may_request: BTreeSet<WishKind>,
 }
 
 impl Default for Terms {
     fn default() -> Self {
         Self {
             events: Filter::every(),
+            where_: None,
             severity: Severity::Info,
+            deliver: Deliver::default(),
             on_connect: OnConnect::default(),
             timeout: Duration::from_secs(60),
+            concurrency: 1,
+            batch: 1,
             retry: Retry::default(),
+            best_effort: false,
+            heartbeat: None,
+            may_request: BTreeSet::new(),
         }
     }
 }
@@ -106,7 +141,7 @@ impl Terms {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ListenerKind {
     /// Runs a program for each event.
-    Exec(ExecSettings),
+    Exec(ProgramSettings),
     /// Writes a line to the daemon's log for each event.
     Log,
 }

@@ -1,6 +1,7 @@
 //! Who is told what, in which form, how often, and what happens when somebody fails.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use expect_test::expect;
@@ -63,6 +64,7 @@ struct Tape(Arc<Inner>);
 struct Inner {
     events: Mutex<Vec<Arc<Recorded>>>,
     lost: u64,
+    begin: AtomicU64,
     committed: watch::Sender<u64>,
 }
 
@@ -71,6 +73,7 @@ impl Tape {
         Self(Arc::new(Inner {
             events: Mutex::default(),
             lost,
+            begin: AtomicU64::new(0),
             committed: watch::Sender::new(lost),
         }))
     }
@@ -109,6 +112,42 @@ impl Source for Tape {
     }
 }
 
+impl Ledger for Tape {
+    fn standing<'a>(&'a self, _listener: &'a str) -> Ledgered<'a, Option<Standing>> {
+        let standing = Standing {
+            cursor: self.0.begin.load(Ordering::Relaxed),
+            ..Standing::default()
+        };
+        Box::pin(std::future::ready(Ok(Some(standing))))
+    }
+
+    fn note<'a>(&'a self, _listener: &'a str, _notes: Vec<Note>) -> Ledgered<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn replays(&self) -> watch::Receiver<u64> {
+        watch::Sender::new(0).subscribe()
+    }
+}
+
+/// Starts a dispatcher whose listeners are all done with the first `begin` events.
+fn start(tape: &Tape, begin: u64, listeners: Vec<(Terms, Box<dyn Listener>)>) -> Dispatcher<Tape> {
+    tape.0.begin.store(begin, Ordering::Relaxed);
+    let listeners = listeners.into_iter().zip(0..).map(|((terms, it), number)| {
+        let made = Mutex::new(Some(it));
+        Registration {
+            name: format!("listener-{number}"),
+            terms,
+            make: Arc::new(move || made.lock().unwrap().take().unwrap()),
+        }
+    });
+    Dispatcher::start(
+        Arc::new(tape.clone()),
+        listeners.collect(),
+        Hooks::default(),
+    )
+}
+
 /// What a scripted listener does at one attempt; when the script ends it takes everything.
 #[derive(Clone, Copy)]
 enum Answer {
@@ -144,7 +183,7 @@ impl Listener for Scripted {
     }
 
     fn notify<'a>(&'a mut self, delivery: Delivery<'a>) -> Notified<'a> {
-        let Delivery { event, attempt } = delivery;
+        let Delivery { event, attempt, .. } = delivery;
         let line = format!("{} {} {attempt}", event.seq, event.event.kind.as_str());
         self.told.send_modify(|it| it.push(line));
         let answer = self.script.pop_front().unwrap_or(Answer::Take);
@@ -153,7 +192,7 @@ impl Listener for Scripted {
                 Answer::Fail => Err(ListenerError::temporary("not now")),
                 Answer::Hang => std::future::pending().await,
                 Answer::Refuse => Err(ListenerError::permanent("never")),
-                Answer::Take => Ok(()),
+                Answer::Take => Ok(Reply::done()),
             }
         })
     }
@@ -174,7 +213,7 @@ async fn a_listener_is_told_in_order_from_its_place_on() {
     let tape = Tape::new(0);
     tape.write(&[Kind::DaemonStarted, Kind::PeerJoined, Kind::ProcessJoined]);
     let (listener, mut told) = Scripted::answering(&[]);
-    let dispatcher = Dispatcher::start(tape.clone(), 1, vec![(terms(), listener)]);
+    let dispatcher = start(&tape, 1, vec![(terms(), listener)]);
     let heard = hear(&mut told, 2).await;
     assert_eq!(heard, ["2 peer_joined 1", "3 process_joined 1"]);
     tape.write(&[Kind::ProcessLeft]);
@@ -186,7 +225,7 @@ async fn a_listener_is_told_in_order_from_its_place_on() {
 async fn a_listener_that_fails_is_tried_again_before_it_hears_of_anything_else() {
     let tape = Tape::new(0);
     let (listener, mut told) = Scripted::answering(&[Answer::Fail, Answer::Hang, Answer::Take]);
-    let _dispatcher = Dispatcher::start(tape.clone(), 0, vec![(terms(), listener)]);
+    let _dispatcher = start(&tape, 0, vec![(terms(), listener)]);
     tape.write(&[Kind::PeerJoined, Kind::PeerReturned]);
     assert_eq!(
         hear(&mut told, 4).await,
@@ -209,7 +248,7 @@ async fn a_listener_is_given_up_for_an_event_and_not_for_the_next() {
     let terms = Terms { retry, ..terms() };
     let script = [Answer::Fail, Answer::Fail, Answer::Fail, Answer::Refuse];
     let (listener, mut told) = Scripted::answering(&script);
-    let _dispatcher = Dispatcher::start(tape.clone(), 0, vec![(terms, listener)]);
+    let _dispatcher = start(&tape, 0, vec![(terms, listener)]);
     tape.write(&[Kind::PeerJoined, Kind::PeerReturned, Kind::PeerUnreachable]);
     assert_eq!(
         hear(&mut told, 5).await,
@@ -233,7 +272,7 @@ async fn a_listener_that_hangs_delays_nobody_else() {
         ..terms()
     };
     let listeners = vec![(patient, stuck), (terms(), quick)];
-    let _dispatcher = Dispatcher::start(tape.clone(), 0, listeners);
+    let _dispatcher = start(&tape, 0, listeners);
     tape.write(&[Kind::PeerJoined; 600]);
     assert_eq!(hear(&mut told_quick, 600).await.len(), 600);
     assert_eq!(hear(&mut told_stuck, 1).await.len(), 1);
@@ -250,7 +289,7 @@ async fn who_comes_too_late_is_told_what_is_lost() {
     let (listener, mut told) = Scripted::answering(&[Answer::Fail]);
     let (picky, mut told_picky) = Scripted::answering(&[]);
     let listeners = vec![(terms(), listener), (only_processes, picky)];
-    let dispatcher = Dispatcher::start(tape, 1, listeners);
+    let dispatcher = start(&tape, 1, listeners);
     let heard = hear(&mut told, 3).await;
     assert_eq!(heard, ["4 gap 1", "4 gap 2", "5 peer_joined 1"]);
     assert_eq!(hear(&mut told_picky, 1).await, ["4 gap 1"]);
@@ -269,7 +308,7 @@ async fn a_flush_tells_what_is_there_and_waits_for_nobody_who_fails() {
         ..terms()
     };
     let listeners = vec![(terms(), good), (terms(), bad), (patient, stuck)];
-    let dispatcher = Dispatcher::start(tape.clone(), 0, listeners);
+    let dispatcher = start(&tape, 0, listeners);
     tape.write(&[Kind::PeerJoined, Kind::PeerReturned, Kind::DaemonStopping]);
     hear(&mut told_bad, 2).await;
 
@@ -444,7 +483,12 @@ fn the_log_has_a_line_per_event_at_a_level_after_its_severity() {
     tracing::subscriber::with_default(subscriber, || {
         for (event, seq) in events.into_iter().zip(1..) {
             let event = &recorded(seq, event);
-            drop(Log::new("log").notify(Delivery { event, attempt: 1 }));
+            let delivery = Delivery {
+                event,
+                attempt: 1,
+                rest: &[],
+            };
+            drop(Log::new("log").notify(delivery));
         }
     });
     let bytes = paper.0.lock().unwrap().clone();

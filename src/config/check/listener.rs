@@ -9,7 +9,7 @@ use crate::config::section::{Report, Section, Wrong};
 use crate::config::value;
 use crate::event::Severity;
 use crate::listener::{
-    ExecSettings, Filter, ListenerKind, ListenerSettings, OnConnect, Terms, check_program,
+    Filter, ListenerKind, ListenerSettings, OnConnect, ProgramSettings, Terms, check_program,
 };
 use crate::telemetry::chain;
 
@@ -32,9 +32,10 @@ pub(super) fn check(
     let kinds = [("log", false), ("exec", true)];
     let is_exec = section.required(report, "kind", value::choice(&kinds));
     let kind = match is_exec {
-        Some(true) => ListenerKind::Exec(ExecSettings {
+        Some(true) => ListenerKind::Exec(ProgramSettings {
             command: check_command(report, section),
             withhold: withhold.to_vec(),
+            socket: None,
         }),
         Some(false) if section.node("command").is_some() => {
             let wrong = Wrong::new(

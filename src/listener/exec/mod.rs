@@ -10,6 +10,7 @@ mod running;
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 use super::record::Record;
-use super::{Delivery, Listener, ListenerError, Notified};
+use super::{Delivery, Listener, ListenerError, Notified, Reply};
 
 pub use program::{ProgramError, check_program};
 use running::{KILL_AFTER, LINGER, Running};
@@ -26,13 +27,15 @@ use running::{KILL_AFTER, LINGER, Running};
 /// configuration, as `sysexits.h` numbers them.
 const PERMANENT: [i32; 4] = [64, 65, 77, 78];
 
-/// What the listener runs.
+/// A program that is run for a listener, and what it is told of the daemon.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ExecSettings {
+pub struct ProgramSettings {
     /// The program, by its absolute path, and its arguments.
     pub command: Vec<String>,
     /// Environment variables of the daemon that the program does not get, since they hold secrets.
     pub withhold: Vec<String>,
+    /// The daemon's socket, told to the program as `DBWARDEN_SOCKET`.
+    pub socket: Option<PathBuf>,
 }
 
 /// Runs a program for each event.
@@ -43,7 +46,7 @@ pub struct ExecSettings {
 #[derive(Debug)]
 pub struct Exec {
     name: String,
-    settings: ExecSettings,
+    settings: ProgramSettings,
     timeout: Duration,
 }
 
@@ -116,7 +119,7 @@ impl fmt::Display for Output {
 
 impl Exec {
     /// Returns the listener of that name; each run may take as long as `timeout`.
-    pub fn new(name: impl Into<String>, settings: ExecSettings, timeout: Duration) -> Self {
+    pub fn new(name: impl Into<String>, settings: ProgramSettings, timeout: Duration) -> Self {
         Self {
             name: name.into(),
             settings,
@@ -133,9 +136,11 @@ impl Exec {
         };
         let record = Record::new(delivery.event).with_attempt(delivery.attempt);
         let mut running =
-            Running::start(&self.settings, &record).map_err(|source| ExecError::Spawn {
-                program: program(),
-                source,
+            Running::start(&self.name, &self.settings, &record).map_err(|source| {
+                ExecError::Spawn {
+                    program: program(),
+                    source,
+                }
             })?;
         let Ok(exited) = timeout(self.timeout, running.until_exit()).await else {
             running.terminate().await;
@@ -160,7 +165,7 @@ impl Listener for Exec {
     fn notify<'a>(&'a mut self, delivery: Delivery<'a>) -> Notified<'a> {
         Box::pin(async move {
             match self.run(delivery).await {
-                Ok(()) => Ok(()),
+                Ok(()) => Ok(Reply::done()),
                 Err(error @ ExecError::Exited { code, .. }) if PERMANENT.contains(&code) => {
                     Err(ListenerError::permanent(error))
                 }

@@ -12,7 +12,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
-use super::ExecSettings;
+use super::ProgramSettings;
 use crate::listener::record::{PREFIX, Record};
 
 /// How long a program has between being asked to end and being killed.
@@ -48,13 +48,18 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Starts the program of `settings` with `record` for its input and environment.
-    pub(super) fn start(settings: &ExecSettings, record: &Record<'_>) -> io::Result<Self> {
+    /// Starts the program of `listener` with `record` for its input and environment.
+    pub(super) fn start(
+        listener: &str,
+        settings: &ProgramSettings,
+        record: &Record<'_>,
+    ) -> io::Result<Self> {
         let (output, writer) = io::pipe()?;
         let output = pipe::Receiver::from_owned_fd(output.into())?;
         let mut child = {
             // The command holds the writing end too: the output could never end while it lives.
-            let mut command = command(settings, record)?;
+            let mut command = command(listener, settings)?;
+            command.envs(record.to_environment());
             command.stdout(writer.try_clone()?).stderr(writer);
             command.spawn()?
         };
@@ -133,7 +138,7 @@ fn watch_exit(process: Pid) -> io::Result<AsyncFd<OwnedFd>> {
 }
 
 /// Returns the command of `settings` with its environment, in a group of its own.
-fn command(settings: &ExecSettings, record: &Record<'_>) -> io::Result<Command> {
+fn command(listener: &str, settings: &ProgramSettings) -> io::Result<Command> {
     let (program, arguments) = settings
         .command
         .split_first()
@@ -153,7 +158,10 @@ fn command(settings: &ExecSettings, record: &Record<'_>) -> io::Result<Command> 
     for name in OF_THE_DAEMON.into_iter().chain(withheld) {
         command.env_remove(name);
     }
-    command.envs(record.to_environment());
+    command.env(format!("{PREFIX}LISTENER"), listener);
+    if let Some(socket) = &settings.socket {
+        command.env(format!("{PREFIX}SOCKET"), socket);
+    }
     Ok(command)
 }
 

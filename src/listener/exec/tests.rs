@@ -33,9 +33,10 @@ impl Bench {
     fn listener(&self, script: &str, timeout: Duration) -> Exec {
         let directory = self.0.path().to_str().unwrap();
         let command = ["/bin/sh", "-c", script, "script", directory];
-        let settings = ExecSettings {
+        let settings = ProgramSettings {
             command: command.map(str::to_owned).to_vec(),
             withhold: vec!["HOME".to_owned()],
+            socket: Some("/run/dbwarden.sock".into()),
         };
         Exec::new("script", settings, timeout)
     }
@@ -45,14 +46,16 @@ impl Bench {
         let delivery = Delivery {
             event: &event,
             attempt: 3,
+            rest: &[],
         };
-        self.listener(script, timeout).notify(delivery).await
+        let mut listener = self.listener(script, timeout);
+        listener.notify(delivery).await.map(drop)
     }
 
     /// Starts `script` without a timeout.
     fn start(&self, script: &str) -> Running {
         let settings = self.listener(script, LONG).settings;
-        Running::start(&settings, &Record::new(&recorded())).unwrap()
+        Running::start("script", &settings, &Record::new(&recorded())).unwrap()
     }
 
     fn read(&self, file: &str) -> String {
@@ -125,6 +128,8 @@ async fn a_program_gets_the_event_on_its_input_and_in_its_environment() {
         "DBWARDEN_EVENT=process_failed\n",
         "DBWARDEN_ID=prod/1/5\n",
         "DBWARDEN_ATTEMPT=3\n",
+        "DBWARDEN_LISTENER=script\n",
+        "DBWARDEN_SOCKET=/run/dbwarden.sock\n",
         "DBWARDEN_TEXT=a 'text'; $(with) \"traps\"\n",
         "PATH=",
     ] {
@@ -174,14 +179,16 @@ async fn a_program_that_reads_nothing_is_no_failure() {
 
 #[tokio::test]
 async fn a_program_that_is_not_there_may_come() {
-    let settings = ExecSettings {
+    let settings = ProgramSettings {
         command: vec!["/no/such/program".to_owned()],
         withhold: Vec::new(),
+        socket: None,
     };
     let event = recorded();
     let delivery = Delivery {
         event: &event,
         attempt: 1,
+        rest: &[],
     };
     let mut listener = Exec::new("missing", settings, LONG);
     let error = listener.notify(delivery).await.unwrap_err();
