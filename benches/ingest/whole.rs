@@ -99,7 +99,10 @@ fn turn(pilot: &mut Pilot, warden: &mut Warden, journal: &Journal, now: Timestam
             Effect::Answer { .. } | Effect::Do(_) => None,
         })
         .collect();
-    journal.write(Batch { events });
+    journal.write(Batch {
+        events,
+        ..Batch::default()
+    });
 }
 
 /// Hands bytes of the broker to the pilot, and returns what it says.

@@ -37,11 +37,11 @@ pub(super) struct EventLoop {
 impl EventLoop {
     /// Turns until it is told to stop, or the driver is gone.
     pub(super) async fn run(mut self) {
-        let mut committed = self.journal.committed();
+        let mut committed = self.journal.progress();
         // Deeds in order, each with the ticket of what led to it.
         let mut parked: VecDeque<(Ticket, Deed)> = VecDeque::new();
         loop {
-            let on_record = *committed.borrow_and_update();
+            let on_record = committed.borrow_and_update().ticket;
             let is_due = parked
                 .front()
                 .is_some_and(|(ticket, _)| *ticket <= on_record);
@@ -104,7 +104,10 @@ impl EventLoop {
         if events.is_empty() && deeds.is_empty() {
             return;
         }
-        let ticket = self.journal.write(Batch { events });
+        let ticket = self.journal.write(Batch {
+            events,
+            ..Batch::default()
+        });
         parked.extend(deeds.into_iter().map(|deed| (ticket, deed)));
     }
 }

@@ -247,8 +247,10 @@ impl Daemon {
     fn raise(&self, clock: Clock, kind: Kind, text: Option<&str>) {
         let mut event = Event::new(clock.now(), None, kind, Subject::default());
         event.text = text.map(Into::into);
-        let events = vec![event];
-        self.journal.write(Batch { events });
+        self.journal.write(Batch {
+            events: vec![event],
+            ..Batch::default()
+        });
     }
 
     fn check_config(&self, clock: Clock, check: &mut impl FnMut() -> Result<(), String>) {
