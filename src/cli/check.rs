@@ -51,13 +51,19 @@ impl fmt::Display for Summary<'_> {
             listeners,
             policies,
             daemon: _,
+            files,
             warnings: _,
         } = self.0;
         count(f, domains.len(), "domain", "domains")?;
         f.write_str(", ")?;
         count(f, *policies, "policy", "policies")?;
         f.write_str(", ")?;
-        count(f, listeners.len(), "listener", "listeners")
+        count(f, listeners.len(), "listener", "listeners")?;
+        if files.len() > 1 {
+            f.write_str(", in ")?;
+            count(f, files.len(), "file", "files")?;
+        }
+        Ok(())
     }
 }
 

@@ -18,6 +18,8 @@ const MAX_LENGTH: u64 = 1 << 20;
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) place: Place,
+    /// Where paths begin that are not absolute.
+    pub(super) base: Arc<Path>,
     pub(super) value: Value,
 }
 
@@ -66,7 +68,7 @@ pub(super) fn read(path: &Path) -> Result<String, Problem> {
     let metadata = std::fs::metadata(path)
         .map_err(|error| fail(format!("cannot read the file: {error}"), ""))?;
     if !metadata.is_file() {
-        return Err(fail("is no file".to_owned(), "name a file"));
+        return Err(fail("is no file".to_owned(), "a file is wanted here"));
     }
     if metadata.len() > MAX_LENGTH {
         let problem = format!("is longer than {MAX_LENGTH} bytes");
@@ -78,7 +80,7 @@ pub(super) fn read(path: &Path) -> Result<String, Problem> {
         let offset = error.utf8_error().valid_up_to();
         let valid = String::from_utf8_lossy(&error.as_bytes()[..offset]).into_owned();
         Problem {
-            place: Lines::new(path, &valid).place(offset),
+            place: Lines::new(path, path, &valid).place(offset),
             ..fail("is no UTF-8".to_owned(), "save the file as UTF-8")
         }
     })
@@ -93,9 +95,10 @@ pub(super) fn whole(path: &Path) -> Place {
     }
 }
 
-/// Returns the tree of a file, as far as it can be made out, and everything that is no TOML.
-pub(super) fn parse(path: &Path, text: &str) -> (Node, Vec<Problem>) {
-    let lines = Lines::new(path, text);
+/// Returns the keys of a file, as far as they can be made out, and everything that is no TOML.
+/// Paths in it begin at `base`.
+pub(super) fn parse(path: &Path, base: &Path, text: &str) -> (Vec<Entry>, Vec<Problem>) {
+    let lines = Lines::new(path, base, text);
     let (table, errors) = DeTable::parse_recoverable(text);
     let problems = errors
         .iter()
@@ -106,23 +109,23 @@ pub(super) fn parse(path: &Path, text: &str) -> (Node, Vec<Problem>) {
             advice: String::new(),
         })
         .collect();
-    let value = Value::Table(lines.entries(table.into_inner()));
-    let place = whole(path);
-    (Node { place, value }, problems)
+    (lines.entries(table.into_inner()), problems)
 }
 
 /// Knows where the lines of a text begin.
 struct Lines<'a> {
     file: Arc<Path>,
+    base: Arc<Path>,
     text: &'a str,
     starts: Vec<usize>,
 }
 
 impl<'a> Lines<'a> {
-    fn new(path: &Path, text: &'a str) -> Self {
+    fn new(path: &Path, base: &Path, text: &'a str) -> Self {
         let after_feeds = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
             file: path.into(),
+            base: base.into(),
             text,
             starts: std::iter::once(0).chain(after_feeds).collect(),
         }
@@ -168,6 +171,7 @@ impl<'a> Lines<'a> {
         };
         Node {
             place: self.place(start),
+            base: Arc::clone(&self.base),
             value,
         }
     }

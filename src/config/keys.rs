@@ -103,7 +103,7 @@ pub(super) static DAEMON: Table = Table {
     keys: keys! {
         "state-directory" Default("\"/var/lib/dbwarden\""),
             "Where the daemon keeps what it must not forget. A path here and elsewhere that is not \
-             absolute begins at the directory of this file.";
+             absolute begins at the directory of this file, even if it stands in a file of conf.d.";
         "socket" Default("\"/run/dbwarden/dbwarden.sock\""),
             "Where the daemon listens for `dbwarden status` and its like. Only the daemon's own \
              user gets in.";

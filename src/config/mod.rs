@@ -11,6 +11,7 @@ mod nearest;
 mod problem;
 mod reference;
 mod section;
+mod sources;
 mod value;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use crate::telemetry::LogSettings;
 pub use problem::{Place, Problem, Problems};
 pub use reference::reference;
 use section::Report;
+use sources::Sources;
 
 /// A configuration without problems.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,6 +39,8 @@ pub struct Config {
     pub policies: usize,
     /// Who is told; at least one.
     pub listeners: Vec<ListenerSettings>,
+    /// The files it was read from, in that order; the one that was named comes first.
+    pub files: Vec<PathBuf>,
     /// What is allowed and probably not meant, in the order of the file.
     pub warnings: Vec<Problem>,
 }
@@ -84,23 +88,31 @@ pub struct DomainSettings {
 ///
 /// Returns everything that is wrong with it.
 pub fn load(path: &Path) -> Result<Config, Problems> {
-    let text = file::read(path).map_err(|it| Problems(vec![it]))?;
     let variable = |name: &str| std::env::var_os(name).and_then(|it| it.into_string().ok());
-    read(path, &text, &variable)
+    understand(sources::read(path), &variable)
 }
 
-/// Checks the text of a file; `variable` looks up the environment.
-fn read(
-    path: &Path,
-    text: &str,
+/// Checks what was written; `variable` looks up the environment.
+fn understand(
+    sources: Sources,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Config, Problems> {
-    let (root, torn) = file::parse(path, text);
-    let mut report = Report::new(torn);
+    let Sources {
+        root,
+        files,
+        torn,
+        misfits,
+        doubts,
+    } = sources;
+    let mut report = Report::new(torn, misfits, doubts);
     let config = check::check(&mut report, &root, variable);
-    let (problems, warnings) = report.into_parts();
+    let (problems, warnings) = report.into_parts(&files);
     if problems.is_empty() {
-        Ok(Config { warnings, ..config })
+        Ok(Config {
+            warnings,
+            files: files.iter().map(|it| it.to_path_buf()).collect(),
+            ..config
+        })
     } else {
         Err(Problems(problems))
     }

@@ -10,6 +10,9 @@ const HEAD: &str = "\
 # Everything that can be configured, with its default. Lines that begin with `# ` and a key show
 # an example of what is not set by default.
 #
+# Further files, conf.d/*.toml beside this one, are read after it in the order of their names: what
+# stands in double brackets adds up, of everything else the last one written counts.
+#
 # This file is generated: `dbwarden check --reference` writes it.
 ";
 

@@ -3,6 +3,8 @@
 //! Reading goes on behind a problem with whatever stands in for the value: what is reported is
 //! what counts, and a configuration with a problem is never used.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::file::{Node, Value};
@@ -37,12 +39,12 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Begins with what is no TOML.
-    pub(super) fn new(torn: Vec<Problem>) -> Self {
+    /// Begins with what is no TOML or could not be read, other problems, and warnings.
+    pub(super) fn new(torn: Vec<Problem>, problems: Vec<Problem>, warnings: Vec<Problem>) -> Self {
         Self {
             is_torn: !torn.is_empty(),
-            problems: torn,
-            warnings: Vec::new(),
+            problems: torn.into_iter().chain(problems).collect(),
+            warnings,
         }
     }
 
@@ -79,15 +81,24 @@ impl Report {
         }
     }
 
+    /// Returns whether a key may have come to stand where it does by a header that is no TOML.
+    fn is_stray(&self, table: &Table, place: &Place) -> bool {
+        let is_header = |it: &Problem| {
+            it.key.is_empty() && it.place.file == place.file && it.place.line < place.line
+        };
+        self.is_torn && table.path.is_empty() && self.problems.iter().any(is_header)
+    }
+
     /// Returns how many problems there are by now.
     pub(super) fn len(&self) -> usize {
         self.problems.len()
     }
 
-    /// Returns the problems and the warnings, each in the order of the file.
-    pub(super) fn into_parts(self) -> (Vec<Problem>, Vec<Problem>) {
+    /// Returns the problems and the warnings, each in the order of the files.
+    pub(super) fn into_parts(self, files: &[Arc<Path>]) -> (Vec<Problem>, Vec<Problem>) {
+        let index = |it: &Problem| files.iter().position(|file| *file == it.place.file);
         let in_order = |mut them: Vec<Problem>| {
-            them.sort();
+            them.sort_by(|a, b| (index(a), a).cmp(&(index(b), b)));
             them.dedup();
             them
         };
@@ -114,7 +125,7 @@ impl<'a> Section<'a> {
             return None;
         };
         for entry in entries {
-            if table.key(&entry.name).is_none() {
+            if table.key(&entry.name).is_none() && !report.is_stray(table, &entry.place) {
                 let advice = match nearest(&entry.name, table.names()) {
                     Some(name) => format!("did you mean `{name}`?"),
                     None => format!("there is {}", table.names().join(", ")),
@@ -275,18 +286,27 @@ impl<'a> Section<'a> {
         key: &str,
         table: &'static Table,
     ) -> Vec<Self> {
-        let Some(node) = self.node(key) else {
+        let Value::Table(entries) = &self.node.value else {
             return Vec::new();
         };
-        let Value::Array(elements) = &node.value else {
-            let problem = format!("is {}", node.value.noun());
-            let advice = format!("write [[{}]], in double brackets", table.path);
-            report.add(&node.place, table.path, Wrong::new(problem, advice));
-            return Vec::new();
-        };
-        elements
+        let mut sections = Vec::new();
+        // Each file may have a list of its own.
+        for node in entries
             .iter()
-            .filter_map(|it| Self::open(report, it, table))
-            .collect()
+            .filter(|it| it.name == key)
+            .map(|it| &it.node)
+        {
+            let Value::Array(elements) = &node.value else {
+                let problem = format!("is {}", node.value.noun());
+                let advice = format!("write [[{}]], in double brackets", table.path);
+                report.add(&node.place, table.path, Wrong::new(problem, advice));
+                continue;
+            };
+            let opened = elements
+                .iter()
+                .filter_map(|it| Self::open(report, it, table));
+            sections.extend(opened);
+        }
+        sections
     }
 }

@@ -1,5 +1,7 @@
 //! Stories: this file, these problems; this file, these settings.
 
+mod drop_ins;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -30,7 +32,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn try_read(text: &str) -> Result<Config, Problems> {
-    read(Path::new("f.toml"), text, &variable)
+    understand(sources::text(Path::new("f.toml"), text), &variable)
 }
 
 fn good(text: &str) -> Config {
@@ -119,7 +121,7 @@ fn passwords_come_from_where_they_are_safe() {
     let variable = |name: &str| (name == "CREDENTIALS_DIRECTORY").then(|| credentials.clone());
     let read = |password: &str| {
         let text = DOMAIN.replace("{ env = \"SECRET\" }", password);
-        read(&file, &text, &variable)
+        understand(sources::text(&file, &text), &variable)
     };
     for password in [
         "{ file = \"good\" }",
@@ -154,7 +156,10 @@ fn files_of_tls_are_tried() {
     let file = directory.path().join("f.toml");
     let key = rcgen::generate_simple_self_signed(["ca".to_owned()]).unwrap();
     fs::write(directory.path().join("ca.pem"), key.cert.pem()).unwrap();
-    let read = |tls: &str| read(&file, &format!("{DOMAIN}tls = {tls}"), &variable);
+    let read = |tls: &str| {
+        let text = format!("{DOMAIN}tls = {tls}");
+        understand(sources::text(&file, &text), &variable)
+    };
     let mut config = read("{ ca = \"ca.pem\", verify-name = false }").unwrap();
     let driver = config.domains.remove(0).driver;
     assert!(driver.pilot.client.inside_tls);

@@ -1,6 +1,6 @@
 //! What single values mean: text, numbers, durations, sizes, choices.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::file::{Node, Value};
@@ -85,11 +85,9 @@ pub(super) fn own_name(node: &Node) -> Result<String, Wrong> {
     }
 }
 
-/// Reads a path; one that is not absolute begins at the directory of the file.
+/// Reads a path; one that is not absolute begins at the directory of the file that was named.
 pub(super) fn path(node: &Node) -> Result<PathBuf, Wrong> {
-    let written = text(node)?;
-    let directory = node.place.file.parent().unwrap_or(Path::new(""));
-    Ok(directory.join(written))
+    Ok(node.base.join(text(node)?))
 }
 
 /// Reads the path of a Unix socket, which the system allows to be short only.

@@ -72,6 +72,7 @@ pub(super) fn check(
         domains,
         policies: policies.len(),
         listeners,
+        files: Vec::new(),
         warnings: Vec::new(),
     }
 }
@@ -125,8 +126,12 @@ fn check_names(
     let mut names: Vec<String> = Vec::new();
     for section in sections {
         let name = section.required(report, "name", &read).unwrap_or_default();
-        if !name.is_empty() && names.contains(&name) {
-            let problem = format!("`{name}` is the name of another one already");
+        let other = names.iter().position(|it| *it == name);
+        if let Some(other) = other.filter(|_| !name.is_empty()) {
+            let problem = format!(
+                "`{name}` is the name of the one at {} already",
+                sections[other].place()
+            );
             section.complain(report, "name", Wrong::new(problem, "write another name"));
         }
         names.push(name);
