@@ -115,6 +115,28 @@ pub(super) static DAEMON: Table = Table {
         "stop-grace" Default("\"10s\""),
             "How long everything may take when the daemon stops: sessions to end, and listeners to \
              be told what they were not told yet.";
+        "journal" Section(&JOURNAL), "";
+    },
+};
+
+pub(super) static JOURNAL: Table = Table {
+    path: "daemon.journal",
+    doc: "The journals: one of each domain, and one of the daemon. These are the limits of each.",
+    keys: keys! {
+        "retain-for" Default("\"30d\""),
+            "What is older than this is forgotten.";
+        "retain-size" Default("\"1GiB\""),
+            "The oldest is forgotten while a journal is larger than this.";
+        "lag-limit" Default("1000000"),
+            "So many events are kept for a listener that was not told them yet, whatever their age; \
+             beyond that it is told of a gap.";
+        "backup-every" Default("\"10s\""),
+            "How often what must not be forgotten is written a second time, to facts.bak.";
+        "probe-every" Default("\"1s\""),
+            "How often a journal that cannot be written is tried again.";
+        "quota" Example("\"4GiB\""),
+            "A journal never grows beyond this: before it does, the disk counts as full, and \
+             nothing is started until there is room again.";
     },
 };
 
@@ -139,8 +161,12 @@ pub(super) static DOMAIN: Table = Table {
         "kind" Default("\"nuodb\""),
             "Which protocol it speaks: \"nuodb\" is that of NuoDB's agents and brokers.";
         "brokers" Required("[\"db1:48004\", \"db2:48004\"]"),
-            "The brokers, in the order in which they are tried: a list, or text with commas. The \
+            "The brokers to begin with: a list, or text with commas. The \
              port is 48004 if none is given; IPv6 addresses stand in brackets.";
+        "strategy" Default("\"fallback\""),
+            "Which broker is tried next: \"fallback\" tries them in their order, \"round-robin\" \
+             goes on behind the last one, \"random\" takes any. Brokers that the domain tells of \
+             come after these.";
         "user" Required("\"domain\""),
             "The account that the daemon logs in with.";
         "password" RequiredTable(&PASSWORD, "{ env = \"DBWARDEN_PASSWORD\" }"),
@@ -169,6 +195,7 @@ pub(super) static DOMAIN: Table = Table {
             "How long the membership of the domain must have been quiet after connecting before \
              anything is started.";
         "database" Sections(&DATABASE), "";
+        "peer" Sections(&PEER), "";
     },
 };
 
@@ -211,6 +238,21 @@ pub(super) static DATABASE: Table = Table {
             "With which options transaction engines are started: each an option with its value, \
              or an option alone. Where this is not known, a start is only suggested; [] is an \
              answer.";
+    },
+};
+
+pub(super) static PEER: Table = Table {
+    path: "domain.peer",
+    doc: "A peer of the domain just above, as far as there is something to say about it.",
+    keys: keys! {
+        "name" Required("\"db1\""),
+            "What the peer is called here: in events, commands and the journal.";
+        "dial" Example("\"10.0.0.1:48004\""),
+            "Where its agent is dialled, whatever address the domain tells.";
+        "aliases" Example("[\"db1.example:48004\", \"192.168.0.1\"]"),
+            "The addresses under which it may be seen.";
+        "labels" Example("{ region = \"eu\", zone = \"a\" }"),
+            "What it is, for placement: any names and values.";
     },
 };
 

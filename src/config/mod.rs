@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::driver::nuodb::DriverSettings;
+use crate::journal::JournalSettings;
 use crate::listener::ListenerSettings;
 use crate::model::{self, DomainName};
 use crate::supervisor;
@@ -52,6 +53,8 @@ pub struct DaemonSettings {
     pub state_directory: PathBuf,
     /// Where it listens for the commands of operators.
     pub socket: PathBuf,
+    /// How long the journals remember.
+    pub journal: JournalSettings,
     /// How it writes its log.
     pub log: LogSettings,
     /// How long listeners may take when it stops.
@@ -63,6 +66,7 @@ impl Default for DaemonSettings {
         Self {
             state_directory: PathBuf::from("/var/lib/dbwarden"),
             socket: PathBuf::from("/run/dbwarden/dbwarden.sock"),
+            journal: JournalSettings::default(),
             log: LogSettings::default(),
             stop_grace: Duration::from_secs(10),
         }

@@ -157,6 +157,11 @@ impl<'a> Section<'a> {
         report.add(place, &self.table.path_to(key), wrong);
     }
 
+    /// Reports a problem of a part of the value of `key`.
+    pub(super) fn complain_at(&self, report: &mut Report, key: &str, place: &Place, wrong: Wrong) {
+        report.add(place, &self.table.path_to(key), wrong);
+    }
+
     /// Warns about the value of `key`, or about the table if it has none.
     pub(super) fn doubt(&self, report: &mut Report, key: &str, doubt: Wrong) {
         let place = self.node(key).map_or(self.place(), |it| &it.place);

@@ -89,7 +89,13 @@ fn everything_that_can_be_said_is_heard() {
 
 #[test]
 fn problems_are_told_all_at_once_with_their_places() {
-    for name in ["engine-options", "many-problems", "torn", "unknown-keys"] {
+    for name in [
+        "engine-options",
+        "many-problems",
+        "peers",
+        "torn",
+        "unknown-keys",
+    ] {
         let problems = try_read(&story(name)).expect_err(name);
         assert_told(name, &problems.to_string());
     }
@@ -225,6 +231,8 @@ fn the_reference_says_the_defaults() {
         password = { env = "DBWARDEN_PASSWORD" }
         [[domain.database]]
         name = "teas"
+        [[domain.peer]]
+        name = "db1"
         [[policy]]
     "#;
     let expected = format!("{:#?}", good(short));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::password;
+use super::{password, peer};
 use crate::config::DomainSettings;
 use crate::config::file::{Node, Value};
 use crate::config::keys;
@@ -11,17 +11,14 @@ use crate::config::section::{Report, Section, Wrong};
 use crate::config::value;
 use crate::driver::nuodb::DriverSettings;
 use crate::exchange::EngineOption;
-use crate::model::{self, Address, DatabaseName, DomainName};
+use crate::model::{self, DatabaseName, DomainName};
 use crate::nuodb::client::{self, Credentials};
 use crate::nuodb::frame::{DEFAULT_LIMIT, LIMIT_BEFORE_AUTHENTICATION};
-use crate::nuodb::pilot::PilotSettings;
+use crate::nuodb::pilot::{PilotSettings, Strategy};
 use crate::policy::Policy;
 use crate::supervisor::{self, Mode};
 use crate::telemetry::chain;
 use crate::transport::{TlsClient, TlsClientSettings};
-
-/// Where agents listen unless told otherwise.
-const DEFAULT_PORT: u16 = 48_004;
 
 /// Lengths of messages have 31 bits; this is the largest round number of them.
 const MAX_FRAME_LIMIT: usize = 1 << 30;
@@ -67,7 +64,10 @@ pub(super) fn check(
         pilot.start_timeout = timeout;
     }
 
-    let mut model = model::Settings::default();
+    let mut model = model::Settings {
+        peers: peer::check_peers(report, section),
+        ..model::Settings::default()
+    };
     section.set(
         report,
         "exit-settle",
@@ -102,7 +102,7 @@ fn check_pilot(
     given: &Given<'_>,
     withhold: &mut Vec<String>,
 ) -> PilotSettings {
-    let brokers = check_brokers(report, section);
+    let brokers = peer::check_brokers(report, section);
     let user = section.required(report, "user", value::name);
     let password = password::check(report, section, given.variable, withhold);
     let mut client = client::Settings {
@@ -120,6 +120,13 @@ fn check_pilot(
     section.set(report, "frame-limit", &mut client.frame_limit, size);
 
     let mut pilot = PilotSettings::new(brokers, client);
+    let strategies = [
+        ("fallback", Strategy::Fallback),
+        ("round-robin", Strategy::RoundRobin),
+        ("random", Strategy::Random),
+    ];
+    let strategy = &mut pilot.strategy;
+    section.set(report, "strategy", strategy, value::choice(&strategies));
     for (key, target) in [
         ("dial-timeout", &mut pilot.dial_timeout),
         ("probe-interval", &mut pilot.probe_interval),
@@ -136,36 +143,6 @@ fn check_pilot(
         ("reconnect-max", pilot.reconnect_max),
     );
     pilot
-}
-
-/// Reads a list of addresses, or text with commas.
-fn check_brokers(report: &mut Report, section: &Section<'_>) -> Vec<Address> {
-    let mut brokers: Vec<Address> = Vec::new();
-    let mut add = |text: &str| {
-        if text.trim().is_empty() {
-            let problem = "there is an empty address";
-            return Err(Wrong::new(problem, "write HOST, HOST:PORT or [IPV6]:PORT"));
-        }
-        Address::parse_into(&mut brokers, text, DEFAULT_PORT)
-            .map_err(|error| Wrong::new(error.to_string(), ""))
-    };
-    if !section.demand(report, "brokers") {
-        return brokers;
-    }
-    if let Some(Value::Text(text)) = section.node("brokers").map(|it| &it.value) {
-        for part in text.split(',') {
-            if let Err(wrong) = add(part) {
-                section.complain(report, "brokers", wrong);
-            }
-        }
-    } else {
-        section.list(report, "brokers", |node| add(&value::text(node)?));
-        if section.is_empty_list("brokers") {
-            let wrong = Wrong::new("is empty", "write at least one broker");
-            section.complain(report, "brokers", wrong);
-        }
-    }
-    brokers
 }
 
 /// Reads the table of TLS and tries its files.

@@ -6,6 +6,7 @@
 mod domain;
 mod listener;
 mod password;
+mod peer;
 mod policy;
 
 use std::time::Duration;
@@ -15,11 +16,21 @@ use super::keys;
 use super::section::{Report, Section, Wrong};
 use super::value;
 use super::{Config, DaemonSettings};
+use crate::journal::JournalSettings;
 use crate::supervisor::Mode;
 use crate::telemetry::LogFormat;
 
 /// `TimeoutStopSec=` of `systemd/dbwarden.service`.
 const UNIT_STOP_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// A journal smaller than this could not even hold what belongs to a few domains.
+const MIN_JOURNAL: usize = 1 << 20;
+
+/// A journal of this size is a slip of the keyboard.
+const MAX_JOURNAL: usize = 64 << 40;
+
+/// More events than this are never kept for a listener that does not take them.
+const MAX_LAG: u32 = 1_000_000_000;
 
 /// Checks a whole file.
 pub(super) fn check(
@@ -102,6 +113,9 @@ fn check_daemon(report: &mut Report, section: Option<Section<'_>>) -> (DaemonSet
         let advice = "write a shorter one, or raise TimeoutStopSec= with systemctl edit";
         section.doubt(report, "stop-grace", Wrong::new(problem, advice));
     }
+    if let Some(section) = section.table(report, "journal", &keys::JOURNAL) {
+        check_journal(report, &section, &mut daemon.journal);
+    }
     if let Some(section) = section.table(report, "log", &keys::LOG) {
         let formats = [("human", LogFormat::Human), ("json", LogFormat::Json)];
         let log = &mut daemon.log;
@@ -115,6 +129,33 @@ fn check_daemon(report: &mut Report, section: Option<Section<'_>>) -> (DaemonSet
         });
     }
     (daemon, mode)
+}
+
+fn check_journal(report: &mut Report, section: &Section<'_>, journal: &mut JournalSettings) {
+    for (key, target) in [
+        ("retain-for", &mut journal.retain_for),
+        ("backup-every", &mut journal.backup_every),
+        ("probe-every", &mut journal.probe_every),
+    ] {
+        section.set(report, key, target, value::pause);
+    }
+    let size = |node: &Node| {
+        let bytes = value::size(MIN_JOURNAL, MAX_JOURNAL)(node)?;
+        Ok(u64::try_from(bytes).expect("a size in memory fits 64 bits"))
+    };
+    section.set(report, "retain-size", &mut journal.retain_size, size);
+    journal.quota = section.optional(report, "quota", size);
+    section.set(report, "lag-limit", &mut journal.lag_limit, |node| {
+        value::number(1, MAX_LAG)(node).map(u64::from)
+    });
+    if let Some(quota) = journal.quota
+        && quota < journal.retain_size
+    {
+        let problem = "is less than retain-size, so the disk counts as full before anything is \
+                       forgotten";
+        let wrong = Wrong::new(problem, "write more, or less at retain-size");
+        section.complain(report, "quota", wrong);
+    }
 }
 
 /// Returns the name of each table, and reports those that are missing or used twice.
