@@ -4,11 +4,12 @@
 //! does no IO, and nothing outside it branches on the state of a domain.
 
 mod memory;
+mod present;
 
 use std::sync::Arc;
 
 use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
-use crate::exchange::{Answer, Loss, LossClass, Observation};
+use crate::exchange::{ActionId, Answer, Loss, LossClass, Observation};
 use crate::model::{
     self, Change, DatabaseId, DomainName, Ending, Freshness, Model, PeerId, Process,
 };
@@ -57,6 +58,11 @@ impl Warden {
     /// Returns what is known of the domain.
     pub const fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// Returns every deed that still awaits an outcome, and whether its request may have left.
+    pub fn open_deeds(&self) -> Vec<(ActionId, bool)> {
+        self.supervisor.open_deeds()
     }
 
     /// Returns all that is known and meant, for people to look at.

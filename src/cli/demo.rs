@@ -11,7 +11,8 @@ use tokio::time::timeout;
 
 use super::Exit;
 use super::domain::picture;
-use crate::daemon::{self, Command, DomainSettings, Settings};
+use crate::config::{Config, DaemonSettings, DomainSettings};
+use crate::daemon::{self, Command, Settings};
 use crate::driver::nuodb::{Domain, DriverSettings};
 use crate::event::{Event, Kind, Recorded};
 use crate::listener::{Delivery, Listener, Notified, Registration, Reply, Terms};
@@ -81,7 +82,8 @@ async fn show(args: &Args) -> Result<(), Failure> {
     let (commands_sender, commands) = mpsc::channel(1);
     let settings = daemon_settings(&sandbox, events_sender)?;
     let mut tasks = JoinSet::new();
-    tasks.spawn(daemon::run(settings, commands, || (), || (), || Ok(())));
+    let unchanging = || Err("the demonstration has no configuration file".to_owned());
+    tasks.spawn(daemon::run(settings, commands, |_| (), unchanging));
     say("\nThe daemon watches, and tells its listeners:")?;
     let healed = tokio::select! {
         healed = heal(&sandbox, &mut events) => healed,
@@ -271,18 +273,32 @@ fn daemon_settings(sandbox: &Sandbox, events: mpsc::Sender<Recorded>) -> Result<
         return_grace: Duration::from_millis(200),
         ..Policy::default()
     }];
-    Ok(Settings {
+    let config = Config {
+        daemon: DaemonSettings {
+            // Goes with the sandbox.
+            state_directory: sandbox.directory().join("state"),
+            socket: sandbox.directory().join("dbwarden.sock"),
+            stop_grace: Duration::from_secs(2),
+            ..DaemonSettings::default()
+        },
         domains: vec![DomainSettings {
+            name: "demo".into(),
             model: model::Settings::default(),
             supervisor,
             driver: driver_settings(sandbox)?,
         }],
+        policies: 1,
+        listeners: Vec::new(),
+        files: Vec::new(),
+        warnings: Vec::new(),
+    };
+    Ok(Settings {
+        config,
         listeners: vec![Registration {
             name: "demo".to_owned(),
             terms: Terms::default(),
             make: Arc::new(move || Box::new(Tell(events.clone()))),
         }],
-        stop_grace: Duration::from_secs(2),
     })
 }
 

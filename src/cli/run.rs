@@ -9,8 +9,8 @@ use sd_notify::NotifyState;
 use tracing::{error, info};
 
 use super::Exit;
-use crate::config::{self, Config};
-use crate::daemon::{self, Settings};
+use crate::config::{self, Config, Problems};
+use crate::daemon::{self, Settings, Stage};
 use crate::supervisor;
 use crate::telemetry::{self, chain};
 
@@ -20,9 +20,9 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Watch the configured domains and heal them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-TERM and INT stop it in order; a second one does not wait any longer. HUP checks the configuration \
-file and reports what is wrong with it; a changed configuration takes effect when the daemon is \
-restarted.
+TERM and INT stop it in order; a second one does not wait any longer. HUP reads the configuration \
+again: it takes effect as a whole, or not at all if anything is wrong with it, and the log and the \
+events `config_reloaded` and `config_rejected` say what came of it.
 
 Exit codes: 0 stopped in order, 1 a part of it broke or it was hurried, 78 the configuration has \
 problems.")]
@@ -62,7 +62,7 @@ impl From<Mode> for supervisor::Mode {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Exit {
-    let mut config = match config::load(&args.config) {
+    let config = match load(args) {
         Ok(it) => it,
         Err(problems) => {
             // Nobody reads stderr: the exit code says it as well.
@@ -70,11 +70,6 @@ pub(super) fn run(args: &Args) -> Exit {
             return Exit::Config;
         }
     };
-    if let Some(mode) = args.mode {
-        for domain in &mut config.domains {
-            domain.supervisor.mode = mode.into();
-        }
-    }
     if let Err(error) = telemetry::set_up(&config.daemon.log) {
         return fail(&error);
     }
@@ -94,6 +89,17 @@ pub(super) fn run(args: &Args) -> Exit {
     }
 }
 
+/// Reads the configuration; what the command line says about the mode goes before it.
+fn load(args: &Args) -> Result<Config, Problems> {
+    let mut config = config::load(&args.config)?;
+    if let Some(mode) = args.mode {
+        for domain in &mut config.domains {
+            domain.supervisor.mode = mode.into();
+        }
+    }
+    Ok(config)
+}
+
 fn watch(args: &Args, config: Config) -> Result<(), Exit> {
     let commands = daemon::listen().map_err(|error| fail(&error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -101,24 +107,37 @@ fn watch(args: &Args, config: Config) -> Result<(), Exit> {
         .enable_all()
         .build()
         .map_err(|error| fail(&error))?;
-    let settings = Settings::from(config);
-    let check = || match config::load(&args.config) {
-        Ok(_) => Ok(()),
-        Err(problems) => Err(problems.to_string()),
+    let settings = Settings {
+        config,
+        listeners: Vec::new(),
     };
-    let ready = || {
-        info!("ready");
-        notify(&[NotifyState::Ready]);
-    };
-    let result = runtime.block_on(daemon::run(settings, commands, ready, stopping, check));
+    let again = || load(args).map_err(|problems| problems.to_string());
+    let result = runtime.block_on(daemon::run(settings, commands, tell, again));
     // Dropping it would wait for the lookup of a name as long as the resolver does.
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     result.map_err(|error| fail(&error))
 }
 
-fn stopping() {
-    info!("stopping");
-    notify(&[NotifyState::Stopping]);
+/// Passes on to the log and to systemd how far the daemon is.
+fn tell(stage: Stage) {
+    match stage {
+        Stage::Ready => {
+            info!("ready");
+            notify(&[NotifyState::Ready]);
+        }
+        Stage::Reloading => {
+            info!("reading the configuration again");
+            match NotifyState::monotonic_usec_now() {
+                Ok(now) => notify(&[NotifyState::Reloading, now]),
+                Err(error) => error!("cannot read the monotonic clock: {}", chain(&error)),
+            }
+        }
+        Stage::Status(text) => notify(&[NotifyState::Status(&text)]),
+        Stage::Stopping => {
+            info!("stopping");
+            notify(&[NotifyState::Stopping]);
+        }
+    }
 }
 
 /// Tells systemd, if it is there.

@@ -5,6 +5,7 @@
 //! shown. It changes nothing, and does not know who uses the settings.
 
 mod check;
+mod diff;
 mod file;
 mod keys;
 mod nearest;
@@ -24,6 +25,7 @@ use crate::model::{self, DomainName};
 use crate::supervisor;
 use crate::telemetry::LogSettings;
 
+pub use diff::{Diff, DomainChange, diff};
 pub use problem::{Place, Problem, Problems};
 pub use reference::reference;
 use section::Report;
@@ -59,6 +61,8 @@ pub struct DaemonSettings {
     pub log: LogSettings,
     /// How long listeners may take when it stops.
     pub stop_grace: Duration,
+    /// How long its journals remember.
+    pub journal: JournalSettings,
 }
 
 impl Default for DaemonSettings {
@@ -69,6 +73,7 @@ impl Default for DaemonSettings {
             journal: JournalSettings::default(),
             log: LogSettings::default(),
             stop_grace: Duration::from_secs(10),
+            journal: JournalSettings::default(),
         }
     }
 }

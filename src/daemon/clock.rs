@@ -8,8 +8,8 @@ use crate::time::{Moment, Timestamp, WallTime};
 
 /// Reads the daemon's own timeline and the wall clock.
 ///
-/// The timeline begins at the wall time at which the clock was made, and goes on by the boot-time
-/// clock, which counts the time a machine is suspended and never jumps.
+/// The timeline goes on by the boot-time clock, which counts the time a machine is suspended and
+/// never jumps.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     begin: Duration,
@@ -17,11 +17,22 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Returns a clock whose timeline begins now.
+    /// Returns a clock whose timeline begins at the wall time of now.
     pub fn start() -> Self {
         Self {
             begin: read(ClockId::Realtime),
             booted: read(ClockId::Boottime),
+        }
+    }
+
+    /// Returns a clock whose timeline goes on from the last moment that is on record: later by the
+    /// wall time since, and never earlier, whatever was done to the wall clock meanwhile.
+    pub fn resume(last: Moment) -> Self {
+        let clock = Self::start();
+        let wall = WallTime::from_unix_micros(micros(clock.begin));
+        Self {
+            begin: continued(last, wall),
+            ..clock
         }
     }
 
@@ -31,12 +42,6 @@ impl Clock {
         Timestamp::from_micros(micros(self.begin + run))
     }
 
-    /// Returns the epoch of what is numbered from now on: the second in which this clock was made,
-    /// so that numbers that begin again are not taken for those of the run before.
-    pub fn epoch(&self) -> u32 {
-        u32::try_from(self.begin.as_secs()).unwrap_or(u32::MAX)
-    }
-
     /// Reads both clocks.
     pub fn now(&self) -> Moment {
         Moment {
@@ -44,6 +49,14 @@ impl Clock {
             wall: WallTime::from_unix_micros(micros(read(ClockId::Realtime))),
         }
     }
+}
+
+/// Returns where a timeline goes on that was last read at `last`.
+fn continued(last: Moment, wall: WallTime) -> Duration {
+    let elapsed = wall
+        .as_unix_micros()
+        .saturating_sub(last.wall.as_unix_micros());
+    Duration::from_micros(last.at.as_micros().saturating_add(elapsed))
 }
 
 fn read(id: ClockId) -> Duration {
@@ -57,4 +70,36 @@ fn read(id: ClockId) -> Duration {
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(at: u64, wall: u64) -> Moment {
+        Moment {
+            at: Timestamp::from_micros(at),
+            wall: WallTime::from_unix_micros(wall),
+        }
+    }
+
+    #[test]
+    fn a_timeline_goes_on_by_the_wall_time_since_and_never_runs_back() {
+        let wall = WallTime::from_unix_micros(9_000);
+        assert_eq!(
+            continued(moment(500, 7_000), wall),
+            Duration::from_micros(2_500)
+        );
+        assert_eq!(
+            continued(moment(500, 9_999), wall),
+            Duration::from_micros(500)
+        );
+    }
+
+    #[test]
+    fn a_clock_that_resumes_never_reads_less_than_what_is_on_record() {
+        let far = Clock::start().now().at + Duration::from_secs(86_400);
+        let last = moment(far.as_micros(), u64::MAX);
+        assert!(Clock::resume(last).timestamp() >= far);
+    }
 }

@@ -1,19 +1,30 @@
 //! The event loop of one domain: where the core meets the world.
 //!
-//! It reads the clock, feeds the warden, writes the journal and hands deeds to the driver once what
-//! led to them is on record. It decides nothing and waits for nobody.
+//! It reads the clock, feeds the warden, writes the journal, and carries out effects once what led
+//! to them is on record. It decides nothing and waits for nobody, the disk included.
 
-use std::collections::VecDeque;
+mod outage;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
+use tracing::info;
 
+use self::outage::Outage;
+use super::DaemonError;
+use super::carrier::Carrier;
 use super::clock::Clock;
-use crate::driver::nuodb::Report;
-use crate::exchange::Deed;
-use crate::journal::{Batch, Journal, Ticket};
-use crate::supervisor::{Effect, Input};
+use super::pulse::Beat;
+use crate::api::Errand;
+use crate::driver::nuodb::{DriverSettings, Report};
+use crate::event::Event;
+use crate::exchange::{Answer, Deed, Loss, LossClass, Observation, Outcome, Request, RequestId};
+use crate::journal::{Batch, Health, Journal, Progress, Ticket};
+use crate::model::{self, Address, DomainName};
+use crate::supervisor::{self, Effect, Input};
+use crate::time::Moment;
 use crate::warden::Warden;
 
 /// So many reports are handled in one turn, and their events written together: enough that a burst
@@ -24,92 +35,378 @@ const TURN_MAX: usize = 1_024;
 /// the timeline does.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
+/// So many inputs and events may wait for the disk; behind them nothing more is taken in, and the
+/// broker holds back what it has to tell.
+const BACKLOG_MAX: usize = 65_536;
+
+/// So many requests may wait for their answers.
+const REQUESTS_MAX: usize = 10_000;
+
+/// What the daemon asks of a running event loop.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// The configuration changed what is healed, and how.
+    Configure(Box<(model::Settings, supervisor::Settings)>),
+    /// The configuration changed how the domain is reached.
+    Drive(Box<DriverSettings>),
+}
+
+/// Who asks, and who waits for the answer.
+pub(super) type Asked = (Request, oneshot::Sender<Answer>);
+
 /// One domain's warden with all that it needs to act.
 pub(super) struct EventLoop {
+    clock: Clock,
+    name: DomainName,
+    settings: (model::Settings, supervisor::Settings),
+    warden: Warden,
+    journal: Journal,
+    carrier: Carrier,
+    inbox: Inbox,
+    /// Told what cannot be recorded.
+    alarms: mpsc::Sender<(DomainName, Event)>,
+    stop: watch::Receiver<bool>,
+    beat: Beat,
+    /// Effects in order, each with the ticket of what led to it.
+    parked: VecDeque<(Ticket, Parked)>,
+    waiting: BTreeMap<RequestId, oneshot::Sender<Answer>>,
+    last_request: u64,
+    /// Since when and why the journal cannot be written.
+    outage: Option<Outage>,
+}
+
+/// What people, listeners and the daemon want of it.
+pub(super) struct Inbox {
+    pub(super) errands: mpsc::Receiver<Errand>,
+    pub(super) requests: mpsc::Receiver<Asked>,
+    /// New listeners want to hear what is there.
+    pub(super) present: mpsc::Receiver<oneshot::Sender<Vec<Event>>>,
+    pub(super) orders: mpsc::Receiver<Order>,
+}
+
+/// An effect that waits for the disk.
+enum Parked {
+    Answer(RequestId, Answer),
+    Deed(Deed),
+}
+
+/// What a turn is about.
+enum Wake {
+    Asked(Request, oneshot::Sender<Answer>),
+    DriverGone,
+    Errand(Errand),
+    Order(Order),
+    Present(oneshot::Sender<Vec<Event>>),
+    Progress,
+    Reports(Vec<Report>),
+    Stop,
+    Time,
+}
+
+/// What an event loop begins with.
+pub(super) struct Beginning {
     pub(super) clock: Clock,
+    pub(super) settings: (model::Settings, supervisor::Settings),
     pub(super) warden: Warden,
     pub(super) journal: Journal,
-    pub(super) reports: mpsc::Receiver<Vec<Report>>,
-    pub(super) deeds: mpsc::Sender<Deed>,
+    pub(super) driver: DriverSettings,
+    pub(super) inbox: Inbox,
+    pub(super) alarms: mpsc::Sender<(DomainName, Event)>,
     pub(super) stop: watch::Receiver<bool>,
+    pub(super) beat: Beat,
 }
 
 impl EventLoop {
-    /// Turns until it is told to stop, or the driver is gone.
-    pub(super) async fn run(mut self) {
-        let mut committed = self.journal.progress();
-        // Deeds in order, each with the ticket of what led to it.
-        let mut parked: VecDeque<(Ticket, Deed)> = VecDeque::new();
+    /// Returns a loop whose driver runs already.
+    pub(super) fn new(it: Beginning) -> Self {
+        let carrier = Carrier::start(it.driver, brokers(&it.warden), it.clock);
+        Self {
+            clock: it.clock,
+            name: it.settings.1.domain.clone(),
+            settings: it.settings,
+            warden: it.warden,
+            journal: it.journal,
+            carrier,
+            inbox: it.inbox,
+            alarms: it.alarms,
+            stop: it.stop,
+            beat: it.beat,
+            parked: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            last_request: 0,
+            outage: None,
+        }
+    }
+
+    /// Turns until it is told to stop, which lets the driver say goodbye.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the driver is gone, or the journal cannot be read any more.
+    pub(super) async fn run(mut self) -> Result<(), DaemonError> {
+        let mut progress = self.journal.progress();
+        self.turn(Vec::new());
         loop {
-            let on_record = committed.borrow_and_update().ticket;
-            let is_due = parked
-                .front()
-                .is_some_and(|(ticket, _)| *ticket <= on_record);
-            let pause = self
-                .warden
-                .next_timeout()
-                .map_or(PAUSE_MAX, |at| at.since(self.clock.timestamp()))
-                .min(PAUSE_MAX);
-            let reports = tokio::select! {
+            let now = progress.borrow_and_update().clone();
+            self.beat.turned(self.clock.timestamp());
+            self.mind(&now).await?;
+            match self.wake(&mut progress, now.ticket).await {
+                Wake::Asked(request, answer) => self.asked(request, answer),
+                Wake::DriverGone => return Err(self.driver_gone().await),
+                Wake::Errand(errand) => self.run_errand(errand),
+                Wake::Order(order) => self.obey(order).await,
+                Wake::Present(reader) => {
+                    let _ = reader.send(self.warden.present(self.clock.now()));
+                }
+                Wake::Progress => (),
+                Wake::Reports(reports) => self.turn(reports),
+                Wake::Stop => break,
+                Wake::Time => self.turn(Vec::new()),
+            }
+        }
+        self.carrier.end().await;
+        Ok(())
+    }
+
+    /// Waits for the next thing to do, and carries out effects that are on record meanwhile.
+    async fn wake(&mut self, progress: &mut watch::Receiver<Progress>, on_record: Ticket) -> Wake {
+        let pause = self
+            .warden
+            .next_timeout()
+            .map_or(PAUSE_MAX, |at| at.since(self.clock.timestamp()))
+            .min(PAUSE_MAX);
+        loop {
+            self.answer(on_record);
+            let is_due = self.is_due(on_record);
+            let has_room = self.journal.backlog() < BACKLOG_MAX;
+            return tokio::select! {
                 biased;
-                _ = self.stop.wait_for(|stop| *stop) => return,
-                room = self.deeds.reserve(), if is_due => {
-                    match (room, parked.pop_front()) {
-                        (Ok(room), Some((_, deed))) => room.send(deed),
-                        (Ok(_), None) => (),
-                        (Err(_closed), _) => return,
+                _ = self.stop.wait_for(|stop| *stop) => Wake::Stop,
+                room = self.carrier.deeds.reserve(), if is_due => {
+                    let Ok(room) = room else {
+                        return Wake::DriverGone;
+                    };
+                    if let Some((_, Parked::Deed(deed))) = self.parked.pop_front() {
+                        room.send(deed);
                     }
                     continue;
                 }
-                Ok(()) = committed.changed(), if !parked.is_empty() && !is_due => continue,
-                reports = self.reports.recv() => match reports {
-                    Some(reports) => reports,
-                    None => return,
+                Ok(()) = progress.changed() => Wake::Progress,
+                Some(order) = self.inbox.orders.recv() => Wake::Order(order),
+                Some(errand) = self.inbox.errands.recv() => Wake::Errand(errand),
+                Some(reader) = self.inbox.present.recv() => Wake::Present(reader),
+                Some((request, answer)) = self.inbox.requests.recv(), if has_room => {
+                    Wake::Asked(request, answer)
+                }
+                reports = self.carrier.reports.recv(), if has_room => match reports {
+                    Some(reports) => Wake::Reports(reports),
+                    None => Wake::DriverGone,
                 },
-                () = sleep(pause) => Vec::new(),
+                () = sleep(pause) => Wake::Time,
             };
-            self.turn(reports, &mut parked);
+        }
+    }
+
+    /// Returns whether a deed may leave.
+    fn is_due(&self, on_record: Ticket) -> bool {
+        self.parked
+            .front()
+            .is_some_and(|(ticket, _)| *ticket <= on_record)
+    }
+
+    /// Gives the answers that are on record and stand first in line.
+    fn answer(&mut self, on_record: Ticket) {
+        while let Some((ticket, Parked::Answer(..))) = self.parked.front()
+            && *ticket <= on_record
+        {
+            if let Some((_, Parked::Answer(request, answer))) = self.parked.pop_front()
+                && let Some(asker) = self.waiting.remove(&request)
+            {
+                // Who asked may have gone.
+                let _ = asker.send(answer);
+            }
         }
     }
 
     /// Handles some reports and whatever more is there already; without any, time has passed.
-    fn turn(&mut self, reports: Vec<Report>, parked: &mut VecDeque<(Ticket, Deed)>) {
-        let mut effects = Vec::new();
+    fn turn(&mut self, reports: Vec<Report>) {
+        let mut turn = Turn::default();
         if reports.is_empty() {
-            self.warden
-                .handle(self.clock.now(), Input::Timeout, &mut effects);
+            self.feed(&mut turn, Input::Timeout);
         }
-        let mut handled = 0;
         let mut next = Some(reports);
         while let Some(reports) = next {
-            handled += reports.len();
             // One reading for what was read at once.
             let now = self.clock.now();
             for report in reports {
-                self.warden.handle(now, input_of(report), &mut effects);
+                turn.feed(&mut self.warden, now, input_of(report));
             }
-            next = (handled < TURN_MAX)
-                .then(|| self.reports.try_recv().ok())
+            next = (turn.inputs.len() < TURN_MAX)
+                .then(|| self.carrier.reports.try_recv().ok())
                 .flatten();
         }
-        let mut events = Vec::with_capacity(effects.len());
-        let mut deeds = Vec::new();
-        for effect in effects {
+        self.record(turn);
+    }
+
+    fn feed(&mut self, turn: &mut Turn, input: Input) {
+        turn.feed(&mut self.warden, self.clock.now(), input);
+    }
+
+    /// Writes what a turn brought, and parks its effects until that is on record.
+    fn record(&mut self, turn: Turn) {
+        let facts = self.warden.drain_facts();
+        let is_quiet = turn.effects.is_empty() && facts.is_empty() && turn.is_only_time();
+        if is_quiet {
+            return;
+        }
+        let mut events = Vec::new();
+        let mut parked = Vec::new();
+        for effect in turn.effects {
             match effect {
-                Effect::Answer { .. } => (),
-                Effect::Do(deed) => deeds.push(deed),
+                Effect::Answer { request, answer } => parked.push(Parked::Answer(request, answer)),
+                Effect::Do(deed) => parked.push(Parked::Deed(deed)),
                 Effect::Raise(event) => events.push(event),
             }
         }
-        if events.is_empty() && deeds.is_empty() {
+        if self.outage.is_some() {
+            self.go_without(events, parked);
             return;
         }
-        let ticket = self.journal.write(Batch {
+        let batch = Batch {
+            inputs: turn.inputs,
             events,
-            ..Batch::default()
-        });
-        parked.extend(deeds.into_iter().map(|deed| (ticket, deed)));
+            facts,
+        };
+        let ticket = self.journal.write(batch);
+        self.parked
+            .extend(parked.into_iter().map(|it| (ticket, it)));
     }
+
+    fn asked(&mut self, mut request: Request, answer: oneshot::Sender<Answer>) {
+        let refusal = match &self.outage {
+            Some(outage) => Some(outage.refusal()),
+            None if self.waiting.len() >= REQUESTS_MAX => Some(Answer::Refused {
+                reason: format!("{REQUESTS_MAX} requests wait for an answer already; ask later")
+                    .into(),
+            }),
+            None => None,
+        };
+        if let Some(refusal) = refusal {
+            let _ = answer.send(refusal);
+            return;
+        }
+        self.last_request += 1;
+        request.id = RequestId(self.last_request);
+        self.waiting.insert(request.id, answer);
+        let mut turn = Turn::default();
+        self.feed(&mut turn, Input::Requested(request));
+        self.record(turn);
+    }
+
+    fn run_errand(&mut self, errand: Errand) {
+        match errand {
+            Errand::Request { request, answer } => self.asked(request, answer),
+            Errand::Resume { by, answer } => {
+                let mut turn = Turn::default();
+                self.feed(&mut turn, Input::Resumed { by });
+                self.record(turn);
+                let text = "the healer acts again as soon as every other gate is open".into();
+                let _ = answer.send(Answer::Accepted { action: None, text });
+            }
+            Errand::View(reader) => {
+                let _ = reader.send(self.warden.view(self.clock.now()));
+            }
+        }
+    }
+
+    async fn obey(&mut self, order: Order) {
+        match order {
+            Order::Configure(settings) => {
+                let (model, supervisor) = (settings.0.clone(), settings.1.clone());
+                self.settings = *settings;
+                let mut turn = Turn::default();
+                let now = self.clock.now();
+                self.warden
+                    .configure(now, model, supervisor, &mut turn.effects);
+                self.record(turn);
+            }
+            Order::Drive(settings) => {
+                info!(
+                    domain = self.name.as_str(),
+                    "reaching the domain in the new way"
+                );
+                self.drive(*settings, "the configuration of the domain changed")
+                    .await;
+            }
+        }
+    }
+
+    /// Replaces the driver; the warden is told that its session is gone.
+    async fn drive(&mut self, settings: DriverSettings, reason: &str) {
+        let address = settings.pilot.brokers.first().cloned();
+        let learned = brokers(&self.warden);
+        let fresh = Carrier::start(settings, learned, self.clock);
+        std::mem::replace(&mut self.carrier, fresh).end().await;
+        // What waited for the old one would come too late for the new one.
+        self.parked
+            .retain(|(_, it)| matches!(it, Parked::Answer(..)));
+        if let Some(address) = address {
+            let loss = Loss {
+                address,
+                class: LossClass::Connection,
+                reason: reason.into(),
+            };
+            let mut turn = Turn::default();
+            self.feed(&mut turn, Input::Observed(Observation::Lost(loss.clone())));
+            for (action, may_have_left) in self.warden.open_deeds() {
+                let outcome = if may_have_left {
+                    Outcome::Unanswered(loss.clone())
+                } else {
+                    Outcome::NotSent(loss.clone())
+                };
+                self.feed(&mut turn, Input::Reported { action, outcome });
+            }
+            self.record(turn);
+        }
+    }
+
+    async fn driver_gone(&mut self) -> DaemonError {
+        let domain = self.name.clone();
+        match self.carrier.why().await {
+            Some(source) => DaemonError::Driver {
+                domain,
+                source: Box::new(source),
+            },
+            None => DaemonError::Ended(format!("the driver of the domain `{domain}`")),
+        }
+    }
+}
+
+/// What one turn feeds and what comes of it.
+#[derive(Default)]
+struct Turn {
+    inputs: Vec<(Moment, Input)>,
+    effects: Vec<Effect>,
+}
+
+impl Turn {
+    fn feed(&mut self, warden: &mut Warden, now: Moment, input: Input) {
+        self.inputs.push((now, input.clone()));
+        warden.handle(now, input, &mut self.effects);
+    }
+
+    fn is_only_time(&self) -> bool {
+        self.inputs.iter().all(|(_, it)| *it == Input::Timeout)
+    }
+}
+
+/// Returns where the brokers are that the domain has shown.
+fn brokers(warden: &Warden) -> Vec<Address> {
+    let peers = warden.model().peers();
+    peers
+        .filter(|(_, it)| it.is_broker)
+        .map(|(_, it)| it.address.clone())
+        .collect()
 }
 
 fn input_of(report: Report) -> Input {

@@ -3,99 +3,78 @@
 //! Each domain has a driver, an event loop, a journal and workers for its listeners; none waits for
 //! another. A task that ends though nobody asked it to ends the daemon.
 
+mod carrier;
 mod clock;
 mod event_loop;
+mod port;
+mod pulse;
+mod reload;
 mod signals;
+mod stop;
+mod watched;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{interval, timeout};
-use tracing::{info, warn};
+use tokio::time::interval;
+use tracing::{error, info};
 
-use self::event_loop::EventLoop;
-use crate::config::Config;
-use crate::driver::nuodb::{self, DriverError, DriverSettings};
+use self::port::Api;
+use self::pulse::Pulse;
+use self::watched::{Opened, Watched, clock_after, generation};
+use crate::api::ApiError;
+use crate::config::{Config, DomainSettings};
+use crate::driver::nuodb::DriverError;
 use crate::event::{Event, Kind, Subject};
-use crate::journal::{Batch, Journal};
-use crate::listener::{Dispatcher, Hooks, Registration, Unremembered};
-use crate::model::{self, DomainName};
-use crate::supervisor;
-use crate::warden::Warden;
+use crate::journal::{Batch, Condition, Journal, JournalError, StateDirectory};
+use crate::listener::{Dispatcher, Hooks, Registration};
+use crate::model::DomainName;
+use crate::warden::RestoreError;
 
 pub use clock::Clock;
 pub use signals::{Command, listen};
 
-/// How many deeds and batches of reports may be on their way between a warden and its driver.
-const QUEUE: usize = 1_024;
-
-/// How many events of a domain are remembered in memory.
-const REMEMBERED: usize = 65_536;
-
 /// How often a stopping daemon says that it is not forgotten.
 const STILL_STOPPING_EVERY: Duration = Duration::from_secs(5);
+
+/// So many events that cannot be recorded may wait to be told.
+const ALARMS: usize = 1_024;
 
 /// All a daemon needs to know.
 #[derive(Debug)]
 pub struct Settings {
-    /// The domains to watch.
-    pub domains: Vec<DomainSettings>,
-    /// Who is told.
+    /// What is configured.
+    pub config: Config,
+    /// Listeners of the program itself; they stay whatever is configured later.
     pub listeners: Vec<Registration>,
-    /// How long everything may take when the daemon stops, listeners that hear the rest included.
-    pub stop_grace: Duration,
 }
 
-/// All it needs to know about one domain.
-#[derive(Debug)]
-pub struct DomainSettings {
-    /// How patient the model is.
-    pub model: model::Settings,
-    /// What is healed, and how.
-    pub supervisor: supervisor::Settings,
-    /// How the domain is reached.
-    pub driver: DriverSettings,
+/// What a daemon tells whoever started it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Stage {
+    /// Everything runs; a broker need not be there for that.
+    Ready,
+    /// It reads its configuration again; `Ready` follows.
+    Reloading,
+    /// It begins to stop.
+    Stopping,
+    /// How it is, as a sentence.
+    Status(String),
 }
 
-impl From<Config> for Settings {
-    fn from(config: Config) -> Self {
-        let domains = config.domains.into_iter().map(|it| {
-            let mut settings = DomainSettings {
-                model: it.model,
-                supervisor: it.supervisor,
-                driver: it.driver,
-            };
-            settings.driver.pilot.seed = seed();
-            settings.supervisor.seed = seed();
-            settings
-        });
-        Self {
-            domains: domains.collect(),
-            listeners: config
-                .listeners
-                .into_iter()
-                .map(Registration::from)
-                .collect(),
-            stop_grace: config.daemon.stop_grace,
-        }
-    }
-}
-
-/// Returns what makes the pauses of this daemon differ from those of others.
-///
-/// Without entropy no session stands either, which the driver tells; it is no secret.
-fn seed() -> u64 {
-    getrandom::u64().unwrap_or_default()
-}
-
-/// Why a daemon ended though nobody asked it to.
+/// Why a daemon could not begin, or ended though nobody asked it to.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DaemonError {
+    /// The operator's socket cannot be had.
+    #[error("cannot serve the operator's socket")]
+    Api(#[source] ApiError),
     /// A driver cannot work at all.
     #[error("the driver of the domain `{domain}` cannot work")]
     Driver {
@@ -103,63 +82,120 @@ pub enum DaemonError {
         domain: DomainName,
         /// Why.
         #[source]
-        source: DriverError,
+        source: Box<DriverError>,
     },
     /// A task ended by itself.
     #[error("{0} ended unexpectedly")]
     Ended(String),
+    /// What a journal remembers does not fit together.
+    #[error("cannot go on from what the journal of the domain `{domain}` remembers")]
+    Facts {
+        /// Of which domain.
+        domain: DomainName,
+        /// Why.
+        #[source]
+        source: RestoreError,
+    },
     /// It was told to stop, and told again before it had.
     #[error("told to stop again, it did not wait for what still ran")]
     Hurried,
+    /// A journal cannot be opened or read.
+    #[error("cannot use the journal of {}", Whose(.domain.as_ref()))]
+    Journal {
+        /// Of which domain; `None` for the daemon's own.
+        domain: Option<DomainName>,
+        /// Why.
+        #[source]
+        source: Box<JournalError>,
+    },
+    /// The state directory cannot be used.
+    #[error("cannot use the state directory")]
+    State(#[source] Box<JournalError>),
     /// A task panicked.
     #[error("a task of the daemon broke")]
     Task(#[source] JoinError),
 }
 
-/// What a task was, and how it ended.
-type Ended = (String, Result<(), DaemonError>);
+impl DaemonError {
+    fn journal(domain: Option<&DomainName>, source: JournalError) -> Self {
+        Self::Journal {
+            domain: domain.cloned(),
+            source: Box::new(source),
+        }
+    }
+}
+
+/// Shows whose journal it is.
+struct Whose<'a>(Option<&'a DomainName>);
+
+impl fmt::Display for Whose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(domain) => write!(f, "the domain `{domain}`"),
+            None => f.write_str("the daemon"),
+        }
+    }
+}
+
+/// What a task was, whether it was asked to end, and how it ended.
+type Ended = (String, bool, Result<(), DaemonError>);
 
 /// Watches the domains until it is told to stop.
 ///
-/// `ready` is called when everything runs; a broker need not be there for that. `stopping` is
-/// called when it begins to stop. `check` is called when the configuration is to be looked at
-/// again, and returns what is wrong with it, if anything is.
+/// `tell` hears how far the daemon is. `load` is called when the configuration is to be read again,
+/// and returns it, or what is wrong with it.
 ///
 /// Being told to stop once more while it stops ends it at once.
 ///
 /// # Errors
 ///
-/// Fails when a part of it cannot work or ends by itself, or when it had no time to stop in order.
+/// Fails when a part of it cannot begin, cannot work or ends by itself, or when it had no time to
+/// stop in order.
 pub async fn run(
     settings: Settings,
     mut commands: mpsc::Receiver<Command>,
-    ready: impl FnOnce(),
-    stopping: impl FnOnce(),
-    mut check: impl FnMut() -> Result<(), String>,
+    mut tell: impl FnMut(Stage),
+    mut load: impl FnMut() -> Result<Config, String>,
 ) -> Result<(), DaemonError> {
-    let clock = Clock::start();
-    let mut daemon = Daemon::start(settings, clock);
-    daemon.raise(clock, Kind::DaemonStarted, None);
-    ready();
+    let (mut daemon, mut alarms) = Daemon::start(settings)?;
+    daemon.raise(Kind::DaemonStarted, None);
+    tell(Stage::Ready);
     let result = loop {
         tokio::select! {
-            ended = daemon.tasks.join_next() => break Err(ended_early(ended)),
+            Some(ended) = daemon.tasks.join_next() => {
+                if let Some(error) = ended_early(ended) {
+                    break Err(error);
+                }
+            }
+            Some(ended) = daemon.api.tasks.join_next() => {
+                if let Some(error) = ended_early(ended) {
+                    break Err(error);
+                }
+            }
+            Some((domain, event)) = alarms.recv() => {
+                tell(Stage::Status(format!("domain {domain}: {}", sentence(&event))));
+                daemon.alarm(&domain, &event);
+            }
             command = commands.recv() => match command {
-                Some(Command::CheckConfig) => daemon.check_config(clock, &mut check),
+                Some(Command::Reload) => {
+                    tell(Stage::Reloading);
+                    daemon.reload(&mut load).await;
+                    tell(Stage::Ready);
+                }
                 Some(Command::Stop) | None => break Ok(()),
             },
         }
     };
-    stopping();
-    daemon.raise(clock, Kind::DaemonStopping, None);
+    tell(Stage::Stopping);
+    daemon.raise(Kind::DaemonStopping, None);
     let mut still_stopping = interval(STILL_STOPPING_EVERY);
     still_stopping.tick().await;
-    let mut stopped = pin!(daemon.stop(clock));
+    let mut stopped = pin!(daemon.stop());
     loop {
         tokio::select! {
             () = &mut stopped => return result,
             Some(command) = commands.recv() => match command {
-                Command::CheckConfig => (),
+                Command::Reload => (),
                 // What is dropped here takes the programs of listeners along.
                 Command::Stop => return result.and(Err(DaemonError::Hurried)),
             },
@@ -172,80 +208,100 @@ pub async fn run(
 
 /// Everything that runs.
 struct Daemon {
-    tasks: JoinSet<Ended>,
+    clock: Clock,
+    config: Config,
+    /// The program's own listeners.
+    own: Vec<Registration>,
+    state: StateDirectory,
     journal: Journal,
-    dispatchers: Vec<(String, Dispatcher<Unremembered<Journal>>)>,
-    stop: watch::Sender<bool>,
-    stop_grace: Duration,
+    dispatcher: Dispatcher<Journal>,
+    watched: BTreeMap<DomainName, Watched>,
+    tasks: JoinSet<Ended>,
+    alarms: mpsc::Sender<(DomainName, Event)>,
+    api: Api,
+    pulse: Pulse,
 }
 
 impl Daemon {
-    fn start(settings: Settings, clock: Clock) -> Self {
+    /// Starts everything. Nothing is left behind if a part of it cannot begin.
+    fn start(
+        settings: Settings,
+    ) -> Result<(Self, mpsc::Receiver<(DomainName, Event)>), DaemonError> {
+        let Settings { config, listeners } = settings;
+        let path = &config.daemon.state_directory;
+        let state = StateDirectory::open(path).map_err(|it| DaemonError::State(Box::new(it)))?;
+        let directory = state.daemon();
+        let opened = Journal::open(&directory, config.daemon.journal.clone());
+        let (journal, recovered) = opened.map_err(|it| DaemonError::journal(None, it))?;
+        let domains = open_all(&state, &config)?;
+        let api = Api::bind(&config.daemon.socket)?;
+        let clock = clock_after(
+            domains
+                .iter()
+                .map(|(_, it)| &it.recovered)
+                .chain([&recovered]),
+        );
+        let last = domains
+            .iter()
+            .map(|(_, it)| generation(&it.recovered))
+            .max();
+        let (alarms, alarm_receiver) = mpsc::channel(ALARMS);
+        let pulse = Pulse::default();
+        let heart = pulse.clone();
+        let hooks = Hooks {
+            pulse: Some(Arc::new(move || heart.read(clock))),
+            ..Hooks::default()
+        };
         let mut daemon = Self {
-            tasks: JoinSet::new(),
-            journal: Journal::memory(clock.epoch(), REMEMBERED),
-            dispatchers: Vec::new(),
-            stop: watch::Sender::new(false),
-            stop_grace: settings.stop_grace,
-        };
-        let journal = daemon.journal.clone();
-        daemon.dispatch("the daemon", journal, &settings.listeners);
-        for domain in settings.domains {
-            daemon.watch(domain, clock, &settings.listeners);
-        }
-        daemon
-    }
-
-    fn watch(&mut self, settings: DomainSettings, clock: Clock, listeners: &[Registration]) {
-        let name = settings.supervisor.domain.clone();
-        info!(
-            domain = name.as_str(),
-            mode = ?settings.supervisor.mode,
-            policies = settings.supervisor.policies.len(),
-            "watching"
-        );
-        let journal = Journal::memory(clock.epoch(), REMEMBERED);
-        self.dispatch(name.as_str(), journal.clone(), listeners);
-        let (deed_sender, deed_receiver) = mpsc::channel(QUEUE);
-        let (report_sender, report_receiver) = mpsc::channel(QUEUE);
-        let event_loop = EventLoop {
             clock,
-            warden: Warden::new(settings.model, settings.supervisor),
+            dispatcher: Dispatcher::start(Arc::new(journal.clone()), Vec::new(), hooks),
             journal,
-            reports: report_receiver,
-            deeds: deed_sender,
-            stop: self.stop.subscribe(),
+            own: listeners,
+            state,
+            watched: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            alarms,
+            api,
+            pulse,
+            config,
         };
-        let label = format!("the event loop of the domain `{name}`");
-        self.tasks.spawn(async move {
-            event_loop.run().await;
-            (label, Ok(()))
-        });
-        let label = format!("the driver of the domain `{name}`");
-        let driver = nuodb::run(
-            settings.driver,
-            move || clock.timestamp(),
-            deed_receiver,
-            report_sender,
+        daemon.serve(last.unwrap_or_default() + 1);
+        daemon.say_condition(&recovered.condition);
+        let registrations = daemon.registrations();
+        for registration in &registrations {
+            daemon.dispatcher.add(registration.clone());
+        }
+        for (settings, opened) in domains {
+            daemon.watch(settings, opened, registrations.clone())?;
+        }
+        daemon.publish();
+        Ok((daemon, alarm_receiver))
+    }
+
+    /// Returns every listener there is to be, the program's own ones first.
+    fn registrations(&self) -> Vec<Registration> {
+        let configured = self.config.listeners.iter().cloned();
+        let configured = configured.map(Registration::from);
+        self.own.iter().cloned().chain(configured).collect()
+    }
+
+    /// Tells if the daemon's own journal is not what it was.
+    fn say_condition(&self, condition: &Condition) {
+        let (Condition::FromBackup { aside, why } | Condition::Lost { aside, why }) = condition
+        else {
+            return;
+        };
+        let text = format!(
+            "the daemon's own journal is damaged ({why}) and was moved to {}; events before this \
+             one are lost",
+            aside.display()
         );
-        self.tasks.spawn(async move {
-            let result = driver.await;
-            let result = result.map_err(|source| DaemonError::Driver {
-                domain: name,
-                source,
-            });
-            (label, result)
-        });
+        error!("{text}");
+        self.raise(Kind::Gap, Some(&text));
     }
 
-    fn dispatch(&mut self, name: &str, journal: Journal, listeners: &[Registration]) {
-        let journal = Arc::new(Unremembered(journal));
-        let dispatcher = Dispatcher::start(journal, listeners.to_vec(), Hooks::default());
-        self.dispatchers.push((name.to_owned(), dispatcher));
-    }
-
-    fn raise(&self, clock: Clock, kind: Kind, text: Option<&str>) {
-        let mut event = Event::new(clock.now(), None, kind, Subject::default());
+    fn raise(&self, kind: Kind, text: Option<&str>) {
+        let mut event = Event::new(self.clock.now(), None, kind, Subject::default());
         event.text = text.map(Into::into);
         self.journal.write(Batch {
             events: vec![event],
@@ -253,56 +309,39 @@ impl Daemon {
         });
     }
 
-    fn check_config(&self, clock: Clock, check: &mut impl FnMut() -> Result<(), String>) {
-        match check() {
-            Ok(()) => info!("the configuration is fine; it takes effect when the daemon restarts"),
-            Err(problems) => {
-                warn!("the configuration has problems and would be refused: {problems}");
-                self.raise(clock, Kind::ConfigRejected, Some(&problems));
-            }
-        }
-    }
-
-    /// Ends the event loops and with them the drivers, then lets the listeners hear the rest, all
-    /// within the grace period.
-    async fn stop(mut self, clock: Clock) {
-        self.stop.send_replace(true);
-        let deadline = clock.timestamp() + self.stop_grace;
-        let ended = timeout(self.stop_grace, async {
-            while self.tasks.join_next().await.is_some() {}
-        });
-        if ended.await.is_err() {
-            let tasks = self.tasks.len();
-            warn!(tasks, "did not stop in time and is ended");
-        }
-        self.tasks.shutdown().await;
-        let rest = deadline.since(clock.timestamp());
-        let mut flushes = JoinSet::new();
-        for (name, dispatcher) in self.dispatchers {
-            flushes.spawn(async move { (name, dispatcher.flush(rest).await) });
-        }
-        while let Some(flushed) = flushes.join_next().await {
-            let Ok((domain, unfinished)) = flushed else {
-                continue;
-            };
-            for it in unfinished {
-                warn!(
-                    domain,
-                    listener = it.name,
-                    told = it.told,
-                    last = it.last,
-                    "was not told everything"
-                );
-            }
+    /// Tells what cannot be recorded to those that want it nevertheless.
+    fn alarm(&self, domain: &DomainName, event: &Event) {
+        if let Some(watched) = self.watched.get(domain) {
+            watched.dispatcher.alarm(event);
         }
     }
 }
 
-fn ended_early(ended: Option<Result<Ended, JoinError>>) -> DaemonError {
+fn open_all(
+    state: &StateDirectory,
+    config: &Config,
+) -> Result<Vec<(DomainSettings, Opened)>, DaemonError> {
+    let open = |settings: &DomainSettings| {
+        let opened = Opened::open(state, settings, &config.daemon.journal);
+        let opened = opened.map_err(|it| DaemonError::journal(Some(&settings.name), it))?;
+        Ok((settings.clone(), opened))
+    };
+    config.domains.iter().map(open).collect()
+}
+
+/// Returns what an event says to people.
+fn sentence(event: &Event) -> String {
+    let text = event.text.as_deref().unwrap_or_default();
+    format!("{} {text}", event.kind.as_str())
+        .trim_end()
+        .to_owned()
+}
+
+fn ended_early(ended: Result<Ended, JoinError>) -> Option<DaemonError> {
     match ended {
-        Some(Ok((_, Err(error)))) => error,
-        Some(Ok((name, Ok(())))) => DaemonError::Ended(name),
-        Some(Err(error)) => DaemonError::Task(error),
-        None => DaemonError::Ended("every task".to_owned()),
+        Ok((_, _, Err(error))) => Some(error),
+        Ok((_, true, Ok(()))) => None,
+        Ok((name, false, Ok(()))) => Some(DaemonError::Ended(name)),
+        Err(error) => Some(DaemonError::Task(error)),
     }
 }

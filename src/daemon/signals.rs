@@ -13,16 +13,16 @@ use tokio::sync::mpsc;
 /// What a daemon can be asked from outside.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Command {
-    /// Look at the configuration file again.
-    CheckConfig,
+    /// Read the configuration again and go on by it.
+    Reload,
     /// Stop in order.
     Stop,
 }
 
-/// So many signals may wait; further ones to check the configuration say nothing new.
+/// So many signals may wait; further ones to read the configuration say nothing new.
 const SIGNALS_MAX: usize = 16;
 
-/// Returns what the signals TERM and INT (stop) and HUP (check the configuration) ask for.
+/// Returns what the signals TERM and INT (stop) and HUP (read the configuration again) ask for.
 ///
 /// # Errors
 ///
@@ -35,7 +35,7 @@ pub fn listen() -> io::Result<mpsc::Receiver<Command>> {
         .spawn(move || {
             for signal in signals.forever() {
                 let is_heard = if signal == SIGHUP {
-                    let sent = sender.try_send(Command::CheckConfig);
+                    let sent = sender.try_send(Command::Reload);
                     !matches!(sent, Err(mpsc::error::TrySendError::Closed(_)))
                 } else {
                     // Never lost, however many others wait.

@@ -262,6 +262,17 @@ impl Supervisor {
         before
     }
 
+    /// Returns every deed that still awaits an outcome, and whether its request may have left.
+    pub fn open_deeds(&self) -> Vec<(ActionId, bool)> {
+        let starts = self.actions.iter().map(|(id, it)| {
+            let is_preparing = matches!(it.stage, ActionStage::Preparing { .. });
+            (*id, !is_preparing)
+        });
+        starts
+            .chain(self.dials.keys().map(|id| (*id, false)))
+            .collect()
+    }
+
     pub(super) fn new_action(&mut self) -> ActionId {
         self.last_action += 1;
         ActionId(self.last_action)

@@ -47,6 +47,10 @@ impl Daemon {
         secret(&dir, "wrong", "brid");
         let config = config.replace("DIR", dir.path().to_str().unwrap());
         fs::write(dir.path().join("config.toml"), config).unwrap();
+        let own = "[daemon]\nstate-directory = \"DIR/state\"\nsocket = \"DIR/dbwarden.sock\"\n";
+        let own = own.replace("DIR", dir.path().to_str().unwrap());
+        fs::create_dir(dir.path().join("conf.d")).unwrap();
+        fs::write(dir.path().join("conf.d/own.toml"), own).unwrap();
         let log = log(dir.path());
         let child = Command::new(env!("CARGO_BIN_EXE_dbwarden"))
             .args(["run", "--config"])
@@ -276,12 +280,12 @@ async fn no_broker_whatever_it_does_ends_the_daemon() {
 }
 
 #[test]
-fn a_hangup_checks_the_configuration_and_changes_nothing() {
+fn a_hangup_reads_the_configuration_and_refuses_one_with_problems() {
     let sandbox = Running::start(&["--database", "teas"]);
     let daemon = Daemon::start(&teas(&sandbox));
     daemon.says(&["domain_connected"]);
     daemon.signal(Signal::HUP);
-    daemon.says(&["the configuration is fine"]);
+    daemon.says(&["the configuration was read again", "nothing changed"]);
     let config = fs::read_to_string(daemon.path("config.toml")).unwrap();
     let broken = format!("{config}\nnonsense = 1\n[[policy]]\nkeep = \"everything\"\n");
     fs::write(daemon.path("config.toml"), broken).unwrap();

@@ -13,6 +13,7 @@ from harness import PASSWORD, PATIENCE, USER, Child, Sandbox, alive, main, story
 CONFIG = """
 [daemon]
 state-directory = "{folder}/state"
+socket = "{folder}/dbwarden.sock"
 stop-grace = "5s"
 
 [[domain]]

@@ -273,6 +273,11 @@ impl Sandbox {
         Ok(sandbox)
     }
 
+    /// Returns the directory of its own, which only its owner may enter and which goes with it.
+    pub fn directory(&self) -> &Path {
+        self.workspace.path()
+    }
+
     /// Returns where the peers are.
     pub fn peers(&self) -> &[PeerInfo] {
         &self.peers

@@ -1,0 +1,136 @@
+//! What an event loop does while its journal cannot be written: watch on, act not, number nothing.
+//!
+//! What was told last stays what is on record. When the journal works again the loop goes on from
+//! there, as after a restart of the daemon, with a fresh look at the domain.
+
+use tracing::error;
+
+use super::{Answer, EventLoop, Health, Parked, Progress, Turn};
+use crate::daemon::DaemonError;
+use crate::event::{Event, Kind, Subject};
+use crate::exchange::Deed;
+use crate::journal::Batch;
+use crate::supervisor::Input;
+use crate::time::Moment;
+use crate::warden::Warden;
+
+/// Since when nothing is on record any more, and why.
+pub(super) struct Outage {
+    since: Moment,
+    why: String,
+}
+
+impl Outage {
+    /// Returns what is answered to whoever asks for something meanwhile.
+    pub(super) fn refusal(&self) -> Answer {
+        Answer::Refused {
+            reason: format!(
+                "the journal cannot be written ({}), so nothing is started until it can",
+                self.why
+            )
+            .into(),
+        }
+    }
+}
+
+impl EventLoop {
+    /// Notices that the journal broke or works again.
+    pub(super) async fn mind(&mut self, progress: &Progress) -> Result<(), DaemonError> {
+        match (&progress.health, &self.outage) {
+            (Health::Failed { why }, None) => self.break_off(why),
+            (Health::Writable, _) => self.take_up().await?,
+            (Health::Failed { .. }, Some(_)) | (Health::Working, _) => (),
+        }
+        Ok(())
+    }
+
+    /// From here on nothing is on record, and thus nothing is done.
+    fn break_off(&mut self, why: &str) {
+        let since = self.clock.now();
+        error!(
+            domain = self.name.as_str(),
+            why, "the journal cannot be written: watching on, starting nothing"
+        );
+        self.outage = Some(Outage {
+            since,
+            why: why.to_owned(),
+        });
+        for (_, parked) in std::mem::take(&mut self.parked) {
+            self.refuse(parked);
+        }
+        let mut alarm = self.event(since, Kind::Gap);
+        alarm.text = Some(format!("the journal cannot be written: {why}").into());
+        self.alarm(alarm);
+        let mut turn = Turn::default();
+        self.feed(&mut turn, Input::JournalFailed);
+        self.record(turn);
+    }
+
+    /// Tells events to those that also want what is not on record, and does nothing.
+    pub(super) fn go_without(&mut self, events: Vec<Event>, parked: Vec<Parked>) {
+        for it in parked {
+            self.refuse(it);
+        }
+        for event in events {
+            self.alarm(event);
+        }
+    }
+
+    /// Goes on from what is on record.
+    async fn take_up(&mut self) -> Result<(), DaemonError> {
+        let recovered = self.journal.reopen().await;
+        let recovered = recovered.map_err(|it| DaemonError::journal(Some(&self.name), it))?;
+        let now = self.clock.now();
+        let (model, supervisor) = self.settings.clone();
+        let warden = Warden::restore(model, supervisor, now, recovered.facts);
+        self.warden = warden.map_err(|source| DaemonError::Facts {
+            domain: self.name.clone(),
+            source,
+        })?;
+        let mut gap = self.event(now, Kind::Gap);
+        if let Some(outage) = self.outage.take() {
+            let text = format!(
+                "nothing was recorded from {} on, as the journal could not be written ({}); what \
+                 changed meanwhile follows as differences",
+                outage.since.wall, outage.why
+            );
+            gap.text = Some(text.into());
+        }
+        self.journal.write(Batch {
+            events: vec![gap],
+            ..Batch::default()
+        });
+        self.drive(
+            self.carrier.settings(),
+            "the journal works again; the domain is looked at afresh",
+        )
+        .await;
+        Ok(())
+    }
+
+    /// Leaves undone what waited for the disk; only what ends a preparation still leaves.
+    fn refuse(&mut self, parked: Parked) {
+        match parked {
+            Parked::Answer(request, answer) => {
+                let answer = self.outage.as_ref().map_or(answer, Outage::refusal);
+                if let Some(asker) = self.waiting.remove(&request) {
+                    let _ = asker.send(answer);
+                }
+            }
+            Parked::Deed(deed @ Deed::Abandon { .. }) => {
+                // If its queue is full, the preparation expires by itself.
+                let _ = self.carrier.deeds.try_send(deed);
+            }
+            Parked::Deed(_) => (),
+        }
+    }
+
+    fn alarm(&self, event: Event) {
+        // The journal is broken; if the daemon is too busy to hear it as well, the log has it.
+        let _ = self.alarms.try_send((self.name.clone(), event));
+    }
+
+    fn event(&self, now: Moment, kind: Kind) -> Event {
+        Event::new(now, Some(self.name.clone()), kind, Subject::default())
+    }
+}

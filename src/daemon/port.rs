@@ -1,0 +1,87 @@
+//! The operator's port, as the daemon carries it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{Daemon, DaemonError, Ended};
+use crate::api::{self, ConfigState, DaemonPort, DomainPort, Permits, Port, Socket};
+
+/// The port, bound before anything else runs and served until everything else has stopped.
+pub(super) struct Api {
+    socket: Option<Socket>,
+    domains: watch::Sender<Arc<[DomainPort]>>,
+    permits: watch::Sender<Arc<Permits>>,
+    /// What became of the configuration.
+    pub(super) config: watch::Sender<ConfigState>,
+    stop: watch::Sender<bool>,
+    /// Its one task.
+    pub(super) tasks: JoinSet<Ended>,
+}
+
+impl Api {
+    /// Takes the socket, which another daemon may have.
+    pub(super) fn bind(path: &Path) -> Result<Self, DaemonError> {
+        Ok(Self {
+            socket: Some(api::bind(path).map_err(DaemonError::Api)?),
+            domains: watch::Sender::new(Arc::new([])),
+            permits: watch::Sender::new(Arc::new(BTreeMap::new())),
+            config: watch::Sender::new(ConfigState::default()),
+            stop: watch::Sender::new(false),
+            tasks: JoinSet::new(),
+        })
+    }
+
+    /// Lets it finish what it is answering.
+    pub(super) async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+impl Daemon {
+    /// Begins to answer people; domains are shown once they are [published](Self::publish).
+    pub(super) fn serve(&mut self, generation: u64) {
+        self.api.config.send_replace(ConfigState {
+            generation,
+            loaded: self.clock.now().wall,
+            rejected: None,
+        });
+        let port = Port {
+            domains: self.api.domains.subscribe(),
+            daemon: DaemonPort {
+                journal: self.journal.clone(),
+                version: env!("CARGO_PKG_VERSION"),
+                started: self.clock.now().wall,
+                config: self.api.config.subscribe(),
+            },
+            permits: self.api.permits.subscribe(),
+        };
+        let Some(socket) = self.api.socket.take() else {
+            return;
+        };
+        let (stop, watcher) = (self.api.stop.subscribe(), self.api.stop.subscribe());
+        self.api.tasks.spawn(async move {
+            let result = api::serve(socket, port, stop).await;
+            let is_asked = *watcher.borrow();
+            let label = "the operator's port".to_owned();
+            (label, is_asked, result.map_err(DaemonError::Api))
+        });
+    }
+
+    /// Shows the port what runs now.
+    pub(super) fn publish(&self) {
+        let configured = self.config.domains.iter();
+        let domains = configured.filter_map(|it| Some(self.watched.get(&it.name)?.port(&it.name)));
+        self.api.domains.send_replace(domains.collect());
+        let registrations = self.registrations();
+        let permits = registrations.iter().map(|it| {
+            let wishes = it.terms.may_request.iter().map(|it| it.as_str().to_owned());
+            (it.name.clone(), wishes.collect())
+        });
+        self.api.permits.send_replace(Arc::new(permits.collect()));
+    }
+}

@@ -1,0 +1,250 @@
+//! A domain that is watched: its journal, its dispatcher and the event loop between them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tracing::{info, warn};
+
+use super::clock::Clock;
+use super::event_loop::{Asked, Beginning, EventLoop, Inbox, Order};
+use super::{Daemon, DaemonError};
+use crate::api::{DomainPort, Errand};
+use crate::config::DomainSettings;
+use crate::event::{Event, Kind, Subject};
+use crate::journal::{
+    Batch, Condition, Journal, JournalError, JournalSettings, Recovered, StateDirectory,
+};
+use crate::listener::{Dispatcher, Hooks, Registration};
+use crate::model::{self, DomainName};
+use crate::supervisor::{self, Effect, Fact, Input, Recovery};
+use crate::time::Moment;
+use crate::warden::Warden;
+
+/// How many errands of people and requests of listeners may wait for a turn of the loop.
+const QUEUE: usize = 256;
+
+/// How many orders of the daemon may wait; each follows from one reload.
+const ORDERS: usize = 16;
+
+/// How what a domain tells is understood, and how it is healed.
+pub(super) type Healing = (model::Settings, supervisor::Settings);
+
+/// A journal that was opened for a domain, and what it remembers.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) journal: Journal,
+    pub(super) recovered: Recovered,
+}
+
+/// What the daemon holds of a domain whose event loop runs.
+pub(super) struct Watched {
+    pub(super) journal: Journal,
+    pub(super) dispatcher: Dispatcher<Journal>,
+    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) errands: mpsc::Sender<Errand>,
+    stop: watch::Sender<bool>,
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").finish_non_exhaustive()
+    }
+}
+
+impl Watched {
+    /// Asks the event loop to end.
+    pub(super) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until the event loop has ended.
+    pub(super) async fn stopped(&self) {
+        self.stop.closed().await;
+    }
+
+    /// Returns how people reach the domain.
+    pub(super) fn port(&self, name: &DomainName) -> DomainPort {
+        DomainPort {
+            name: name.clone(),
+            kind: "nuodb",
+            journal: self.journal.clone(),
+            errands: self.errands.clone(),
+        }
+    }
+}
+
+impl Opened {
+    /// Opens the journal of a domain, which nothing else has to do with yet.
+    pub(super) fn open(
+        state: &StateDirectory,
+        settings: &DomainSettings,
+        journal: &JournalSettings,
+    ) -> Result<Self, JournalError> {
+        let directory = state.domain(settings.name.as_str());
+        let (journal, recovered) = Journal::open(&directory, journal.clone())?;
+        Ok(Self { journal, recovered })
+    }
+}
+
+impl Daemon {
+    /// Returns what a warden of the domain works by, in the configuration of now.
+    pub(super) fn healing(&self, settings: &DomainSettings) -> Healing {
+        let mut supervisor = settings.supervisor.clone();
+        supervisor.seed = seed();
+        supervisor.generation = self.api.config.borrow().generation;
+        (settings.model.clone(), supervisor)
+    }
+
+    /// Watches a domain from now on.
+    pub(super) fn watch(
+        &mut self,
+        settings: DomainSettings,
+        opened: Opened,
+        registrations: Vec<Registration>,
+    ) -> Result<(), DaemonError> {
+        let name = settings.name.clone();
+        let Opened { journal, recovered } = opened;
+        info!(
+            domain = name.as_str(),
+            mode = ?settings.supervisor.mode,
+            policies = settings.supervisor.policies.len(),
+            facts = recovered.facts.len(),
+            last_seq = recovered.last_seq,
+            "watching"
+        );
+        let now = self.clock.now();
+        let both = self.healing(&settings);
+        let mut driver = settings.driver;
+        driver.pilot.seed = seed();
+        let warden = recover(&name, now, both.clone(), &journal, recovered)?;
+        let (requests, request_receiver) = mpsc::channel::<Asked>(QUEUE);
+        let (errands, errand_receiver) = mpsc::channel(QUEUE);
+        let (present, present_receiver) = mpsc::channel(QUEUE);
+        let (orders, order_receiver) = mpsc::channel(ORDERS);
+        let stop = watch::Sender::new(false);
+        let hooks = Hooks {
+            requests: Some(requests),
+            present: Some(present),
+            pulse: None,
+        };
+        let source = Arc::new(journal.clone());
+        let dispatcher = Dispatcher::start(source, registrations, hooks);
+        let event_loop = EventLoop::new(Beginning {
+            clock: self.clock,
+            settings: both,
+            warden,
+            journal: journal.clone(),
+            driver,
+            inbox: Inbox {
+                errands: errand_receiver,
+                requests: request_receiver,
+                present: present_receiver,
+                orders: order_receiver,
+            },
+            alarms: self.alarms.clone(),
+            stop: stop.subscribe(),
+            beat: self.pulse.join(&name, now.at),
+        });
+        let label = format!("the event loop of the domain `{name}`");
+        let asked = stop.subscribe();
+        self.tasks.spawn(async move {
+            let result = event_loop.run().await;
+            // One that was asked to end has done as it was told.
+            let is_asked = *asked.borrow();
+            (label, is_asked, result)
+        });
+        let watched = Watched {
+            journal,
+            dispatcher,
+            orders,
+            errands,
+            stop,
+        };
+        self.watched.insert(name, watched);
+        Ok(())
+    }
+}
+
+/// Returns a warden that goes on from what is on record, and tells if that is not what was.
+fn recover(
+    name: &DomainName,
+    now: Moment,
+    settings: Healing,
+    journal: &Journal,
+    recovered: Recovered,
+) -> Result<Warden, DaemonError> {
+    let (model, supervisor) = settings;
+    let mut warden = if recovered.facts.is_empty() {
+        Warden::new(model, supervisor)
+    } else {
+        let warden = Warden::restore(model, supervisor, now, recovered.facts);
+        warden.map_err(|source| DaemonError::Facts {
+            domain: name.clone(),
+            source,
+        })?
+    };
+    let (input, text) = match recovered.condition {
+        Condition::New | Condition::Sound => return Ok(warden),
+        Condition::FromBackup { aside, why } => (
+            Input::Recovered(Recovery::Backup),
+            format!(
+                "the journal is damaged ({why}) and was moved to {}; going on from facts.bak: \
+                 events before this one are lost",
+                aside.display()
+            ),
+        ),
+        Condition::Lost { aside, why } => (
+            Input::Recovered(Recovery::Lost),
+            format!(
+                "the journal is damaged ({why}) and was moved to {}; there is no good facts.bak, \
+                 so nothing is started until `dbwarden resume --accept-lost-memory`",
+                aside.display()
+            ),
+        ),
+    };
+    warn!(domain = name.as_str(), "{text}");
+    let mut event = Event::new(now, Some(name.clone()), Kind::Gap, Subject::default());
+    event.text = Some(text.into());
+    let mut effects = Vec::new();
+    warden.handle(now, input.clone(), &mut effects);
+    let raised = effects.into_iter().filter_map(|it| match it {
+        Effect::Raise(event) => Some(event),
+        Effect::Answer { .. } | Effect::Do(_) => None,
+    });
+    let events = std::iter::once(event).chain(raised).collect();
+    journal.write(Batch {
+        inputs: vec![(now, input)],
+        events,
+        facts: warden.drain_facts(),
+    });
+    Ok(warden)
+}
+
+/// Returns a clock that goes on from the last moment any journal has.
+pub(super) fn clock_after<'a>(recovered: impl Iterator<Item = &'a Recovered>) -> Clock {
+    let last = recovered.filter_map(|it| it.last).max_by_key(|it| it.at);
+    last.map_or_else(Clock::start, Clock::resume)
+}
+
+/// Returns which configuration was the last one accepted, as far as the facts of a domain tell.
+pub(super) fn generation(recovered: &Recovered) -> u64 {
+    let generations = recovered.facts.iter().filter_map(|it| match it {
+        Fact::Domain(it) => Some(it.generation),
+        Fact::Action(_)
+        | Fact::Database(_)
+        | Fact::Failure(_)
+        | Fact::Lapsed(_)
+        | Fact::Peer(_)
+        | Fact::Process(_)
+        | Fact::Slot(_) => None,
+    });
+    generations.max().unwrap_or(0)
+}
+
+/// Returns what makes the pauses of this daemon differ from those of others.
+///
+/// Without entropy no session stands either, which the driver tells; it is no secret.
+fn seed() -> u64 {
+    getrandom::u64().unwrap_or_default()
+}
