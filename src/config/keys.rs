@@ -128,8 +128,8 @@ pub(super) static JOURNAL: Table = Table {
         "retain-size" Default("\"1GiB\""),
             "The oldest is forgotten while a journal is larger than this.";
         "lag-limit" Default("1000000"),
-            "So many events are kept for a listener that was not told them yet, whatever their age; \
-             beyond that it is told of a gap.";
+            "So many events are kept for a listener that was not told them yet, whatever their \
+             age; beyond that it is told of a gap.";
         "backup-every" Default("\"10s\""),
             "How often what must not be forgotten is written a second time, to facts.bak.";
         "probe-every" Default("\"1s\""),
@@ -215,17 +215,19 @@ pub(super) static PASSWORD: Table = Table {
 pub(super) static TLS: Table = Table {
     path: "domain.tls",
     doc: "",
-    keys: keys! {
-        "ca" Example("\"/etc/dbwarden/ca.pem\""),
-            "The certificates to trust, in PEM form. Without it, those that the system trusts.";
-        "cert" Example("\"client.pem\""),
-            "Our own certificate, where the domain asks for one; goes together with `key`.";
-        "key" Example("\"client.key\""),
-            "Its key, in a file that only its owner may read.";
-        "verify-name" Default("true"),
-            "Whether a certificate must carry the name that was dialled. Where a whole domain \
-             shares one certificate, it cannot.";
-    },
+    keys: TLS_KEYS,
+};
+
+const TLS_KEYS: &[Key] = keys! {
+    "ca" Example("\"/etc/dbwarden/ca.pem\""),
+        "The certificates to trust, in PEM form. Without it, those that the system trusts.";
+    "cert" Example("\"client.pem\""),
+        "Our own certificate, where the other side asks for one; goes together with `key`.";
+    "key" Example("\"client.key\""),
+        "Its key, in a file that only its owner may read.";
+    "verify-name" Default("true"),
+        "Whether a certificate must carry the name that was dialled. Where a whole domain \
+         shares one certificate, it cannot.";
 };
 
 pub(super) static DATABASE: Table = Table {
@@ -335,11 +337,32 @@ pub(super) static LISTENER: Table = Table {
             "What the listener is called in the log.";
         "kind" Required("\"log\""),
             "\"log\" writes a line to the daemon's log; \"exec\" runs a program, with the event as \
-             a line of JSON on its input and as DBWARDEN_* in its environment.";
+             a line of JSON on its input and as DBWARDEN_* in its environment; \"webhook\" posts \
+             the JSON to an HTTP server; \"alertmanager\" keeps the alerts of an Alertmanager.";
         "command" Example("[\"/usr/local/bin/page\", \"--team\", \"db\"]"),
             "For \"exec\": the program, by an absolute path, and its arguments. No shell reads \
              them. Exit code 0 means done, 64, 65, 77 and 78 mean never, all else means try again. \
              Others must not be able to change the program.";
+        "url" Example("\"https://hooks.example.com/dbwarden\""),
+            "For \"webhook\" and \"alertmanager\": the server, or where its address comes from if \
+             there is a secret in it, such as { file = \"/etc/dbwarden/hook.url\" }. An \
+             Alertmanager is named without the path of its interface.";
+        "headers" Example("{ Authorization = { file = \"/etc/dbwarden/hook.token\" } }"),
+            "For \"webhook\" and \"alertmanager\": headers to send along, each as text or as \
+             where it comes from: a `file`, a `credential` or a variable in `env`. One that \
+             carries a secret must come from there.";
+        "tls" ExampleTable(&LISTENER_TLS, "{ ca = \"/etc/dbwarden/ca.pem\" }"),
+            "For \"webhook\" and \"alertmanager\": what to trust and show where the address begins \
+             with https. Without this table, what the system trusts.";
+        "secret" ExampleTable(&LISTENER_SECRET, "{ file = \"/etc/dbwarden/hook.secret\" }"),
+            "For \"webhook\": signs each body with HMAC-SHA256 in the header Dbwarden-Signature. \
+             Where the secret comes from, exactly one of these.";
+        "labels" Example("{ team = \"db\" }"),
+            "For \"alertmanager\": labels that every alert has beside its own.";
+        "resend-every" Example("\"1m\""),
+            "For \"alertmanager\": how often alerts that fire are told again; without it, every \
+             minute. It takes them for resolved when it has not heard of them for four times as \
+             long.";
         "events" Default("[\"*\"]"),
             "Which events: by name, by group (peer, process, database, healing, domain, daemon), \
              or * for all.";
@@ -354,6 +377,40 @@ pub(super) static LISTENER: Table = Table {
         "retry" DefaultTable(&RETRY, "{ tries = 10, first = \"1s\", max = \"5m\" }"),
             "What happens when telling fails.";
     },
+};
+
+/// Where a listener's secret comes from.
+const SOURCES: &[Key] = keys! {
+    "file" Example("\"/etc/dbwarden/hook.secret\""),
+        "A file that only its owner may read; a line feed at its end does not count.";
+    "credential" Example("\"hook\""),
+        "A credential that the service manager hands out (LoadCredential= in the unit).";
+    "env" Example("\"HOOK_SECRET\""),
+        "An environment variable of the daemon; programs of listeners do not get it.";
+};
+
+pub(super) static LISTENER_URL: Table = Table {
+    path: "listener.url",
+    doc: "",
+    keys: SOURCES,
+};
+
+pub(super) static LISTENER_HEADER: Table = Table {
+    path: "listener.headers",
+    doc: "",
+    keys: SOURCES,
+};
+
+pub(super) static LISTENER_SECRET: Table = Table {
+    path: "listener.secret",
+    doc: "",
+    keys: SOURCES,
+};
+
+pub(super) static LISTENER_TLS: Table = Table {
+    path: "listener.tls",
+    doc: "",
+    keys: TLS_KEYS,
 };
 
 pub(super) static RETRY: Table = Table {

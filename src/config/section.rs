@@ -168,6 +168,11 @@ impl<'a> Section<'a> {
         report.warn(place, &self.table.path_to(key), doubt);
     }
 
+    /// Reports a problem of the table as a whole.
+    pub(super) fn complain_whole(&self, report: &mut Report, wrong: Wrong) {
+        report.add(self.place(), self.table.path, wrong);
+    }
+
     /// Reports that the first pause is longer than the longest one, at a key that was written.
     pub(super) fn check_order(
         &self,

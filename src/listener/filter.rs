@@ -10,6 +10,12 @@ use crate::event::{Group, Kind};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Filter(BTreeSet<Kind>);
 
+impl FromIterator<Kind> for Filter {
+    fn from_iter<I: IntoIterator<Item = Kind>>(kinds: I) -> Self {
+        Self(kinds.into_iter().collect())
+    }
+}
+
 /// A name that is neither a kind nor a group of events.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error("`{name}` is neither an event nor a group of events")]

@@ -4,16 +4,20 @@
 //! slow or failing listener delays neither the daemon nor its neighbours. It does not know where
 //! events come from. A listener may wish for something; whether it is done is decided elsewhere.
 
+mod alertmanager;
 mod dispatcher;
 mod exec;
 mod expression;
 mod filter;
+mod http;
 mod ledger;
 mod log;
 mod record;
 mod registration;
+mod secret;
 mod settings;
 mod source;
+mod webhook;
 mod wish;
 
 use std::error::Error;
@@ -25,16 +29,20 @@ use std::time::Duration;
 use crate::event::Recorded;
 use crate::exchange::Wish;
 
+pub use alertmanager::{Alertmanager, AlertmanagerSettings, LabelError, RESEND_EVERY, check_label};
 pub use dispatcher::{Dispatcher, Unfinished};
 pub use exec::{Exec, ExecError, ProgramError, ProgramSettings, check_program};
 pub use expression::{Expression, ExpressionError};
 pub use filter::{Filter, UnknownEvent};
+pub use http::{Address, AddressError, Header, HeaderError, HttpSettings};
 pub use ledger::{Ledger, LedgerError, Ledgered, Note, Open, Replay, Standing, Unremembered};
 pub use log::Log;
 pub use record::Record;
 pub use registration::{Hooks, Registration};
+pub use secret::Secret;
 pub use settings::{Deliver, ListenerKind, ListenerSettings, OnConnect, Retry, Terms};
 pub use source::{Page, Source};
+pub use webhook::{Webhook, WebhookSettings};
 pub use wish::WishKind;
 
 /// Something that wants to be told what happened.

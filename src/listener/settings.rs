@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Listener;
+use super::alertmanager::{Alertmanager, AlertmanagerSettings};
 use super::exec::{Exec, ProgramSettings};
 use super::expression::Expression;
 use super::filter::Filter;
 use super::log::Log;
+use super::webhook::{Webhook, WebhookSettings};
 use super::wish::WishKind;
 use crate::event::{Kind, Recorded, Severity};
 
@@ -140,10 +142,14 @@ impl Terms {
 /// Which listener it is, with what it alone has.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ListenerKind {
+    /// Keeps the alerts of an Alertmanager.
+    Alertmanager(AlertmanagerSettings),
     /// Runs a program for each event.
     Exec(ProgramSettings),
     /// Writes a line to the daemon's log for each event.
     Log,
+    /// Posts each event to an HTTP server.
+    Webhook(WebhookSettings),
 }
 
 /// A listener as it is configured.
@@ -161,12 +167,19 @@ impl ListenerSettings {
     /// Returns a listener made after these settings; each source of events gets its own.
     pub fn build(&self) -> Box<dyn Listener> {
         match &self.kind {
+            ListenerKind::Alertmanager(settings) => {
+                Box::new(Alertmanager::new(self.name.clone(), settings.clone()))
+            }
             ListenerKind::Exec(settings) => Box::new(Exec::new(
                 self.name.clone(),
                 settings.clone(),
                 self.terms.timeout,
             )),
             ListenerKind::Log => Box::new(Log::new(self.name.clone())),
+            ListenerKind::Webhook(settings) => {
+                let is_list = self.terms.batch > 1;
+                Box::new(Webhook::new(self.name.clone(), settings.clone(), is_list))
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::{WantsServerCert, WebPkiClientVerifier};
 use rustls::{
     CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore,
-    ServerConfig, SignatureScheme,
+    ServerConfig, SignatureScheme, WantsVerifier,
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
@@ -61,6 +61,17 @@ impl TlsClient {
             (Some(_), None) | (None, Some(_)) => return Err(TransportError::CertificateIncomplete),
         };
         Ok(Self(Arc::new(config)))
+    }
+
+    /// Returns a client that no server can satisfy, for where there is no TLS.
+    pub fn trusting_nobody() -> Self {
+        let config = begin_client().with_root_certificates(RootCertStore::empty());
+        Self(Arc::new(config.with_no_client_auth()))
+    }
+
+    /// Returns the configuration, for a library that makes its connections itself.
+    pub fn to_rustls(&self) -> ClientConfig {
+        ClientConfig::clone(&self.0)
     }
 
     /// Agrees on TLS with the server of `host` at the other end of `socket`.
@@ -154,20 +165,23 @@ fn client_builder(
     verify_name: bool,
 ) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let provider = Arc::new(ring::default_provider());
-    let strict =
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .build()
-            .expect("there are roots and no revocation lists");
+    let strict = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .expect("there are roots and no revocation lists");
     let verifier: Arc<dyn ServerCertVerifier> = if verify_name {
         strict
     } else {
         Arc::new(AnyName(strict))
     };
-    ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring implements both versions of TLS")
+    begin_client()
         .dangerous()
         .with_custom_certificate_verifier(verifier)
+}
+
+fn begin_client() -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring implements both versions of TLS")
 }
 
 /// Begins a server's configuration; if there are `client_roots`, clients show a certificate.

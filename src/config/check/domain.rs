@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{password, peer};
 use crate::config::DomainSettings;
 use crate::config::file::{Node, Value};
-use crate::config::keys;
+use crate::config::keys::{self, Table};
 use crate::config::section::{Report, Section, Wrong};
 use crate::config::value;
 use crate::driver::nuodb::DriverSettings;
@@ -56,7 +56,7 @@ pub(super) fn check(
         .collect();
     let longest = |pick: fn(&Policy) -> Duration| policies.iter().map(pick).max();
 
-    let tls = check_tls(report, section);
+    let tls = check_tls(report, section, &keys::TLS);
     let mut pilot = check_pilot(report, section, given, withhold);
     pilot.client.inside_tls = tls.is_some();
     // The driver must not give a start up before the policy does.
@@ -146,8 +146,12 @@ fn check_pilot(
 }
 
 /// Reads the table of TLS and tries its files.
-fn check_tls(report: &mut Report, domain: &Section<'_>) -> Option<TlsClientSettings> {
-    let section = domain.table(report, "tls", &keys::TLS)?;
+pub(super) fn check_tls(
+    report: &mut Report,
+    parent: &Section<'_>,
+    table: &'static Table,
+) -> Option<TlsClientSettings> {
+    let section = parent.table(report, "tls", table)?;
     let before = report.len();
     let mut tls = TlsClientSettings {
         ca: section.optional(report, "ca", value::path),
@@ -159,7 +163,7 @@ fn check_tls(report: &mut Report, domain: &Section<'_>) -> Option<TlsClientSetti
     if report.len() == before
         && let Err(error) = TlsClient::load(&tls)
     {
-        domain.complain(report, "tls", Wrong::new(chain(&error), ""));
+        parent.complain(report, "tls", Wrong::new(chain(&error), ""));
     }
     Some(tls)
 }

@@ -1,17 +1,12 @@
 //! A listener: what it is, and what it is told.
 
-use std::path::Path;
-
-use crate::config::file::Node;
+use super::listener_kind::{self, Given};
 use crate::config::keys;
 use crate::config::nearest::nearest;
 use crate::config::section::{Report, Section, Wrong};
 use crate::config::value;
 use crate::event::Severity;
-use crate::listener::{
-    Filter, ListenerKind, ListenerSettings, OnConnect, ProgramSettings, Terms, check_program,
-};
-use crate::telemetry::chain;
+use crate::listener::{Filter, ListenerKind, ListenerSettings, OnConnect, Terms};
 
 /// Returns the listener that there is if there is none.
 pub(super) fn log() -> ListenerSettings {
@@ -22,36 +17,16 @@ pub(super) fn log() -> ListenerSettings {
     }
 }
 
-/// Checks a listener; programs do not get the environment variables in `withhold`.
+/// Checks a listener.
 pub(super) fn check(
     report: &mut Report,
     section: &Section<'_>,
     name: String,
-    withhold: &[String],
+    given: &Given<'_>,
 ) -> ListenerSettings {
-    let kinds = [("log", false), ("exec", true)];
-    let is_exec = section.required(report, "kind", value::choice(&kinds));
-    let kind = match is_exec {
-        Some(true) => ListenerKind::Exec(ProgramSettings {
-            command: check_command(report, section),
-            withhold: withhold.to_vec(),
-            socket: None,
-        }),
-        Some(false) if section.node("command").is_some() => {
-            let wrong = Wrong::new(
-                "a listener of kind \"log\" runs no program",
-                "write kind = \"exec\", or leave it out",
-            );
-            section.complain(report, "command", wrong);
-            ListenerKind::Log
-        }
-        Some(false) | None => ListenerKind::Log,
-    };
-    ListenerSettings {
-        name,
-        terms: check_terms(report, section),
-        kind,
-    }
+    let mut terms = check_terms(report, section);
+    let kind = listener_kind::check(report, section, given, &mut terms);
+    ListenerSettings { name, terms, kind }
 }
 
 /// Reads what every listener has.
@@ -94,27 +69,4 @@ fn check_terms(report: &mut Report, section: &Section<'_>) -> Terms {
         section.check_order(report, first, max);
     }
     terms
-}
-
-/// Reads a program with its arguments.
-fn check_command(report: &mut Report, section: &Section<'_>) -> Vec<String> {
-    if !section.demand(report, "command") {
-        return Vec::new();
-    }
-    if section.is_empty_list("command") {
-        let wrong = Wrong::new("is empty", "write a program, by an absolute path");
-        section.complain(report, "command", wrong);
-    }
-    let mut is_program = true;
-    let read = |node: &Node| {
-        let text = value::argument(node)?;
-        if std::mem::take(&mut is_program) {
-            check_program(Path::new(&text)).map_err(|error| {
-                // What to do about it stands in the error.
-                Wrong::new(chain(&error), "")
-            })?;
-        }
-        Ok(text)
-    };
-    section.list(report, "command", read).unwrap_or_default()
 }

@@ -5,6 +5,7 @@
 
 mod domain;
 mod listener;
+mod listener_kind;
 mod password;
 mod peer;
 mod policy;
@@ -70,10 +71,17 @@ pub(super) fn check(
         .collect();
     let listeners = top.tables(report, "listener", &keys::LISTENER);
     let names = check_names(report, &listeners, value::own_name);
+    for section in &listeners {
+        listener_kind::withhold(section, &mut withhold);
+    }
+    let given = listener_kind::Given {
+        variable,
+        withhold: &withhold,
+    };
     let mut listeners: Vec<_> = listeners
         .iter()
         .zip(names)
-        .map(|(section, name)| listener::check(report, section, name, &withhold))
+        .map(|(section, name)| listener::check(report, section, name, &given))
         .collect();
     if top.node("listener").is_none() {
         listeners.push(listener::log());

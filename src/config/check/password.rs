@@ -1,4 +1,4 @@
-//! Where the password of a domain comes from.
+//! Where a secret comes from: the password of a domain, or what a listener shows.
 
 use std::path::Path;
 
@@ -28,13 +28,29 @@ pub(super) fn check(
     let Some(section) = domain.table(report, "password", &keys::PASSWORD) else {
         return nothing();
     };
+    let password = read_from(report, &section, "the password", variable, withhold);
+    password.map_or_else(nothing, Password::new)
+}
+
+/// Reads a secret from the one place that `section` gives; `what` it is goes into the advice.
+///
+/// If that is an environment variable, its name is added to `withhold`.
+pub(super) fn read_from(
+    report: &mut Report,
+    section: &Section<'_>,
+    what: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+    withhold: &mut Vec<String>,
+) -> Option<String> {
     let sources = ["file", "credential", "env"];
     let given = sources.iter().filter(|it| section.node(it).is_some());
     if given.count() != 1 {
         let advice = "write exactly one of `file`, `credential` and `env`";
-        let wrong = Wrong::new("does not say where the password is", advice);
-        domain.complain(report, "password", wrong);
-        return nothing();
+        section.complain_whole(
+            report,
+            Wrong::new(format!("does not say where {what} is"), advice),
+        );
+        return None;
     }
     let from_file = section.optional(report, "file", |node| {
         let path = value::path(node)?;
@@ -52,19 +68,17 @@ pub(super) fn check(
     });
     let from_variable = section.optional(report, "env", |node| {
         let name = value::own_name(node)?;
-        let password = variable(&name).filter(|it| !it.is_empty());
+        let secret = variable(&name).filter(|it| !it.is_empty());
         withhold.push(name.clone());
-        password.map(Password::new).ok_or_else(|| {
+        secret.ok_or_else(|| {
             let problem = format!("the environment has no variable `{name}`");
-            Wrong::new(problem, "set it to the password, or use `file`")
+            Wrong::new(problem, format!("set it to {what}, or use `file`"))
         })
     });
-    let password = from_file.or(from_credential).or(from_variable);
-    password.unwrap_or_else(nothing)
+    from_file.or(from_credential).or(from_variable)
 }
 
-fn read(path: &Path) -> Result<Password, Wrong> {
+fn read(path: &Path) -> Result<String, Wrong> {
     // What to do about it stands in the error.
-    let password = read_password(path).map_err(|error| Wrong::new(chain(&error), ""))?;
-    Ok(Password::new(password))
+    read_password(path).map_err(|error| Wrong::new(chain(&error), ""))
 }

@@ -43,7 +43,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
-    ("listener", &["event", "exchange", "model", "time"]),
+    (
+        "listener",
+        &["event", "exchange", "model", "time", "transport"],
+    ),
     (
         "journal",
         &[
