@@ -61,8 +61,6 @@ pub struct DaemonSettings {
     pub log: LogSettings,
     /// How long listeners may take when it stops.
     pub stop_grace: Duration,
-    /// How long its journals remember.
-    pub journal: JournalSettings,
 }
 
 impl Default for DaemonSettings {
@@ -73,7 +71,6 @@ impl Default for DaemonSettings {
             journal: JournalSettings::default(),
             log: LogSettings::default(),
             stop_grace: Duration::from_secs(10),
-            journal: JournalSettings::default(),
         }
     }
 }
