@@ -29,9 +29,10 @@ pub struct Warden {
     domain: DomainName,
     model: Model,
     supervisor: Supervisor,
-    /// The peer that told us last, and how the last try to talk to the domain ended.
-    entry: Option<PeerId>,
+    /// How the last try to talk to the domain ended.
     told_loss: Option<LossClass>,
+    /// Whether that changed since somebody asked for facts.
+    changed: bool,
     changes: Vec<Change>,
 }
 
@@ -49,8 +50,8 @@ impl Warden {
             domain: supervisor.domain.clone(),
             model: Model::new(model),
             supervisor: Supervisor::new(supervisor),
-            entry: None,
             told_loss: None,
+            changed: true,
             changes: Vec::new(),
         }
     }
@@ -88,8 +89,9 @@ impl Warden {
                     snapshot: before == Freshness::Unknown,
                     while_disconnected: matches!(before, Freshness::Stale { .. }),
                 };
+                let was_entry = self.model.entry();
                 self.model.snapshot(now.at, snapshot, &mut self.changes);
-                self.connected(now, before, effects);
+                self.connected(now, before, was_entry, effects);
                 self.tell_differences(now, light, effects);
                 self.supervisor.refreshed(now, &self.model, effects);
             }
@@ -118,10 +120,15 @@ impl Warden {
             .min()
     }
 
-    fn connected(&mut self, now: Moment, before: Freshness, effects: &mut Vec<Effect>) {
+    fn connected(
+        &mut self,
+        now: Moment,
+        before: Freshness,
+        was_entry: Option<PeerId>,
+        effects: &mut Vec<Effect>,
+    ) {
         let entry = self.model.entry();
-        let was_entry = std::mem::replace(&mut self.entry, entry);
-        self.told_loss = None;
+        self.changed |= self.told_loss.take().is_some();
         let kind = match before {
             Freshness::Synced { .. } => return,
             Freshness::Stale { .. } if was_entry.is_some() && was_entry != entry => {
@@ -137,10 +144,12 @@ impl Warden {
     /// Tells of a lost session once, and again only when the reason is of another sort.
     fn lost(&mut self, now: Moment, loss: &Loss, effects: &mut Vec<Effect>) {
         self.model.lose(now.at);
+        self.supervisor.lost();
         if self.told_loss == Some(loss.class) {
             return;
         }
         self.told_loss = Some(loss.class);
+        self.changed = true;
         let domain = Some(self.domain.clone());
         let mut event = Event::new(now, domain, Kind::DomainDisconnected, Subject::default());
         event.text = Some(loss.reason.clone());

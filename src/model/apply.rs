@@ -78,6 +78,7 @@ impl Model {
         self.waiting.clear();
         self.freshness = Freshness::Synced { since: now };
         self.domain = Some(snapshot.domain);
+        self.touched.domain = true;
         self.settle_before_snapshot(changes);
         self.entry = self.peer_seen(now, snapshot.entry, changes);
         for peer in snapshot.peers {
@@ -110,8 +111,12 @@ impl Model {
         }
         // Whose loss only the snapshot shows is registered no more either, unless it is listed.
         for process in self.processes.iter_mut().flatten() {
-            if let Presence::Unreachable { registered } = &mut process.presence {
-                *registered &= process.generation == generation;
+            if let Presence::Unreachable { registered } = &mut process.presence
+                && *registered
+                && process.generation != generation
+            {
+                *registered = false;
+                self.touched.processes.insert((process.peer, process.pid));
             }
         }
         self.await_missing(now);
@@ -146,7 +151,7 @@ impl Model {
 
     /// Takes in that time has passed.
     pub fn timeout(&mut self, now: Timestamp, changes: &mut Vec<Change>) {
-        while let Some((due, id)) = self.exits.first().copied() {
+        while let Some((due, _, id)) = self.exits.first().copied() {
             if due > now {
                 break;
             }
@@ -164,13 +169,15 @@ impl Model {
     /// Makes ready for a complete picture: what was told to be gone is, since no loss of a peer
     /// can follow that would explain it, and who is registered is for the snapshot to say.
     fn settle_before_snapshot(&mut self, changes: &mut Vec<Change>) {
-        let pending: Vec<ProcessId> = self.exits.iter().map(|(_, id)| *id).collect();
+        let pending: Vec<ProcessId> = self.exits.iter().map(|(.., id)| *id).collect();
         for id in pending {
             self.end(id, Ending::Exit, changes);
         }
         for process in self.processes.iter_mut().flatten() {
-            if let Presence::Unreachable { registered } = &mut process.presence {
-                *registered = false;
+            if let Presence::Unreachable { registered } = &mut process.presence
+                && std::mem::replace(registered, false)
+            {
+                self.touched.processes.insert((process.peer, process.pid));
             }
         }
     }
@@ -203,6 +210,7 @@ impl Model {
             self.failed_starts.pop_front();
         }
         self.failed_starts.push_back(failure);
+        self.touched.domain = true;
         true
     }
 

@@ -3,11 +3,15 @@
 //! Everything is told by names, so that a fact means the same in another model. What a fresh
 //! session says anyway, such as what was still awaited from the last one, is no fact.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::ids::{Address, AgentId, DatabaseName, PeerName, StartId};
 use super::sighting::{Role, Status};
-use super::state::{PeerPresence, Presence};
+use super::state::{
+    DatabaseId, Freshness, Life, Model, Peer, PeerId, PeerPresence, Presence, Process, ProcessId,
+    Settings,
+};
 use crate::time::Timestamp;
 
 /// What is known of the domain as a whole.
@@ -92,4 +96,239 @@ pub struct KnownProcess {
     pub presence: Presence,
     /// When it was first seen.
     pub first_seen: Timestamp,
+}
+
+/// All that is known, in no particular order.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Known {
+    /// The domain as a whole.
+    pub domain: KnownDomain,
+    /// Its peers.
+    pub peers: Vec<KnownPeer>,
+    /// Its databases.
+    pub databases: Vec<KnownDatabase>,
+    /// Its processes.
+    pub processes: Vec<KnownProcess>,
+}
+
+/// A name that nothing known goes by, and the process or domain that has it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unknown {
+    /// Peer and pid of the process; `None` for the domain.
+    pub process: Option<(PeerName, u32)>,
+    /// What is missing, such as `the peer db1:48004`.
+    pub missing: String,
+}
+
+/// Whose facts changed.
+#[derive(Clone, Debug, Default)]
+pub struct Touched {
+    /// Those of the domain as a whole.
+    pub domain: bool,
+    /// Those of these peers.
+    pub peers: BTreeSet<PeerId>,
+    /// Those of these databases.
+    pub databases: BTreeSet<DatabaseId>,
+    /// Those of these processes, by peer and pid; they may be gone.
+    pub processes: BTreeSet<(PeerId, u32)>,
+}
+
+impl Model {
+    /// Returns a model that knows this and has no session.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a process or the domain names something that is not known.
+    pub fn restore(settings: Settings, now: Timestamp, known: Known) -> Result<Self, Unknown> {
+        let mut model = Self::new(settings);
+        let Known {
+            domain,
+            mut peers,
+            mut databases,
+            mut processes,
+        } = known;
+        peers.sort_by_key(|it| it.number);
+        databases.sort_by_key(|it| it.number);
+        processes.sort_by_key(|it| it.life);
+        let names: BTreeMap<PeerName, PeerId> = peers
+            .into_iter()
+            .map(|it| (it.name.clone(), model.restore_peer(it)))
+            .collect();
+        for KnownDatabase { name, .. } in databases {
+            model.database_of(name);
+        }
+        for process in processes {
+            let unknown = |missing| Unknown {
+                process: Some((process.peer.clone(), process.pid)),
+                missing,
+            };
+            let Some(peer) = names.get(&process.peer).copied() else {
+                return Err(unknown(format!("the peer {}", process.peer)));
+            };
+            let Some(database) = model.database_named(&process.database) else {
+                return Err(unknown(format!("the database {}", process.database)));
+            };
+            model.restore_process(peer, database, process);
+        }
+        if domain.was_synced {
+            model.freshness = Freshness::Stale { since: now };
+        }
+        model.domain = domain.name;
+        model.lives = domain.lives;
+        model.failed_starts = domain.failed_starts.into();
+        if let Some(entry) = domain.entry {
+            let Some(id) = names.get(&entry).copied() else {
+                let missing = format!("the peer {entry}");
+                return Err(Unknown {
+                    process: None,
+                    missing,
+                });
+            };
+            model.entry = Some(id);
+        }
+        model.touched = Touched::default();
+        Ok(model)
+    }
+
+    fn restore_peer(&mut self, known: KnownPeer) -> PeerId {
+        let id = PeerId(u32::try_from(self.peers.len()).expect("there are fewer than the limit"));
+        self.agents
+            .extend(known.agents.iter().map(|it| (it.clone(), id)));
+        self.addresses
+            .extend(known.addresses.iter().map(|it| (it.clone(), id)));
+        self.peers.push(Peer {
+            name: known.name,
+            agent_id: known.agent_id,
+            agents: known.agents.into_iter().collect(),
+            address: known.address,
+            addresses: known.addresses.into_iter().collect(),
+            is_broker: known.is_broker,
+            hostname: known.hostname,
+            version: known.version,
+            presence: known.presence,
+            lost: known.lost,
+            generation: self.generation,
+        });
+        id
+    }
+
+    fn restore_process(&mut self, peer: PeerId, database: DatabaseId, known: KnownProcess) {
+        let place = self.processes.len();
+        let id = ProcessId(u32::try_from(place).expect("there are fewer than the limit"));
+        let process = Process {
+            life: Life(known.life),
+            peer,
+            database,
+            pid: known.pid,
+            port: known.port,
+            role: known.role,
+            status: known.status,
+            status_word: known.status_word,
+            node_id: known.node_id,
+            start_id: known.start_id,
+            version: known.version,
+            agent_id: known.agent_id,
+            presence: known.presence,
+            first_seen: known.first_seen,
+            last_seen: known.first_seen,
+            generation: self.generation,
+        };
+        if let Presence::Ending { due } = process.presence {
+            self.exits.insert((due, process.life, id));
+        }
+        let entry = &mut self.databases[database.index()];
+        entry.known += 1;
+        if process.is_running() {
+            match process.role {
+                Role::Sm => entry.running_sm += 1,
+                Role::Te => entry.running_te += 1,
+            }
+        }
+        self.by_pid.insert((peer, process.pid), id);
+        self.processes.push(Some(process));
+    }
+
+    /// Takes over changed settings.
+    pub fn configure(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// Returns whose facts changed since the last call.
+    pub fn drain_touched(&mut self) -> Touched {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Returns the process with that pid at a peer, if one is known.
+    pub fn process_with(&self, peer: PeerId, pid: u32) -> Option<ProcessId> {
+        self.by_pid.get(&(peer, pid)).copied()
+    }
+
+    /// Returns the facts of the domain as a whole.
+    pub fn known_domain(&self) -> KnownDomain {
+        KnownDomain {
+            name: self.domain.clone(),
+            was_synced: self.freshness != Freshness::Unknown,
+            entry: self.entry.map(|id| self.peer(id).name.clone()),
+            lives: self.lives,
+            failed_starts: self.failed_starts.iter().cloned().collect(),
+        }
+    }
+
+    /// Returns the facts of a peer.
+    pub fn known_peer(&self, id: PeerId) -> KnownPeer {
+        let peer = self.peer(id);
+        KnownPeer {
+            name: peer.name.clone(),
+            number: id.0,
+            agent_id: peer.agent_id.clone(),
+            agents: peer.agents.iter().cloned().collect(),
+            address: peer.address.clone(),
+            addresses: peer.addresses.iter().cloned().collect(),
+            is_broker: peer.is_broker,
+            hostname: peer.hostname.clone(),
+            version: peer.version.clone(),
+            presence: peer.presence,
+            lost: peer.lost,
+        }
+    }
+
+    /// Returns the facts of a database.
+    pub fn known_database(&self, id: DatabaseId) -> KnownDatabase {
+        KnownDatabase {
+            name: self.database(id).name.clone(),
+            number: id.0,
+        }
+    }
+
+    /// Returns the facts of a process.
+    pub fn known_process(&self, process: &Process) -> KnownProcess {
+        KnownProcess {
+            peer: self.peer(process.peer).name.clone(),
+            pid: process.pid,
+            life: process.life.0,
+            database: self.database(process.database).name.clone(),
+            port: process.port,
+            role: process.role,
+            status: process.status,
+            status_word: process.status_word.clone(),
+            node_id: process.node_id,
+            start_id: process.start_id.clone(),
+            version: process.version.clone(),
+            agent_id: process.agent_id.clone(),
+            presence: process.presence,
+            first_seen: process.first_seen,
+        }
+    }
+}
+
+impl Life {
+    /// Returns the number that facts know the life by.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// Returns the life of that number.
+    pub const fn of(number: u64) -> Self {
+        Self(number)
+    }
 }

@@ -1,5 +1,7 @@
 //! Peers: which one is meant, and whether the domain reaches it.
 
+use std::collections::BTreeSet;
+
 use super::change::Change;
 use super::ids::{Address, PeerName};
 use super::sighting::PeerSeen;
@@ -38,11 +40,13 @@ impl Model {
             return None;
         }
         let id = PeerId(u32::try_from(self.peers.len()).expect("there are fewer than the limit"));
-        self.remember_aliases(id, &seen);
+        let aliases = seen.clone();
         self.peers.push(Peer {
             name: PeerName::from(seen.address.to_string().as_str()),
             agent_id: seen.agent_id,
+            agents: BTreeSet::new(),
             address: seen.address,
+            addresses: BTreeSet::new(),
             is_broker: seen.is_broker,
             hostname: seen.hostname,
             version: seen.version,
@@ -50,6 +54,8 @@ impl Model {
             lost: None,
             generation: self.generation,
         });
+        self.remember_aliases(id, &aliases);
+        self.touched.peers.insert(id);
         changes.push(Change::PeerJoined(id));
         Some(id)
     }
@@ -70,6 +76,15 @@ impl Model {
         let generation = self.generation;
         let peer = &mut self.peers[id.0 as usize];
         let was_connected = peer.is_connected();
+        let is_same = was_connected
+            && peer.agent_id == seen.agent_id
+            && peer.address == seen.address
+            && peer.is_broker == seen.is_broker
+            && peer.hostname == seen.hostname
+            && peer.version == seen.version;
+        if !is_same {
+            self.touched.peers.insert(id);
+        }
         peer.agent_id = seen.agent_id;
         peer.address = seen.address;
         peer.is_broker = seen.is_broker;
@@ -103,6 +118,7 @@ impl Model {
         }
         peer.presence = PeerPresence::Unreachable { since: now };
         peer.lost = Some(now);
+        self.touched.peers.insert(id);
         self.returns.retain(|(_, it)| *it != id);
         changes.push(Change::PeerUnreachable(id));
         let ids: Vec<ProcessId> = self.processes_at(id).map(|(id, _)| id).collect();
@@ -156,11 +172,35 @@ impl Model {
     }
 
     fn remember_aliases(&mut self, id: PeerId, seen: &PeerSeen) {
-        self.agents.insert(seen.agent_id.clone(), id);
-        self.addresses.insert(seen.address.clone(), id);
+        let mut is_news = false;
+        if self.peer_of_agent(&seen.agent_id) != Some(id) {
+            self.agents.insert(seen.agent_id.clone(), id);
+            let peer = &mut self.peers[id.0 as usize];
+            is_news |= peer.agents.insert(seen.agent_id.clone());
+        }
+        is_news |= self.claim_address(id, &seen.address);
         if !seen.hostname.is_empty() {
             let by_host = Address::new(seen.hostname.clone(), seen.address.port);
-            self.addresses.entry(by_host).or_insert(id);
+            if !self.addresses.contains_key(&by_host) {
+                is_news |= self.claim_address(id, &by_host);
+            }
         }
+        if is_news {
+            self.touched.peers.insert(id);
+        }
+    }
+
+    /// Makes an address lead to a peer, whoever had it before; returns whether that is news.
+    fn claim_address(&mut self, id: PeerId, address: &Address) -> bool {
+        let before = self.addresses.get(address).copied();
+        if before == Some(id) {
+            return false;
+        }
+        self.addresses.insert(address.clone(), id);
+        if let Some(before) = before {
+            self.peers[before.0 as usize].addresses.remove(address);
+            self.touched.peers.insert(before);
+        }
+        self.peers[id.0 as usize].addresses.insert(address.clone())
     }
 }

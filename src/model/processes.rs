@@ -90,8 +90,10 @@ impl Model {
             }
             (Presence::Live, Status::Starting | Status::Unknown | Status::Up) => {
                 let due = now + exit_settle;
-                self.kept_mut(id).presence = Presence::Ending { due };
-                self.exits.insert((due, id));
+                let process = self.kept_mut(id);
+                process.presence = Presence::Ending { due };
+                let life = process.life;
+                self.exits.insert((due, life, id));
             }
         }
     }
@@ -128,6 +130,8 @@ impl Model {
             return;
         }
         self.lives += 1;
+        self.touched.domain = true;
+        self.touched.processes.insert((peer, seen.pid));
         let reachable = self.peer(peer).is_connected();
         let process = Process {
             life: Life(self.lives),
@@ -185,18 +189,16 @@ impl Model {
     ) {
         let (status, word) = read_status(&seen);
         let generation = self.generation;
-        let process = self.kept_mut(id);
+        let process = self.processes[id.index()]
+            .as_mut()
+            .expect("ids of processes come from the index");
         process.last_seen = now;
         process.generation = generation;
-        process.agent_id = seen.agent_id;
-        process.port = seen.port.or(process.port);
-        process.node_id = seen.node_id.or(process.node_id);
-        process.start_id = seen.start_id.or(process.start_id.take());
-        if !seen.version.is_empty() {
-            process.version = seen.version;
+        let said = seen.status.is_some();
+        if process.learn(seen) {
+            self.touched.processes.insert((process.peer, process.pid));
         }
         let (peer, was) = (process.peer, process.presence);
-        let said = seen.status.is_some();
         let counts = match how {
             Seen::Joined => {
                 // With an agent that found it again it is said anew how it is.
@@ -225,10 +227,11 @@ impl Model {
         word: Arc<str>,
         changes: &mut Vec<Change>,
     ) {
-        let process = self.kept_mut(id);
+        let process = self.kept(id);
         if process.status == status && process.status_word == word {
             return;
         }
+        let process = self.kept_mut(id);
         let before = process.status;
         let was_running = process.is_running();
         process.status = status;
@@ -247,17 +250,17 @@ impl Model {
 
     /// Notes that the peer of a process is out of reach.
     pub(super) fn make_unreachable(&mut self, id: ProcessId, changes: &mut Vec<Change>) {
-        let process = self.kept_mut(id);
-        let was = process.presence;
+        let was = self.kept(id).presence;
         if matches!(was, Presence::Unreachable { .. }) {
             return;
         }
+        let process = self.kept_mut(id);
         let was_running = process.is_running();
         let registered = was == Presence::Live;
         process.presence = Presence::Unreachable { registered };
-        let (database, role) = (process.database, process.role);
+        let (database, role, life) = (process.database, process.role, process.life);
         if let Presence::Ending { due } = was {
-            self.exits.remove(&(due, id));
+            self.exits.remove(&(due, life, id));
         }
         changes.push(Change::ProcessUnreachable(id));
         if was_running {
@@ -282,9 +285,10 @@ impl Model {
             .take()
             .expect("ids of processes come from the index");
         self.by_pid.remove(&(process.peer, process.pid));
+        self.touched.processes.insert((process.peer, process.pid));
         self.free.push(id);
         if let Presence::Ending { due } = process.presence {
-            self.exits.remove(&(due, id));
+            self.exits.remove(&(due, process.life, id));
         }
         let ending = match (ending, process.status) {
             (Ending::Exit | Ending::Unknown, Status::Stopping | Status::Down) => Ending::Requested,
@@ -323,7 +327,7 @@ impl Model {
         }
     }
 
-    fn database_of(&mut self, name: DatabaseName) -> Option<DatabaseId> {
+    pub(super) fn database_of(&mut self, name: DatabaseName) -> Option<DatabaseId> {
         if let Some(id) = self.database_names.get(&name) {
             return Some(*id);
         }
@@ -339,6 +343,7 @@ impl Model {
             running_sm: 0,
         });
         self.database_names.insert(name, id);
+        self.touched.databases.insert(id);
         Some(id)
     }
 
@@ -347,10 +352,38 @@ impl Model {
             .expect("ids of processes come from the index")
     }
 
+    /// Returns a process that is about to change.
     pub(super) fn kept_mut(&mut self, id: ProcessId) -> &mut Process {
-        self.processes[id.index()]
+        let process = self.processes[id.index()]
             .as_mut()
-            .expect("ids of processes come from the index")
+            .expect("ids of processes come from the index");
+        self.touched.processes.insert((process.peer, process.pid));
+        process
+    }
+}
+
+impl Process {
+    /// Takes over what was said of it but its status; returns whether that is news.
+    fn learn(&mut self, seen: ProcessSeen) -> bool {
+        let port = seen.port.or(self.port);
+        let node_id = seen.node_id.or(self.node_id);
+        let version = Some(seen.version).filter(|it| !it.is_empty() && *it != self.version);
+        let start_id = seen.start_id.filter(|_| self.start_id.is_none());
+        let is_news = self.agent_id != seen.agent_id
+            || self.port != port
+            || self.node_id != node_id
+            || version.is_some()
+            || start_id.is_some();
+        self.agent_id = seen.agent_id;
+        self.port = port;
+        self.node_id = node_id;
+        if let Some(version) = version {
+            self.version = version;
+        }
+        if start_id.is_some() {
+            self.start_id = start_id;
+        }
+        is_news
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::facts::Touched;
 use super::ids::{Address, AgentId, DatabaseName, PeerName, StartId};
 use super::sighting::{Role, Sighting, Status};
 use crate::time::Timestamp;
@@ -81,8 +82,12 @@ pub struct Peer {
     pub name: PeerName,
     /// What its agent calls itself, or called itself last.
     pub agent_id: AgentId,
+    /// Everything its agents ever called themselves.
+    pub(super) agents: BTreeSet<AgentId>,
     /// Where it can be dialled.
     pub address: Address,
+    /// Every address that leads to it.
+    pub(super) addresses: BTreeSet<Address>,
     /// Whether it sees the whole domain.
     pub is_broker: bool,
     /// The name of its host, if said.
@@ -260,7 +265,7 @@ pub struct Model {
     pub(super) processes: Vec<Option<Process>>,
     pub(super) free: Vec<ProcessId>,
     pub(super) by_pid: BTreeMap<(PeerId, u32), ProcessId>,
-    pub(super) exits: BTreeSet<(Timestamp, ProcessId)>,
+    pub(super) exits: BTreeSet<(Timestamp, Life, ProcessId)>,
     pub(super) returns: BTreeSet<(Timestamp, PeerId)>,
     /// What was told of processes of agents that were not announced yet, in order.
     pub(super) waiting: BTreeMap<AgentId, Vec<Sighting>>,
@@ -268,6 +273,8 @@ pub struct Model {
     pub(super) failed_starts: VecDeque<(AgentId, StartId)>,
     pub(super) lives: u64,
     pub(super) generation: u32,
+    /// Whose facts changed since somebody asked last.
+    pub(super) touched: Touched,
 }
 
 impl Model {
@@ -292,6 +299,7 @@ impl Model {
             failed_starts: VecDeque::new(),
             lives: 0,
             generation: 0,
+            touched: Touched::default(),
         }
     }
 
@@ -361,7 +369,7 @@ impl Model {
 
     /// Returns when [`timeout`](Self::timeout) is next due, if ever.
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        let exit = self.exits.first().map(|(due, _)| *due);
+        let exit = self.exits.first().map(|(due, ..)| *due);
         let back = self.returns.first().map(|(due, _)| *due);
         exit.into_iter().chain(back).min()
     }

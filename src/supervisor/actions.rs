@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Effect;
 use super::facts::ActionStage;
-use super::state::{About, Action, Agent, Lapsed, Phase, SlotId, Supervisor};
+use super::state::{About, Action, Agent, Lapsed, Phase, SlotId, Supervisor, Vacancy};
 use crate::event::Kind;
 use crate::exchange::{ActionId, Deed, Outcome};
 use crate::model::Model;
@@ -40,7 +40,7 @@ impl Supervisor {
         match outcome {
             Outcome::Ready => self.ready(now, model, action, effects),
             Outcome::Started(start_id) => {
-                if let Some(it) = self.actions.get_mut(&action) {
+                if let Some(it) = self.action_mut(action) {
                     it.start_id.clone_from(start_id);
                 }
             }
@@ -87,6 +87,12 @@ impl Supervisor {
 
     /// Looks after actions nobody reports on.
     pub(super) fn mind_actions(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
+        for action in std::mem::take(&mut self.void) {
+            if self.actions.contains_key(&action) {
+                let reason = "not sent: the daemon ended before the request left";
+                self.failed(now, model, action, reason, effects);
+            }
+        }
         let overdue: Vec<(ActionId, ActionStage)> = self
             .actions
             .iter()
@@ -128,7 +134,7 @@ impl Supervisor {
             return;
         }
         let deadline = now.at + self.policy(slot).start_timeout + DRIVER_SLACK;
-        if let Some(it) = self.actions.get_mut(&action) {
+        if let Some(it) = self.action_mut(action) {
             it.stage = ActionStage::Committed { deadline };
         }
         effects.push(Effect::Do(Deed::Commit { action }));
@@ -136,7 +142,7 @@ impl Supervisor {
 
     /// Nothing was heard of a start: a fresh snapshot must say.
     fn check(&mut self, now: Timestamp, action: ActionId, effects: &mut Vec<Effect>) {
-        if let Some(it) = self.actions.get_mut(&action) {
+        if let Some(it) = self.action_mut(action) {
             it.stage = ActionStage::Checking {
                 deadline: now + CHECK_FOR,
             };
@@ -149,12 +155,13 @@ impl Supervisor {
             let it = &self.actions[&action];
             (it.slot, it.target, it.start_id.clone())
         };
-        self.remember_lapsed(Lapsed {
+        let lapsed = Lapsed {
             database: self.slot(slot).database,
             peer: target,
             start_id,
             at: now.at,
-        });
+        };
+        self.remember_lapsed(action, lapsed);
         self.failed(
             now,
             model,
@@ -166,7 +173,7 @@ impl Supervisor {
 
     /// The process registered. Which one it is the domain tells, before or after.
     fn registered(&mut self, now: Timestamp, action: ActionId) {
-        if let Some(it) = self.actions.get_mut(&action) {
+        if let Some(it) = self.action_mut(action) {
             it.stage = ActionStage::Registered {
                 deadline: now + DRIVER_SLACK,
             };
@@ -181,19 +188,17 @@ impl Supervisor {
         action: ActionId,
         effects: &mut Vec<Effect>,
     ) {
-        let it = self
-            .actions
-            .remove(&action)
-            .expect("the caller looked it up");
+        let it = self.close(action).expect("the caller looked it up");
         // Gone again already, or told when there is a session again.
         self.back_to_vacant(it.slot, action);
         self.delay(now.at, model, it.slot);
-        self.remember_lapsed(Lapsed {
+        let lapsed = Lapsed {
             database: self.slot(it.slot).database,
             peer: it.target,
             start_id: it.start_id.clone(),
             at: now.at,
-        });
+        };
+        self.remember_lapsed(action, lapsed);
         self.tell(
             now,
             model,
@@ -218,7 +223,7 @@ impl Supervisor {
             // Ours came, or may still come; until then the action stays open and keeps the lane.
             return;
         }
-        let it = self.actions.remove(&action).expect("it was just looked up");
+        let it = self.close(action).expect("it was just looked up");
         effects.push(Effect::Do(Deed::Abandon { action }));
         let text = "another process took the seat before anything was asked".to_owned();
         self.tell(now, model, Kind::ActionFailed, action, &it, text, effects);
@@ -232,7 +237,7 @@ impl Supervisor {
         action: ActionId,
         effects: &mut Vec<Effect>,
     ) {
-        if let Some(it) = self.actions.remove(&action) {
+        if let Some(it) = self.close(action) {
             let text = String::new();
             self.back_to_vacant(it.slot, action);
             self.tell(
@@ -255,10 +260,7 @@ impl Supervisor {
         reason: &str,
         effects: &mut Vec<Effect>,
     ) {
-        let it = self
-            .actions
-            .remove(&action)
-            .expect("the caller looked it up");
+        let it = self.close(action).expect("the caller looked it up");
         self.remember_failure(now.at, self.slot(it.slot).database, it.target);
         self.back_to_vacant(it.slot, action);
         self.delay(now.at, model, it.slot);
@@ -282,10 +284,7 @@ impl Supervisor {
         reason: &str,
         effects: &mut Vec<Effect>,
     ) {
-        let it = self
-            .actions
-            .remove(&action)
-            .expect("the caller looked it up");
+        let it = self.close(action).expect("the caller looked it up");
         self.back_to_vacant(it.slot, action);
         let slot = self.slot_mut(it.slot);
         slot.tries = slot.tries.saturating_sub(1);
@@ -298,6 +297,18 @@ impl Supervisor {
             reason.to_owned(),
             effects,
         );
+    }
+
+    /// Returns an action that is about to change.
+    fn action_mut(&mut self, action: ActionId) -> Option<&mut Action> {
+        self.changed.actions.insert(action);
+        self.actions.get_mut(&action)
+    }
+
+    /// Takes an action off the books.
+    fn close(&mut self, action: ActionId) -> Option<Action> {
+        self.changed.actions.insert(action);
+        self.actions.remove(&action)
     }
 
     fn back_to_vacant(&mut self, slot: SlotId, action: ActionId) {
@@ -319,16 +330,28 @@ impl Supervisor {
         }
     }
 
+    /// The session to the domain is gone: what an agent answers now says nothing about the time
+    /// when there is one again, so it is asked anew then.
+    pub fn lost(&mut self) {
+        for (action, slot) in std::mem::take(&mut self.dials) {
+            let is_awaited = |it: &Vacancy| it.agent == Agent::Asked(action);
+            if self.slot(slot).vacancy().is_some_and(is_awaited)
+                && let Some(vacancy) = self.slot_mut(slot).vacancy_mut()
+            {
+                vacancy.agent = Agent::Unasked;
+            }
+        }
+    }
+
     /// Takes in whether the agent of a lost process's peer answers us.
     fn answered(&mut self, now: Timestamp, slot: SlotId, action: ActionId, outcome: &Outcome) {
-        let (Phase::Vacant(vacancy) | Phase::Acting { vacancy, .. }) =
-            &mut self.slot_mut(slot).phase
-        else {
-            return;
-        };
-        if vacancy.agent != Agent::Asked(action) {
+        let is_awaited = |it: &Vacancy| it.agent == Agent::Asked(action);
+        if !self.slot(slot).vacancy().is_some_and(is_awaited) {
             return;
         }
+        let Some(vacancy) = self.slot_mut(slot).vacancy_mut() else {
+            return;
+        };
         vacancy.agent = match outcome {
             Outcome::Answered(_) | Outcome::Refused(_) => Agent::Answers { at: now },
             Outcome::NotSent(_)

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use super::evidence::{Blocked, Verdict};
 use super::facts::{ActionStage, HoldReason};
-use super::gate::Session;
 use super::state::{About, Action, Agent, Evidence, Phase, SlotId, Supervisor, Vacancy};
 use super::{Effect, Mode};
 use crate::event::Kind;
 use crate::exchange::{Deed, Question, Start, Target};
-use crate::model::{DatabaseId, Freshness, Model, PeerId, PeerPresence, Role};
+use crate::model::{DatabaseId, Model, PeerId, PeerPresence, Role};
 use crate::policy::{Candidate, Place, Step, choose};
 use crate::time::{Moment, Timestamp};
 
@@ -43,7 +42,7 @@ enum Decision {
 impl Supervisor {
     /// Does whatever can be done now. To be called after every input.
     pub fn act(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
-        self.mind_gate(now, model, effects);
+        self.mind_gates(now, model, effects);
         self.mind_actions(now, model, effects);
         let mut slots: Vec<SlotId> = self.busy.iter().copied().collect();
         // Whoever may be alive out of reach has the first claim to its seat.
@@ -70,7 +69,7 @@ impl Supervisor {
 
     /// Returns when [`act`](Self::act) should be called even if nothing else happens.
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        let gate = self.gate.opens(self.settings.settle);
+        let gate = self.gates.opens(self.settings.settle);
         let actions = self.actions.values().map(|it| it.stage.deadline());
         let slots = self
             .busy
@@ -79,62 +78,25 @@ impl Supervisor {
                 Phase::Acting { .. } | Phase::Empty | Phase::Filled(_) => None,
                 Phase::Held { again, .. } => Some(*again),
                 // Judged on fresh knowledge only.
-                Phase::Leaving { until, .. } => self.gate.is_open().then_some(*until),
+                Phase::Leaving { until, .. } => self.gates.knows().then_some(*until),
                 Phase::Vacant(vacancy) => vacancy.look,
             });
         gate.into_iter().chain(actions).chain(slots).min()
     }
 
-    fn mind_gate(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
-        let synced = match model.freshness() {
-            Freshness::Synced { since } => Some(since),
-            Freshness::Stale { .. } | Freshness::Unknown => None,
-        };
-        let before = self.gate;
-        match (synced, before) {
-            (None, _) => self.gate = Session::NotSynced,
-            (Some(_), Session::NotSynced) => {
-                self.gate = Session::Settling {
-                    synced: now.at,
-                    quiet: now.at,
-                };
-            }
-            (Some(_), Session::Open | Session::Settling { .. }) => (),
-        }
-        if self
-            .gate
-            .opens(self.settings.settle)
-            .is_some_and(|at| at <= now.at)
-        {
-            self.gate = Session::Open;
-        }
-        let kind = match (before.is_open(), self.gate.is_open()) {
-            (true, false) => Kind::DomainFrozen,
-            (false, true) => Kind::DomainThawed,
-            (true, true) | (false, false) => return,
-        };
-        let text = "gate not-synced".to_owned();
-        let about = About {
-            text,
-            ..About::default()
-        };
-        self.raise(now, model, kind, about, effects);
-    }
-
     fn mind_slot(&mut self, now: Moment, model: &Model, id: SlotId, effects: &mut Vec<Effect>) {
-        match &mut self.slot_mut(id).phase {
+        match self.slot(id).phase {
             Phase::Acting { .. } | Phase::Filled(_) | Phase::Vacant(_) => (),
             Phase::Empty => self.miss_declared(now.at, id),
             Phase::Held { again, reason } => {
-                if *again <= now.at {
-                    *again = now.at + HELD_AGAIN;
-                    let reason = *reason;
+                if again <= now.at {
+                    let again = now.at + HELD_AGAIN;
+                    self.slot_mut(id).phase = Phase::Held { reason, again };
                     self.tell_held(now, model, id, reason, effects);
                 }
             }
             Phase::Leaving { until, peer } => {
-                let (until, peer) = (*until, *peer);
-                if until <= now.at && self.gate.is_open() {
+                if until <= now.at && self.gates.knows() {
                     self.mind_leaving(now.at, model, id, peer, until);
                 }
             }
@@ -147,7 +109,7 @@ impl Supervisor {
 
     /// A declared seat that nobody ever took is missed once the gate is open.
     fn miss_declared(&mut self, now: Timestamp, id: SlotId) {
-        if !self.gate.is_open() {
+        if !self.gates.knows() {
             return;
         }
         if self.is_wanted(id) {
@@ -165,9 +127,7 @@ impl Supervisor {
             self.enter(id, Phase::Empty);
             return;
         }
-        if let Phase::Vacant(vacancy) = &mut self.slot_mut(id).phase {
-            vacancy.look = None;
-        }
+        self.look_at(id, None);
         if self.settings.mode == Mode::Observe {
             return;
         }
@@ -187,8 +147,8 @@ impl Supervisor {
         let Phase::Vacant(vacancy) = &self.slot(id).phase else {
             return Decision::Blocked(Blocked::by("not-vacant"));
         };
-        if !self.gate.is_open() {
-            return Decision::Blocked(Blocked::by("not-synced"));
+        if let Some(gate) = self.gates.closed() {
+            return Decision::Blocked(Blocked::by(gate.as_str()));
         }
         let database = self.slot(id).database;
         if self
@@ -352,7 +312,7 @@ impl Supervisor {
     fn ask(&mut self, model: &Model, id: SlotId, peer: PeerId, effects: &mut Vec<Effect>) {
         let action = self.new_action();
         self.dials.insert(action, id);
-        if let Phase::Vacant(vacancy) = &mut self.slot_mut(id).phase {
+        if let Some(vacancy) = self.slot_mut(id).vacancy_mut() {
             vacancy.agent = Agent::Asked(action);
         }
         let question = Question::Identity(target_of(model, peer));
@@ -387,6 +347,7 @@ impl Supervisor {
             // The driver reports by itself; this is for a driver that does not.
             deadline: valid_until + self.settings.prepare_timeout,
         };
+        self.changed.actions.insert(action);
         self.actions.insert(
             action,
             Action {
@@ -394,6 +355,7 @@ impl Supervisor {
                 target,
                 stage,
                 start_id: None,
+                by: None,
             },
         );
         let start = Start {
@@ -430,11 +392,11 @@ impl Supervisor {
             Mode::Heal => "te-options are not configured ([] would do)",
             Mode::Observe | Mode::Suggest => "the mode is suggest",
         };
-        let Phase::Vacant(vacancy) = &mut self.slot_mut(id).phase else {
+        if self.slot(id).vacancy().is_none_or(|it| it.told.suggested) {
             return;
-        };
-        if std::mem::replace(&mut vacancy.told.suggested, true) {
-            return;
+        }
+        if let Some(vacancy) = self.slot_mut(id).vacancy_mut() {
+            vacancy.told.suggested = true;
         }
         let about = About {
             slot: Some(id),
@@ -469,20 +431,19 @@ impl Supervisor {
         blocked: Blocked,
         effects: &mut Vec<Effect>,
     ) {
-        let Phase::Vacant(vacancy) = &mut self.slot_mut(id).phase else {
+        let Some(vacancy) = self.slot(id).vacancy() else {
             return;
         };
         let tell_at = vacancy.since + BLOCKED_AFTER;
         let tell = (!vacancy.told.blocked).then_some(tell_at);
-        vacancy.look = blocked
-            .until
-            .into_iter()
-            .chain(tell.filter(|at| *at > now.at))
-            .min();
+        let again = tell.filter(|at| *at > now.at);
+        self.look_at(id, blocked.until.into_iter().chain(again).min());
         if tell.is_none_or(|at| at > now.at) {
             return;
         }
-        vacancy.told.blocked = true;
+        if let Some(vacancy) = self.slot_mut(id).vacancy_mut() {
+            vacancy.told.blocked = true;
+        }
         let about = About {
             slot: Some(id),
             text: format!("gate {}", blocked.gate),
@@ -491,11 +452,26 @@ impl Supervisor {
         self.raise(now, model, Kind::SlotBlocked, about, effects);
     }
 
+    /// Notes when to look at a vacancy again. That follows from the rest, so it is no fact.
+    fn look_at(&mut self, id: SlotId, look: Option<Timestamp>) {
+        if let Phase::Vacant(vacancy) = &mut self.slots[id.0 as usize].phase {
+            vacancy.look = look;
+        }
+    }
+
     /// Remembers that a start of a database failed at a peer.
     pub(super) fn remember_failure(&mut self, now: Timestamp, database: DatabaseId, peer: PeerId) {
         if self.failures.len() >= FAILURES_MAX {
-            self.failures.retain(|_, at| now.since(*at) < LATELY);
+            let changed = &mut self.changed.failures;
+            self.failures.retain(|key, at| {
+                let is_late = now.since(*at) < LATELY;
+                if !is_late {
+                    changed.insert(*key);
+                }
+                is_late
+            });
         }
+        self.changed.failures.insert((database, peer));
         self.failures.insert((database, peer), now);
     }
 
@@ -517,6 +493,7 @@ impl Supervisor {
             if watch.degraded == is_degraded {
                 continue;
             }
+            self.changed.databases.insert(database);
             self.watch_mut(database).degraded = is_degraded;
             let (kind, text) = if is_degraded {
                 (

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::decide::has_engine;
 use super::facts::HoldReason;
+use super::gate::Gate;
 use super::state::{Agent, Evidence, SlotId, Supervisor, Vacancy};
 use crate::model::{Model, PeerId, PeerPresence, Role};
 use crate::time::Timestamp;
@@ -67,8 +68,14 @@ impl Supervisor {
         } else {
             self.may_go_elsewhere(now, model, slot, vacancy)
         };
-        if !self.gate.is_open() {
-            Some("gate not-synced closed")
+        if let Some(gate) = self.gates.closed() {
+            Some(match gate {
+                Gate::Journal => "gate journal closed",
+                Gate::Memory => "gate memory closed",
+                Gate::MinorityView => "gate minority-view closed",
+                Gate::NotSynced => "gate not-synced closed",
+                Gate::Recovered => "gate recovered closed",
+            })
         } else if self.watches[database.index()].confirm_until > now {
             Some("others of the database ended as well, maybe by a person")
         } else if since + self.policy(slot).return_grace > now {

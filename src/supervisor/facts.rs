@@ -89,6 +89,16 @@ impl FactKey {
         Self::new(FactKind::Process, format!("{peer}/{pid}"))
     }
 
+    /// Returns the key of an open action.
+    pub fn action(action: ActionId) -> Self {
+        Self::new(FactKind::Action, action.to_string())
+    }
+
+    /// Returns the key of a start that was given up.
+    pub fn lapsed(action: ActionId) -> Self {
+        Self::new(FactKind::Lapsed, action.to_string())
+    }
+
     /// Returns the key of the last failure of a database at a peer.
     pub fn failure(peer: &PeerName, database: &DatabaseName) -> Self {
         Self::new(FactKind::Failure, format!("{peer}/{database}"))
@@ -145,11 +155,11 @@ impl Fact {
     /// Returns what the fact is about.
     pub fn key(&self) -> FactKey {
         match self {
-            Self::Action(it) => FactKey::new(FactKind::Action, it.action.to_string()),
+            Self::Action(it) => FactKey::action(it.action),
             Self::Database(it) => FactKey::new(FactKind::Database, it.known.name.as_str()),
             Self::Domain(_) => FactKey::new(FactKind::Domain, "domain"),
             Self::Failure(it) => FactKey::failure(&it.peer, &it.database),
-            Self::Lapsed(it) => FactKey::new(FactKind::Lapsed, it.action.to_string()),
+            Self::Lapsed(it) => FactKey::lapsed(it.action),
             Self::Peer(it) => FactKey::new(FactKind::Peer, it.name.as_str()),
             Self::Process(it) => FactKey::process(&it.known.peer, it.known.pid),
             Self::Slot(it) => {

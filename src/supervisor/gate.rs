@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
-use crate::time::Timestamp;
+use super::state::{About, Supervisor};
+use super::{Effect, Recovery};
+use crate::event::Kind;
+use crate::model::{Freshness, Model};
+use crate::time::{Moment, Timestamp};
 
 /// Membership that never gets quiet must not keep the gate closed for ever.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
@@ -54,30 +58,151 @@ impl Gate {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Session {
     /// There is no session, so nothing is known for sure.
-    NotSynced,
+    None,
     /// The model is synced and has settled.
-    Open,
+    Settled,
     /// The model is synced, but what surrounds us may still be moving.
     Settling { synced: Timestamp, quiet: Timestamp },
 }
 
 impl Session {
-    pub(super) const fn new() -> Self {
-        Self::NotSynced
-    }
-
     /// Returns when the gate opens if nothing moves any more, `None` if it is open or if only a
     /// session can open it.
-    pub(super) fn opens(self, settle: Duration) -> Option<Timestamp> {
+    fn opens(self, settle: Duration) -> Option<Timestamp> {
         match self {
-            Self::NotSynced | Self::Open => None,
+            Self::None | Self::Settled => None,
             Self::Settling { synced, quiet } => {
                 Some((quiet + settle).min(synced + SETTLE_MAX.max(settle)))
             }
         }
     }
+}
 
-    pub(super) const fn is_open(self) -> bool {
-        matches!(self, Self::Open)
+/// All gates of a domain.
+#[derive(Debug)]
+pub(super) struct Gates {
+    pub(super) session: Session,
+    pub(super) journal_failed: bool,
+    pub(super) memory_lost: bool,
+    pub(super) recovered_until: Option<Timestamp>,
+    pub(super) sees_minority: bool,
+    /// Which of them listeners know to be closed, in the order of [`Gate::ALL`].
+    pub(super) told: [bool; Gate::ALL.len()],
+}
+
+impl Gates {
+    /// Before the first session nobody expects anything to be done, so that is not told.
+    pub(super) const fn new() -> Self {
+        let mut told = [false; Gate::ALL.len()];
+        told[Gate::NotSynced as usize] = true;
+        Self {
+            session: Session::None,
+            journal_failed: false,
+            memory_lost: false,
+            recovered_until: None,
+            sees_minority: false,
+            told,
+        }
+    }
+
+    pub(super) fn is_closed(&self, gate: Gate) -> bool {
+        match gate {
+            Gate::Journal => self.journal_failed,
+            Gate::Memory => self.memory_lost,
+            Gate::MinorityView => self.sees_minority,
+            Gate::NotSynced => self.session != Session::Settled,
+            Gate::Recovered => self.recovered_until.is_some(),
+        }
+    }
+
+    /// Returns a gate that is closed, if one is.
+    pub(super) fn closed(&self) -> Option<Gate> {
+        Gate::ALL.into_iter().find(|it| self.is_closed(*it))
+    }
+
+    /// Returns whether the domain is seen as it is now.
+    pub(super) fn knows(&self) -> bool {
+        self.session == Session::Settled && !self.sees_minority
+    }
+
+    /// Returns when a gate opens by itself, if one does.
+    pub(super) fn opens(&self, settle: Duration) -> Option<Timestamp> {
+        let recovered = self
+            .recovered_until
+            .filter(|_| self.session == Session::Settled);
+        self.session
+            .opens(settle)
+            .into_iter()
+            .chain(recovered)
+            .min()
+    }
+}
+
+impl Supervisor {
+    /// Opens and closes gates as the model and the time say, and tells of it.
+    pub(super) fn mind_gates(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
+        match (model.freshness(), self.gates.session) {
+            (Freshness::Stale { .. } | Freshness::Unknown, _) => {
+                self.gates.session = Session::None;
+            }
+            (Freshness::Synced { .. }, Session::None) => {
+                self.gates.session = Session::Settling {
+                    synced: now.at,
+                    quiet: now.at,
+                };
+            }
+            (Freshness::Synced { .. }, Session::Settled | Session::Settling { .. }) => (),
+        }
+        let settles = self.gates.session.opens(self.settings.settle);
+        if settles.is_some_and(|at| at <= now.at) {
+            self.gates.session = Session::Settled;
+        }
+        let recovered = self.gates.recovered_until;
+        if self.gates.session == Session::Settled && recovered.is_some_and(|at| at <= now.at) {
+            self.gates.recovered_until = None;
+            self.changed.domain = true;
+        }
+        for gate in Gate::ALL {
+            let is_closed = self.gates.is_closed(gate);
+            if std::mem::replace(&mut self.gates.told[gate as usize], is_closed) == is_closed {
+                continue;
+            }
+            self.changed.domain = true;
+            let kind = if is_closed {
+                Kind::DomainFrozen
+            } else {
+                Kind::DomainThawed
+            };
+            let about = About {
+                text: format!("gate {}", gate.as_str()),
+                ..About::default()
+            };
+            self.raise(now, model, kind, about, effects);
+        }
+    }
+
+    /// What is done would not be remembered: nothing is done until a warden is restored from what
+    /// was recorded.
+    pub fn journal_failed(&mut self) {
+        self.gates.journal_failed = true;
+    }
+
+    /// Memory is older than what was done last, or gone.
+    pub fn recovered(&mut self, now: Timestamp, recovery: Recovery) {
+        self.changed.domain = true;
+        match recovery {
+            Recovery::Backup => {
+                let timeouts = self.settings.policies.iter().map(|it| it.start_timeout);
+                let longest = timeouts.chain([self.unhealed.start_timeout]).max();
+                self.gates.recovered_until = longest.map(|it| now + it);
+            }
+            Recovery::Lost => self.gates.memory_lost = true,
+        }
+    }
+
+    /// A person accepts that memory was lost.
+    pub fn resumed(&mut self) {
+        self.gates.memory_lost = false;
+        self.changed.domain = true;
     }
 }

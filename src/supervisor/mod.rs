@@ -9,6 +9,7 @@ mod decide;
 mod evidence;
 mod facts;
 mod gate;
+mod memory;
 mod slots;
 mod state;
 mod view;
@@ -30,6 +31,7 @@ pub use facts::{
     VacancyFact, WishFact,
 };
 pub use gate::Gate;
+pub use memory::{Changed, Dangling};
 pub use state::Supervisor;
 pub use view::{ActionView, ClosedGate, Completeness, SlotView};
 

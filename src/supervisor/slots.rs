@@ -3,17 +3,19 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use super::Effect;
 use super::facts::ActionStage;
+use super::gate::Session;
 use super::state::{
     About, Action, Agent, Evidence, Lapsed, Phase, Slot, SlotId, Supervisor, Vacancy, Watch,
 };
-use super::{Effect, gate::Session};
 use crate::event::Kind;
 use crate::exchange::ActionId;
 use crate::model::{
-    Change, DatabaseId, Ending, Model, PeerId, PeerPresence, Process, ProcessId, Role, StartId,
+    Change, DatabaseId, DatabaseName, Ending, Model, PeerId, PeerPresence, Process, ProcessId,
+    Role, StartId,
 };
-use crate::policy::noise;
+use crate::policy::{Policy, noise};
 use crate::time::{Moment, Timestamp};
 
 /// Processes of one database that end so close together may have been ended by a person.
@@ -75,43 +77,60 @@ impl Supervisor {
     }
 
     fn membership_changed(&mut self, now: Timestamp) {
-        if let Session::Settling { quiet, .. } = &mut self.gate {
+        if let Session::Settling { quiet, .. } = &mut self.gates.session {
             *quiet = now;
         }
     }
 
-    /// Makes the seats that databases have by their policy alone, up to this one.
+    /// Watches every database up to this one.
     fn watch(&mut self, model: &Model, database: DatabaseId) {
         while self.watches.len() <= database.index() {
             let (id, known) = model
                 .databases()
                 .nth(self.watches.len())
                 .expect("the model knows every database up to the one it told of");
-            let domain = self.settings.domain.as_str();
-            let policy = self
-                .settings
-                .policies
-                .iter()
-                .position(|it| it.applies(domain, known.name.as_str()));
-            self.watches.push(Watch {
-                policy,
-                seats: Vec::new(),
-                free: BTreeSet::new(),
-                surplus: BTreeSet::new(),
-                exits: VecDeque::new(),
-                confirm_until: Timestamp::ZERO,
-                degraded: false,
-            });
-            let min = policy.map_or(0, |index| self.settings.policies[index].te_min());
-            for _ in 0..min {
-                let seat = self.add_seat(id);
-                // Empty, and wanted: `act` finds out since when it is missed.
+            self.watch_next(&known.name);
+            self.declare_seats(id);
+        }
+    }
+
+    /// Watches one more database, without any seats.
+    pub(super) fn watch_next(&mut self, name: &DatabaseName) {
+        self.watches.push(Watch {
+            policy: self.policy_for(name),
+            seats: Vec::new(),
+            free: BTreeSet::new(),
+            surplus: BTreeSet::new(),
+            exits: VecDeque::new(),
+            confirm_until: Timestamp::ZERO,
+            degraded: false,
+        });
+    }
+
+    /// Returns which policy applies to a database.
+    pub(super) fn policy_for(&self, name: &DatabaseName) -> Option<usize> {
+        let domain = self.settings.domain.as_str();
+        let mut policies = self.settings.policies.iter();
+        policies.position(|it| it.applies(domain, name.as_str()))
+    }
+
+    /// Makes the seats that a database has by its policy alone.
+    pub(super) fn declare_seats(&mut self, id: DatabaseId) {
+        let watch = &self.watches[id.index()];
+        let policy = watch.policy.map(|index| &self.settings.policies[index]);
+        let min = policy.map_or(0, Policy::te_min) as usize;
+        while self.watches[id.index()].seats.len() < min {
+            self.add_seat(id);
+        }
+        for seat in self.watches[id.index()].seats.clone() {
+            if matches!(self.slot(seat).phase, Phase::Empty) && self.is_wanted(seat) {
+                // `act` finds out since when it is missed.
                 self.busy.insert(seat);
             }
         }
     }
 
-    fn add_seat(&mut self, database: DatabaseId) -> SlotId {
+    pub(super) fn add_seat(&mut self, database: DatabaseId) -> SlotId {
         let id = SlotId(u32::try_from(self.slots.len()).expect("a model has a limit far below"));
         let watch = self.watch_mut(database);
         let ordinal = u32::try_from(watch.seats.len()).expect("a model has a limit far below");
@@ -124,6 +143,7 @@ impl Supervisor {
             tries: 0,
             phase: Phase::Empty,
         });
+        self.changed.slots.insert(id);
         id
     }
 
@@ -158,7 +178,8 @@ impl Supervisor {
             Some(slot) => self.fill(now, model, slot, id, effects),
             // What the healer started adds nothing to what is wanted.
             None if is_surplus => {
-                self.watch_mut(process.database).surplus.insert(id);
+                let surplus = &mut self.watch_mut(process.database).surplus;
+                surplus.insert((process.life, id));
             }
             None => {
                 let free = self.free_seat(process.database, |_| true);
@@ -210,7 +231,7 @@ impl Supervisor {
         let spare = self.watches[database.index()]
             .surplus
             .iter()
-            .copied()
+            .map(|(_, id)| *id)
             .find(|id| model.process(*id).is_some_and(Process::is_live));
         if let Some(process) = spare {
             self.fill(now, model, slot, process, effects);
@@ -226,12 +247,13 @@ impl Supervisor {
         process: ProcessId,
         effects: &mut Vec<Effect>,
     ) {
-        if self.seats.len() <= process.index() {
-            self.seats.resize(process.index() + 1, None);
-        }
-        self.seats[process.index()] = Some(slot);
+        self.give_seat(process, slot);
         let database = self.slot(slot).database;
-        self.watch_mut(database).surplus.remove(&process);
+        if let Some(known) = model.process(process) {
+            let surplus = &mut self.watch_mut(database).surplus;
+            surplus.remove(&(known.life, process));
+            self.changed.processes.insert((known.peer, known.pid));
+        }
         match self.enter(slot, Phase::Filled(process)) {
             Phase::Acting { action, .. } => {
                 self.filled_while_acting(now, model, action, effects);
@@ -249,6 +271,14 @@ impl Supervisor {
         }
     }
 
+    /// Notes which seat is a process's own.
+    pub(super) fn give_seat(&mut self, process: ProcessId, slot: SlotId) {
+        if self.seats.len() <= process.index() {
+            self.seats.resize(process.index() + 1, None);
+        }
+        self.seats[process.index()] = Some(slot);
+    }
+
     /// Takes back a process that was out of reach, unless its seat was given away.
     fn reseat(&mut self, now: Moment, model: &Model, id: ProcessId, effects: &mut Vec<Effect>) {
         let Some(slot) = self.seat_of(id) else {
@@ -256,8 +286,11 @@ impl Supervisor {
         };
         if matches!(self.slot(slot).phase, Phase::Filled(_)) {
             self.seats[id.index()] = None;
-            let database = self.slot(slot).database;
-            self.watch_mut(database).surplus.insert(id);
+            if let Some(known) = model.process(id) {
+                let surplus = &mut self.watch_mut(known.database).surplus;
+                surplus.insert((known.life, id));
+                self.changed.processes.insert((known.peer, known.pid));
+            }
         } else {
             self.fill(now, model, slot, id, effects);
         }
@@ -284,7 +317,7 @@ impl Supervisor {
                 && let Some(last) = self.last_beyond_declared(id)
             {
                 // One less is wanted, but this seat is declared: the last one goes in its place.
-                self.move_seat(last, id);
+                self.move_seat(model, last, id);
                 return;
             }
         }
@@ -310,13 +343,21 @@ impl Supervisor {
     }
 
     /// Moves whatever is the matter with one seat to another, and leaves the first empty.
-    pub(super) fn move_seat(&mut self, from: SlotId, to: SlotId) {
+    fn move_seat(&mut self, model: &Model, from: SlotId, to: SlotId) {
         let phase = self.enter(from, Phase::Empty);
         if let Phase::Filled(process) = phase {
             self.seats[process.index()] = Some(to);
+            if let Some(known) = model.process(process) {
+                self.changed.processes.insert((known.peer, known.pid));
+            }
         }
-        let actions = self.actions.values_mut().map(|it| &mut it.slot);
-        for slot in actions.chain(self.dials.values_mut()) {
+        for (action, it) in &mut self.actions {
+            if it.slot == from {
+                it.slot = to;
+                self.changed.actions.insert(*action);
+            }
+        }
+        for slot in self.dials.values_mut() {
             if *slot == from {
                 *slot = to;
             }
@@ -339,7 +380,7 @@ impl Supervisor {
         if matches!(self.slot(slot).phase, Phase::Filled(it) if it == id) {
             let evidence = Evidence::Unreachable {
                 peer: process.peer,
-                process: id,
+                life: process.life,
             };
             self.vacate(now, model, slot, now.since(process.first_seen), evidence);
         }
@@ -354,18 +395,21 @@ impl Supervisor {
         ending: Ending,
     ) {
         let Some(slot) = self.seat_of(id) else {
-            self.watch_mut(process.database).surplus.remove(&id);
+            let surplus = &mut self.watch_mut(process.database).surplus;
+            surplus.remove(&(process.life, id));
             return;
         };
         self.seats[id.index()] = None;
         let peer = process.peer;
         let uptime = now.since(process.first_seen);
-        match &mut self.slot_mut(slot).phase {
+        match &self.slot(slot).phase {
             Phase::Filled(it) if *it == id => (),
             Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) => {
                 // It was out of reach; now its peer is back without it.
                 let was = vacancy.evidence;
-                if matches!(was, Evidence::Unreachable { process, .. } if process == id) {
+                if matches!(was, Evidence::Unreachable { life, .. } if life == process.life)
+                    && let Some(vacancy) = self.slot_mut(slot).vacancy_mut()
+                {
                     vacancy.evidence = Evidence::Exit { peer };
                     vacancy.agent = Agent::Unasked;
                 }
@@ -438,6 +482,7 @@ impl Supervisor {
             return;
         };
         let confirm_for = self.settings.policies[policy].confirm_for;
+        self.changed.databases.insert(process.database);
         let watch = self.watch_mut(process.database);
         watch.exits.retain(|at| now.since(*at) <= TOGETHER);
         // One that began when another had ended only took its place.
@@ -451,9 +496,12 @@ impl Supervisor {
     /// are out of reach there.
     fn doubt(&mut self, peer: PeerId) {
         for id in self.busy.clone() {
-            if let Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) =
-                &mut self.slot_mut(id).phase
-                && matches!(vacancy.evidence, Evidence::Unreachable { peer: it, .. } if it == peer)
+            let is_there = |it: &Vacancy| {
+                it.agent != Agent::Unasked
+                    && matches!(it.evidence, Evidence::Unreachable { peer: at, .. } if at == peer)
+            };
+            if self.slot(id).vacancy().is_some_and(is_there)
+                && let Some(vacancy) = self.slot_mut(id).vacancy_mut()
             {
                 vacancy.agent = Agent::Unasked;
             }
@@ -465,11 +513,14 @@ impl Supervisor {
     }
 
     /// Remembers a start that was given up.
-    pub(super) fn remember_lapsed(&mut self, lapsed: Lapsed) {
-        if self.lapsed.len() >= LAPSED_MAX {
-            self.lapsed.pop_front();
+    pub(super) fn remember_lapsed(&mut self, action: ActionId, lapsed: Lapsed) {
+        if self.lapsed.len() >= LAPSED_MAX
+            && let Some((oldest, _)) = self.lapsed.pop_first()
+        {
+            self.changed.lapsed.insert(oldest);
         }
-        self.lapsed.push_back(lapsed);
+        self.lapsed.insert(action, lapsed);
+        self.changed.lapsed.insert(action);
     }
 
     /// Returns the start of ours that a process came from, if it may be one that has left.
@@ -486,13 +537,26 @@ impl Supervisor {
 
     /// Returns whether a process is a start of ours that was given up, and forgets that start.
     fn take_lapsed(&mut self, now: Timestamp, process: &Process) -> bool {
-        self.lapsed.retain(|it| now.since(it.at) <= LAPSED_FOR);
-        let at = self.lapsed.iter().position(|it| {
+        let changed = &mut self.changed.lapsed;
+        self.lapsed.retain(|action, it| {
+            let is_over = now.since(it.at) > LAPSED_FOR;
+            if is_over {
+                changed.insert(*action);
+            }
+            !is_over
+        });
+        let is_it = |it: &Lapsed| {
             it.database == process.database
                 && it.peer == process.peer
                 && agrees(it.start_id.as_ref(), process)
-        });
-        at.is_some_and(|at| self.lapsed.remove(at).is_some())
+        };
+        let found = self.lapsed.iter().find(|(_, it)| is_it(it));
+        let Some(action) = found.map(|(action, _)| *action) else {
+            return false;
+        };
+        self.lapsed.remove(&action);
+        self.changed.lapsed.insert(action);
+        true
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::facts::{ActionStage, HoldReason};
-use super::gate::Session;
+use super::facts::{ActionStage, HoldReason, WishFact};
+use super::gate::Gates;
+use super::memory::Changed;
 use super::{Effect, Settings};
 use crate::event::{Event, Kind, Subject};
 use crate::exchange::ActionId;
-use crate::model::{DatabaseId, Model, PeerId, ProcessId, StartId};
+use crate::model::{DatabaseId, Life, Model, PeerId, ProcessId, StartId};
 use crate::policy::Policy;
 use crate::time::{Moment, Timestamp};
 
@@ -27,6 +28,24 @@ pub(super) struct Slot {
     /// How many starts were tried since the seat was last healthy.
     pub(super) tries: u32,
     pub(super) phase: Phase,
+}
+
+impl Slot {
+    /// Returns what is known of the seat, if it is empty though somebody should sit there.
+    pub(super) fn vacancy(&self) -> Option<&Vacancy> {
+        match &self.phase {
+            Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) => Some(vacancy),
+            Phase::Empty | Phase::Filled(_) | Phase::Held { .. } | Phase::Leaving { .. } => None,
+        }
+    }
+
+    /// As [`vacancy`](Self::vacancy), to change it.
+    pub(super) fn vacancy_mut(&mut self) -> Option<&mut Vacancy> {
+        match &mut self.phase {
+            Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) => Some(vacancy),
+            Phase::Empty | Phase::Filled(_) | Phase::Held { .. } | Phase::Leaving { .. } => None,
+        }
+    }
 }
 
 /// How a slot is; what is not wanted is not missed.
@@ -67,6 +86,8 @@ pub(super) struct Vacancy {
     pub(super) agent: Agent,
     /// What was told of it already.
     pub(super) told: Told,
+    /// Who asked for a start and waits for it.
+    pub(super) wish: Option<WishFact>,
 }
 
 /// Why a seat is empty.
@@ -77,7 +98,7 @@ pub(super) enum Evidence {
     /// The exit was told, or the peer is back without the process.
     Exit { peer: PeerId },
     /// The peer went, and the process with it as far as one can see.
-    Unreachable { peer: PeerId, process: ProcessId },
+    Unreachable { peer: PeerId, life: Life },
     /// It was gone when we looked again.
     Vanished { peer: PeerId },
 }
@@ -92,6 +113,7 @@ impl Vacancy {
             evidence,
             agent: Agent::Unasked,
             told: Told::default(),
+            wish: None,
         }
     }
 }
@@ -136,6 +158,8 @@ pub(super) struct Action {
     pub(super) stage: ActionStage,
     /// What the agent calls the start, once it said so.
     pub(super) start_id: Option<StartId>,
+    /// Who asked for it, if it was not the healer's own idea.
+    pub(super) by: Option<Arc<str>>,
 }
 
 /// A start that was given up, and may come to life after all.
@@ -157,7 +181,7 @@ pub(super) struct Watch {
     /// Which of them nobody sits on.
     pub(super) free: BTreeSet<u32>,
     /// Its transaction engines that sit nowhere.
-    pub(super) surplus: BTreeSet<ProcessId>,
+    pub(super) surplus: BTreeSet<(Life, ProcessId)>,
     /// When processes of it ended lately, on connected peers and though nobody announced it.
     pub(super) exits: VecDeque<Timestamp>,
     /// Until then it may turn out that a person ended them.
@@ -175,7 +199,9 @@ pub(super) struct Watch {
 #[derive(Debug)]
 pub struct Supervisor {
     pub(super) settings: Settings,
-    pub(super) gate: Session,
+    /// What databases without a policy are watched by.
+    pub(super) unhealed: Policy,
+    pub(super) gates: Gates,
     pub(super) watches: Vec<Watch>,
     pub(super) slots: Vec<Slot>,
     /// The seat of each process, by its place in the model.
@@ -190,7 +216,11 @@ pub struct Supervisor {
     pub(super) last_action: u64,
     /// When a process of a database last failed at a peer.
     pub(super) failures: BTreeMap<(DatabaseId, PeerId), Timestamp>,
-    pub(super) lapsed: VecDeque<Lapsed>,
+    pub(super) lapsed: BTreeMap<ActionId, Lapsed>,
+    /// Starts that died with the daemon before anything was asked; told once time passes.
+    pub(super) void: Vec<ActionId>,
+    /// Whose facts changed since somebody asked last.
+    pub(super) changed: Changed,
 }
 
 impl Supervisor {
@@ -198,7 +228,8 @@ impl Supervisor {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            gate: Session::new(),
+            unhealed: Policy::default(),
+            gates: Gates::new(),
             watches: Vec::new(),
             slots: Vec::new(),
             seats: Vec::new(),
@@ -208,7 +239,9 @@ impl Supervisor {
             dials: BTreeMap::new(),
             last_action: 0,
             failures: BTreeMap::new(),
-            lapsed: VecDeque::new(),
+            lapsed: BTreeMap::new(),
+            void: Vec::new(),
+            changed: Changed::default(),
         }
     }
 
@@ -216,7 +249,9 @@ impl Supervisor {
         &self.slots[id.0 as usize]
     }
 
+    /// Returns a slot that is about to change.
     pub(super) fn slot_mut(&mut self, id: SlotId) -> &mut Slot {
+        self.changed.slots.insert(id);
         &mut self.slots[id.0 as usize]
     }
 
@@ -224,13 +259,16 @@ impl Supervisor {
         &mut self.watches[id.index()]
     }
 
-    /// Returns the policy of a slot; slots exist only where one applies.
+    /// Returns the policy of a slot, or what databases without one are watched by.
     pub(super) fn policy(&self, id: SlotId) -> &Policy {
-        let watch = &self.watches[self.slot(id).database.index()];
-        let index = watch
+        self.policy_of(self.slot(id).database)
+    }
+
+    /// Returns the policy of a database, or what those without one are watched by.
+    pub(super) fn policy_of(&self, id: DatabaseId) -> &Policy {
+        self.watches[id.index()]
             .policy
-            .expect("a slot belongs to a database with a policy");
-        &self.settings.policies[index]
+            .map_or(&self.unhealed, |index| &self.settings.policies[index])
     }
 
     /// Returns whether somebody should sit there.
@@ -274,6 +312,7 @@ impl Supervisor {
     }
 
     pub(super) fn new_action(&mut self) -> ActionId {
+        self.changed.domain = true;
         self.last_action += 1;
         ActionId(self.last_action)
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Mode;
 use super::facts::ActionStage;
+use super::gate::{Gate, Session};
 use super::state::{Evidence, Phase, Slot, SlotId, Supervisor, Vacancy};
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, DatabaseName, Model, PeerName, StartId};
@@ -92,18 +93,30 @@ impl Supervisor {
 
     /// Returns the gates that keep the healer from acting.
     pub fn closed_gates(&self) -> Vec<ClosedGate> {
-        if self.gate.is_open() {
-            return Vec::new();
-        }
-        let text = match self.gate.opens(self.settings.settle) {
-            None => "there is no session to the domain, so nothing is known for sure",
-            Some(_) => "the session is new, and what surrounds it has not settled yet",
-        };
-        vec![ClosedGate {
-            name: "not-synced",
+        let closed = Gate::ALL.into_iter().filter(|it| self.gates.is_closed(*it));
+        let all = closed.map(|gate| ClosedGate {
+            name: gate.as_str(),
             since: None,
-            text: text.into(),
-        }]
+            text: self.waits_for(gate).into(),
+        });
+        all.collect()
+    }
+
+    fn waits_for(&self, gate: Gate) -> &'static str {
+        match gate {
+            Gate::Journal => {
+                "the journal cannot be written, so nothing that is done would be remembered"
+            }
+            Gate::Memory => "memory was lost; `dbwarden resume --accept-lost-memory` accepts that",
+            Gate::MinorityView => "fewer than half of the known brokers are in view",
+            Gate::NotSynced if self.gates.session == Session::None => {
+                "there is no session to the domain, so nothing is known for sure"
+            }
+            Gate::NotSynced => "the session is new, and what surrounds it has not settled yet",
+            Gate::Recovered => {
+                "memory comes from a backup; what was under way may still show itself"
+            }
+        }
     }
 
     /// Returns every seat, by database in the order in which those were seen, and by number.

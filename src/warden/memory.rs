@@ -6,13 +6,13 @@
 use thiserror::Error;
 
 use super::Warden;
-use crate::model;
-use crate::supervisor::{self, Effect, Fact, FactChange, FactKey};
+use crate::model::{self, Known, Model, Unknown};
+use crate::supervisor::{self, Dangling, Effect, Fact, FactChange, FactKey, FactKind, Supervisor};
 use crate::time::Moment;
 
 /// Why facts do not make a warden.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("the fact {fact} speaks of {missing}, and no other fact does")]
+#[error("the fact `{fact}` speaks of {missing}, and no other fact does")]
 pub struct RestoreError {
     /// Which fact.
     pub fact: FactKey,
@@ -20,22 +20,87 @@ pub struct RestoreError {
     pub missing: String,
 }
 
+impl From<Dangling> for RestoreError {
+    fn from(it: Dangling) -> Self {
+        Self {
+            fact: it.fact,
+            missing: it.missing,
+        }
+    }
+}
+
+impl From<Unknown> for RestoreError {
+    fn from(it: Unknown) -> Self {
+        let domain = || FactKey::new(FactKind::Domain, "domain");
+        Self {
+            fact: it
+                .process
+                .map_or_else(domain, |(peer, pid)| FactKey::process(&peer, pid)),
+            missing: it.missing,
+        }
+    }
+}
+
 impl Warden {
     /// Returns the facts that changed since the last call, the latest of each.
     pub fn drain_facts(&mut self) -> Vec<FactChange> {
-        Vec::new()
+        let touched = self.model.drain_touched();
+        let mut changed = self.supervisor.drain_changed();
+        changed.processes.extend(touched.processes);
+        changed.databases.extend(touched.databases);
+        let mut facts = Vec::new();
+        if std::mem::take(&mut self.changed) | touched.domain | changed.domain {
+            facts.push(self.domain_fact().into());
+        }
+        for peer in touched.peers {
+            facts.push(Fact::Peer(self.model.known_peer(peer)).into());
+        }
+        for database in &changed.databases {
+            let fact = self.supervisor.database_fact(&self.model, *database);
+            facts.push(fact.into());
+        }
+        for (peer, pid) in &changed.processes {
+            let key = FactKey::process(&self.model.peer(*peer).name, *pid);
+            let id = self.model.process_with(*peer, *pid);
+            let fact = id.and_then(|id| {
+                let known = self.model.known_process(self.model.process(id)?);
+                Some(self.supervisor.process_fact(known, id))
+            });
+            facts.push(FactChange { key, fact });
+        }
+        let own = self.supervisor.changed_facts(&self.model, &changed);
+        facts.extend(own.map(|(key, fact)| FactChange { key, fact }));
+        facts
     }
 
     /// Returns every fact.
     pub fn facts(&self) -> Vec<Fact> {
-        Vec::new()
+        let mut facts = vec![self.domain_fact()];
+        let peers = self.model.peers();
+        facts.extend(peers.map(|(id, _)| Fact::Peer(self.model.known_peer(id))));
+        let databases = self.model.databases();
+        facts.extend(databases.map(|(id, _)| self.supervisor.database_fact(&self.model, id)));
+        let processes = self.model.processes();
+        facts.extend(processes.map(|(id, it)| {
+            let known = self.model.known_process(it);
+            self.supervisor.process_fact(known, id)
+        }));
+        facts.extend(self.supervisor.facts(&self.model));
+        facts
     }
 
-    /// Returns a warden that remembers `facts`, in whatever order.
+    fn domain_fact(&self) -> Fact {
+        let mut fact = self.supervisor.domain_fact(self.model.known_domain());
+        fact.told_loss = self.told_loss;
+        Fact::Domain(fact)
+    }
+
+    /// Returns a warden that remembers `facts`, in whatever order; without any it is a new one.
     ///
     /// It decides nothing: it has no session, and effects come with inputs only. A start that was
-    /// only prepared is void, since its session died with the daemon; one that may have left stays
-    /// open until it is heard of, or until its time is up and a fresh snapshot says otherwise.
+    /// only prepared is void, since its session died with the daemon, and is told as failed with
+    /// the first input; one that may have left stays open until it is heard of, or until its time
+    /// is up and a fresh snapshot says otherwise.
     ///
     /// # Errors
     ///
@@ -46,8 +111,37 @@ impl Warden {
         now: Moment,
         facts: Vec<Fact>,
     ) -> Result<Self, RestoreError> {
-        let _ = (now, facts);
-        Ok(Self::new(model, supervisor))
+        if facts.is_empty() {
+            return Ok(Self::new(model, supervisor));
+        }
+        let mut known = Known::default();
+        let mut told_loss = None;
+        let mut generation = None;
+        for fact in &facts {
+            match fact {
+                Fact::Database(it) => known.databases.push(it.known.clone()),
+                Fact::Domain(it) => {
+                    known.domain = it.known.clone();
+                    told_loss = it.told_loss;
+                    generation = Some(it.generation);
+                }
+                Fact::Peer(it) => known.peers.push(it.clone()),
+                Fact::Process(it) => known.processes.push(it.known.clone()),
+                Fact::Action(_) | Fact::Failure(_) | Fact::Lapsed(_) | Fact::Slot(_) => (),
+            }
+        }
+        let domain = supervisor.domain.clone();
+        let changed = generation != Some(supervisor.generation);
+        let model = Model::restore(model, now.at, known)?;
+        let supervisor = Supervisor::restore(supervisor, &model, facts)?;
+        Ok(Self {
+            domain,
+            model,
+            supervisor,
+            told_loss,
+            changed,
+            changes: Vec::new(),
+        })
     }
 
     /// Takes over changed settings, and forgets nothing: slots keep their history, open actions go
