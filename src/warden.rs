@@ -9,7 +9,7 @@ mod present;
 use std::sync::Arc;
 
 use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
-use crate::exchange::{ActionId, Answer, Loss, LossClass, Observation};
+use crate::exchange::{ActionId, Answer, Deed, Loss, LossClass, Observation};
 use crate::model::{
     self, Change, DatabaseId, DomainName, Ending, Freshness, Model, PeerId, Process,
 };
@@ -77,6 +77,9 @@ impl Warden {
         if self.model.next_timeout().is_some_and(|due| due <= now.at) {
             self.model.timeout(now.at, &mut self.changes);
             self.tell_changes(now, Light::default(), effects);
+            if self.model.take_second_look() {
+                effects.push(Effect::Do(Deed::Refresh));
+            }
         }
         match input {
             Input::Observed(Observation::Sighted(sighting)) => {
@@ -170,7 +173,13 @@ impl Warden {
     /// nobody knows: whoever is there now may have taken the place of one that is gone.
     fn tell_differences(&mut self, now: Moment, light: Light, effects: &mut Vec<Effect>) {
         let mut changes = std::mem::take(&mut self.changes);
+        let of_loss = Light {
+            // Only comparing shows it, and it was doubted first: when it happened nobody knows.
+            while_disconnected: !light.snapshot,
+            ..light
+        };
         for change in &changes {
+            let light = if is_loss(change) { of_loss } else { light };
             self.tell(now, light, change, effects);
         }
         let is_end = |it: &&Change| matches!(it, Change::ProcessEnded { .. });
@@ -253,6 +262,25 @@ impl Warden {
             }),
             ..self.peer_subject(process.peer)
         }
+    }
+}
+
+/// Returns whether something is gone or out of reach.
+fn is_loss(change: &Change) -> bool {
+    match change {
+        Change::DatabaseInactive(_)
+        | Change::DatabaseLeft(_)
+        | Change::PeerUnreachable(_)
+        | Change::ProcessEnded { .. }
+        | Change::ProcessUnreachable(_) => true,
+        Change::DatabaseActive(_)
+        | Change::DatabaseJoined(_)
+        | Change::PeerJoined(_)
+        | Change::PeerReturned(_)
+        | Change::ProcessJoined(_)
+        | Change::ProcessReturned(_)
+        | Change::StartFailed { .. }
+        | Change::StatusChanged { .. } => false,
     }
 }
 

@@ -41,9 +41,14 @@ impl Model {
         }
         match sighting {
             Sighting::PeerJoined(peer) => {
-                self.peer_seen(now, peer, changes);
+                let known = self.resolve(&peer);
+                self.peer_seen(now, peer, known, changes);
+                self.review_view(now);
             }
-            Sighting::PeerLost(peer) => self.peer_lost(now, &peer, changes),
+            Sighting::PeerLost(peer) => {
+                self.peer_lost(now, &peer, changes);
+                self.review_view(now);
+            }
             Sighting::ProcessGone(process) => self.process_gone(now, &process, changes),
             Sighting::ProcessJoined(process) => {
                 self.process_seen(now, process, Seen::Joined, changes);
@@ -70,28 +75,23 @@ impl Model {
 
     /// Takes in the whole domain as it is now.
     ///
-    /// What it lists is there; a peer that it does not list is unreachable, and a process of a
-    /// listed peer that it does not list is gone, nobody knows how. An unreachable process of a
-    /// peer that is back has its grace first.
+    /// What it lists is there. What it does not list is doubted, until a second one agrees: then
+    /// such a peer is unreachable, and such a process of a listed peer is gone, nobody knows how.
+    /// An unreachable process of a peer that is back has its grace first.
     pub fn snapshot(&mut self, now: Timestamp, snapshot: Snapshot, changes: &mut Vec<Change>) {
         self.generation += 1;
         self.waiting.clear();
         self.freshness = Freshness::Synced { since: now };
         self.domain = Some(snapshot.domain);
         self.touched.domain = true;
-        self.settle_before_snapshot(changes);
-        self.entry = self.peer_seen(now, snapshot.entry, changes);
-        for peer in snapshot.peers {
-            self.peer_seen(now, peer, changes);
-        }
-        let generation = self.generation;
-        let lost: Vec<PeerId> = self
-            .peers()
-            .filter(|(_, it)| it.is_connected() && it.generation != generation)
-            .map(|(id, _)| id)
-            .collect();
-        for peer in lost {
-            self.lose_peer(now, peer, changes);
+        self.forget_registrations();
+        let known = self.identify(&snapshot.entry, &snapshot.peers);
+        let listed = std::iter::once(snapshot.entry).chain(snapshot.peers);
+        for (index, (seen, known)) in listed.zip(known).enumerate() {
+            let peer = self.peer_seen(now, seen, known, changes);
+            if index == 0 {
+                self.entry = peer;
+            }
         }
         for process in snapshot.processes {
             if self.peer_of_agent(&process.agent_id).is_some() {
@@ -101,14 +101,8 @@ impl Model {
                 self.wait(agent_id, Sighting::ProcessJoined(process));
             }
         }
-        let gone: Vec<ProcessId> = self
-            .processes()
-            .filter(|(_, it)| it.is_live() && it.generation != generation)
-            .map(|(id, _)| id)
-            .collect();
-        for process in gone {
-            self.end(process, Ending::Unknown, changes);
-        }
+        self.doubt_missing(now, changes);
+        let generation = self.generation;
         // Whose loss only the snapshot shows is registered no more either, unless it is listed.
         for process in self.processes.iter_mut().flatten() {
             if let Presence::Unreachable { registered } = &mut process.presence
@@ -119,7 +113,10 @@ impl Model {
                 self.touched.processes.insert((process.peer, process.pid));
             }
         }
-        self.await_missing(now);
+        if !self.is_minority() {
+            self.await_missing(now);
+        }
+        self.plan_look(now);
     }
 
     /// Takes in that nobody tells us any more.
@@ -128,12 +125,16 @@ impl Model {
             self.freshness = Freshness::Stale { since: now };
             // Who shows itself now is not told; the next snapshot begins the wait anew.
             self.returns.clear();
+            self.cancel_look();
+            // Whether the peers of those that just ended went as well is not told any more. The
+            // next snapshot shows it.
+            self.exits.clear();
         }
     }
 
     /// Gives the processes that are missing at peers that are there time to show themselves, unless
     /// they have it already.
-    fn await_missing(&mut self, now: Timestamp) {
+    pub(super) fn await_missing(&mut self, now: Timestamp) {
         let due = now + self.settings.return_grace;
         let is_missing = |it: &Process| matches!(it.presence, Presence::Unreachable { .. });
         let mut peers: Vec<PeerId> = self
@@ -155,10 +156,15 @@ impl Model {
             if due > now {
                 break;
             }
-            self.end(id, Ending::Exit, changes);
+            if self.is_minority() {
+                self.set_aside(id, changes);
+            } else {
+                self.end(id, Ending::Exit, changes);
+            }
         }
+        self.mind_look(now);
         while let Some((due, peer)) = self.returns.first().copied() {
-            if due > now {
+            if due > now || self.is_minority() {
                 break;
             }
             self.returns.remove(&(due, peer));
@@ -166,13 +172,8 @@ impl Model {
         }
     }
 
-    /// Makes ready for a complete picture: what was told to be gone is, since no loss of a peer
-    /// can follow that would explain it, and who is registered is for the snapshot to say.
-    fn settle_before_snapshot(&mut self, changes: &mut Vec<Change>) {
-        let pending: Vec<ProcessId> = self.exits.iter().map(|(.., id)| *id).collect();
-        for id in pending {
-            self.end(id, Ending::Exit, changes);
-        }
+    /// Makes ready for a complete picture: who is registered is for the snapshot to say.
+    fn forget_registrations(&mut self) {
         for process in self.processes.iter_mut().flatten() {
             if let Presence::Unreachable { registered } = &mut process.presence
                 && std::mem::replace(registered, false)

@@ -186,6 +186,7 @@ impl Model {
             };
             model.entry = Some(id);
         }
+        model.apply_rules();
         model.touched = Touched::default();
         Ok(model)
     }
@@ -196,6 +197,7 @@ impl Model {
             .extend(known.agents.iter().map(|it| (it.clone(), id)));
         self.addresses
             .extend(known.addresses.iter().map(|it| (it.clone(), id)));
+        self.names.insert(known.name.clone(), id);
         self.peers.push(Peer {
             name: known.name,
             agent_id: known.agent_id,
@@ -206,7 +208,10 @@ impl Model {
             hostname: known.hostname,
             version: known.version,
             presence: known.presence,
+            dial: None,
+            labels: BTreeMap::new(),
             lost: known.lost,
+            is_retired: false,
             generation: self.generation,
         });
         id
@@ -233,9 +238,6 @@ impl Model {
             last_seen: known.first_seen,
             generation: self.generation,
         };
-        if let Presence::Ending { due } = process.presence {
-            self.exits.insert((due, process.life, id));
-        }
         let entry = &mut self.databases[database.index()];
         entry.known += 1;
         if process.is_running() {
@@ -251,6 +253,7 @@ impl Model {
     /// Takes over changed settings.
     pub fn configure(&mut self, settings: Settings) {
         self.settings = settings;
+        self.apply_rules();
     }
 
     /// Returns whose facts changed since the last call.

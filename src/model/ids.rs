@@ -166,6 +166,16 @@ impl Address {
         Ok(())
     }
 
+    /// Returns the address as it is compared with others: in lower case.
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        let mut folded = self.clone();
+        if folded.host.bytes().any(|it| it.is_ascii_uppercase()) {
+            folded.host = folded.host.to_ascii_lowercase().into();
+        }
+        folded
+    }
+
     /// Returns whether both are one: names of hosts are not told apart by their case.
     pub fn is_same(&self, other: &Self) -> bool {
         self.port == other.port && self.host.eq_ignore_ascii_case(&other.host)

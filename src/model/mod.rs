@@ -6,7 +6,9 @@
 
 mod apply;
 mod change;
+mod doubt;
 mod facts;
+mod identity;
 mod ids;
 mod peers;
 mod processes;

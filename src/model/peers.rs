@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::change::Change;
-use super::ids::{Address, PeerName};
+use super::identity::host_alias;
+use super::ids::Address;
 use super::sighting::PeerSeen;
 use super::state::{MAX_ENTITIES, Model, Peer, PeerId, PeerPresence, Presence, ProcessId};
 use crate::time::Timestamp;
@@ -14,10 +15,11 @@ impl Model {
         &mut self,
         now: Timestamp,
         seen: PeerSeen,
+        known: Option<PeerId>,
         changes: &mut Vec<Change>,
     ) -> Option<PeerId> {
         let agent_id = seen.agent_id.clone();
-        let id = match self.resolve(&seen) {
+        let id = match known {
             Some(known) => {
                 self.peer_known(now, known, seen, changes);
                 known
@@ -41,8 +43,12 @@ impl Model {
         }
         let id = PeerId(u32::try_from(self.peers.len()).expect("there are fewer than the limit"));
         let aliases = seen.clone();
+        let rule = self.rule_of(&seen).cloned();
+        let name = self.name_of(&seen, rule.as_ref());
+        self.names.insert(name.clone(), id);
+        let (dial, labels) = rule.map_or_else(Default::default, |it| (it.dial, it.labels));
         self.peers.push(Peer {
-            name: PeerName::from(seen.address.to_string().as_str()),
+            name,
             agent_id: seen.agent_id,
             agents: BTreeSet::new(),
             address: seen.address,
@@ -51,7 +57,10 @@ impl Model {
             hostname: seen.hostname,
             version: seen.version,
             presence: PeerPresence::Connected { since: now },
+            dial,
+            labels,
             lost: None,
+            is_retired: false,
             generation: self.generation,
         });
         self.remember_aliases(id, &aliases);
@@ -72,9 +81,15 @@ impl Model {
             // Its agent was restarted, and the loss of the one before was not told, or not yet.
             self.lose_peer(now, id, changes);
         }
+        self.doubts.clear_peer(id);
         self.remember_aliases(id, &seen);
+        let rule = self.rule_of(&seen).cloned();
         let generation = self.generation;
         let peer = &mut self.peers[id.0 as usize];
+        if let Some(rule) = rule {
+            peer.dial = rule.dial;
+            peer.labels = rule.labels;
+        }
         let was_connected = peer.is_connected();
         let is_same = was_connected
             && peer.agent_id == seen.agent_id
@@ -112,6 +127,7 @@ impl Model {
 
     /// Makes a peer a tombstone, and its processes unreachable.
     pub(super) fn lose_peer(&mut self, now: Timestamp, id: PeerId, changes: &mut Vec<Change>) {
+        self.doubts.clear_peer(id);
         let peer = &mut self.peers[id.0 as usize];
         if !peer.is_connected() {
             return;
@@ -153,37 +169,19 @@ impl Model {
         }
     }
 
-    /// Finds the peer that is meant, by the strongest alias first.
-    ///
-    /// An agent id is unique in the domain. An address is too, but it may have passed on. Host name
-    /// and port serve only to recognise a peer that is not there at present under another name:
-    /// hosts of different sites may share one.
-    fn resolve(&self, seen: &PeerSeen) -> Option<PeerId> {
-        let by_host = || {
-            let address = Address::new(seen.hostname.clone(), seen.address.port);
-            let id = self.addresses.get(&address).copied()?;
-            let is_absent =
-                !self.peer(id).is_connected() || self.peer(id).generation < self.generation;
-            is_absent.then_some(id)
-        };
-        self.peer_of_agent(&seen.agent_id)
-            .or_else(|| self.addresses.get(&seen.address).copied())
-            .or_else(by_host)
-    }
-
-    fn remember_aliases(&mut self, id: PeerId, seen: &PeerSeen) {
+    /// Learns under which names a peer was seen.
+    pub(super) fn remember_aliases(&mut self, id: PeerId, seen: &PeerSeen) {
         let mut is_news = false;
         if self.peer_of_agent(&seen.agent_id) != Some(id) {
             self.agents.insert(seen.agent_id.clone(), id);
             let peer = &mut self.peers[id.0 as usize];
             is_news |= peer.agents.insert(seen.agent_id.clone());
         }
-        is_news |= self.claim_address(id, &seen.address);
-        if !seen.hostname.is_empty() {
-            let by_host = Address::new(seen.hostname.clone(), seen.address.port);
-            if !self.addresses.contains_key(&by_host) {
-                is_news |= self.claim_address(id, &by_host);
-            }
+        is_news |= self.claim_address(id, &seen.address.folded());
+        if let Some(by_host) = host_alias(seen)
+            && !self.addresses.contains_key(&by_host)
+        {
+            is_news |= self.claim_address(id, &by_host);
         }
         if is_news {
             self.touched.peers.insert(id);

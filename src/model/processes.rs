@@ -38,7 +38,13 @@ impl Model {
             return;
         };
         let process = self.kept(id);
-        if matches!(process.presence, Presence::Ending { .. }) {
+        let is_ending = matches!(process.presence, Presence::Ending { .. });
+        if is_ending && !self.is_pending(process, id) && self.is_same_life(process, &seen) {
+            // Its exit was told when its agent went with it, and the session too. Both are back,
+            // and nobody was told.
+            self.kept_mut(id).presence = Presence::Live;
+            self.process_again(now, id, seen, how, changes);
+        } else if is_ending {
             // It was told to be gone before, so this is another life under the same pid.
             self.end(id, Ending::Exit, changes);
             self.process_new(now, peer, seen, how, changes);
@@ -74,6 +80,7 @@ impl Model {
             .lost
             .is_some_and(|lost| process.last_seen <= lost && now.since(lost) <= exit_settle);
         match (process.presence, process.status) {
+            (Presence::Live, _) if self.is_minority() => self.set_aside(id, changes),
             (Presence::Live, _) if gone_with_peer => {
                 // The loss and the return of its peer were both told before its exit.
                 self.make_unreachable(id, changes);
@@ -189,6 +196,7 @@ impl Model {
     ) {
         let (status, word) = read_status(&seen);
         let generation = self.generation;
+        self.doubts.clear_process(id);
         let process = self.processes[id.index()]
             .as_mut()
             .expect("ids of processes come from the index");
@@ -250,6 +258,7 @@ impl Model {
 
     /// Notes that the peer of a process is out of reach.
     pub(super) fn make_unreachable(&mut self, id: ProcessId, changes: &mut Vec<Change>) {
+        self.doubts.clear_process(id);
         let was = self.kept(id).presence;
         if matches!(was, Presence::Unreachable { .. }) {
             return;
@@ -268,6 +277,13 @@ impl Model {
         }
     }
 
+    /// Notes that a broker which sees little itself says that a process is gone: that it cannot
+    /// be seen is all that is known.
+    pub(super) fn set_aside(&mut self, id: ProcessId, changes: &mut Vec<Change>) {
+        self.make_unreachable(id, changes);
+        self.kept_mut(id).presence = Presence::Unreachable { registered: false };
+    }
+
     /// Notes that an unreachable process was seen again.
     pub(super) fn make_live(&mut self, id: ProcessId, changes: &mut Vec<Change>) {
         let process = self.kept_mut(id);
@@ -284,6 +300,7 @@ impl Model {
         let process = self.processes[id.index()]
             .take()
             .expect("ids of processes come from the index");
+        self.doubts.clear_process(id);
         self.by_pid.remove(&(process.peer, process.pid));
         self.touched.processes.insert((process.peer, process.pid));
         self.free.push(id);

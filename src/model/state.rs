@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::doubt::Doubts;
 use super::facts::Touched;
+use super::identity;
 use super::ids::{Address, AgentId, DatabaseName, PeerName, StartId};
 use super::sighting::{Role, Sighting, Status};
 use crate::time::Timestamp;
@@ -96,8 +98,14 @@ pub struct Peer {
     pub version: Arc<str>,
     /// Whether the domain reaches it.
     pub presence: PeerPresence,
+    /// Where its agent is dialled, if the configuration says so.
+    pub dial: Option<Address>,
+    /// What the configuration says it is, for placement.
+    pub labels: BTreeMap<String, String>,
     /// When the domain last lost it.
     pub(super) lost: Option<Timestamp>,
+    /// Whether it was lost so long ago that nobody expects to see it.
+    pub(super) is_retired: bool,
     /// In which snapshot it was last listed.
     pub(super) generation: u32,
 }
@@ -106,6 +114,11 @@ impl Peer {
     /// Returns whether the domain reaches the peer.
     pub const fn is_connected(&self) -> bool {
         matches!(self.presence, PeerPresence::Connected { .. })
+    }
+
+    /// Returns where its agent is dialled: where the configuration says, else where it was seen.
+    pub fn agent_address(&self) -> &Address {
+        self.dial.as_ref().unwrap_or(&self.address)
     }
 }
 
@@ -250,7 +263,7 @@ impl Default for Settings {
 /// [`next_timeout`](Self::next_timeout).
 ///
 /// **Invariant:** whatever the order of messages, the part that is live equals the one that a
-/// fresh snapshot would give.
+/// fresh snapshot would give, once nothing is doubted any more.
 #[derive(Clone, Debug)]
 pub struct Model {
     pub(super) settings: Settings,
@@ -259,7 +272,11 @@ pub struct Model {
     pub(super) entry: Option<PeerId>,
     pub(super) peers: Vec<Peer>,
     pub(super) agents: BTreeMap<AgentId, PeerId>,
+    /// By every address it was known under, folded.
     pub(super) addresses: BTreeMap<Address, PeerId>,
+    pub(super) names: BTreeMap<PeerName, PeerId>,
+    /// Which of the configured peers an address means, folded.
+    pub(super) configured: BTreeMap<Address, usize>,
     pub(super) databases: Vec<Database>,
     pub(super) database_names: BTreeMap<DatabaseName, DatabaseId>,
     pub(super) processes: Vec<Option<Process>>,
@@ -271,6 +288,7 @@ pub struct Model {
     pub(super) waiting: BTreeMap<AgentId, Vec<Sighting>>,
     /// The last failed starts, the latest last: a failure is told once.
     pub(super) failed_starts: VecDeque<(AgentId, StartId)>,
+    pub(super) doubts: Doubts,
     pub(super) lives: u64,
     pub(super) generation: u32,
     /// Whose facts changed since somebody asked last.
@@ -281,6 +299,7 @@ impl Model {
     /// Returns a model that knows nothing.
     pub fn new(settings: Settings) -> Self {
         Self {
+            configured: identity::aliases(&settings.peers),
             settings,
             freshness: Freshness::Unknown,
             domain: None,
@@ -288,6 +307,7 @@ impl Model {
             peers: Vec::new(),
             agents: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            names: BTreeMap::new(),
             databases: Vec::new(),
             database_names: BTreeMap::new(),
             processes: Vec::new(),
@@ -297,6 +317,7 @@ impl Model {
             returns: BTreeSet::new(),
             waiting: BTreeMap::new(),
             failed_starts: VecDeque::new(),
+            doubts: Doubts::default(),
             lives: 0,
             generation: 0,
             touched: Touched::default(),
@@ -362,6 +383,11 @@ impl Model {
         self.database_names.get(name).copied()
     }
 
+    /// Returns the peer of that name, if it was ever seen.
+    pub fn peer_named(&self, name: &PeerName) -> Option<PeerId> {
+        self.names.get(name).copied()
+    }
+
     /// Returns the peer whose agent calls itself so, or did.
     pub fn peer_of_agent(&self, agent_id: &AgentId) -> Option<PeerId> {
         self.agents.get(agent_id).copied()
@@ -370,7 +396,10 @@ impl Model {
     /// Returns when [`timeout`](Self::timeout) is next due, if ever.
     pub fn next_timeout(&self) -> Option<Timestamp> {
         let exit = self.exits.first().map(|(due, ..)| *due);
-        let back = self.returns.first().map(|(due, _)| *due);
-        exit.into_iter().chain(back).min()
+        // In a minority view nothing follows from what does not show itself.
+        let back = self.returns.first().filter(|_| !self.is_minority());
+        let back = back.map(|(due, _)| *due);
+        let look = self.doubts.next_look();
+        [exit, back, look].into_iter().flatten().min()
     }
 }

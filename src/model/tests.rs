@@ -9,6 +9,9 @@ use proptest::sample::Index;
 use super::*;
 use crate::time::Timestamp;
 
+mod doubts;
+mod identity;
+
 fn peer(agent: &str, port: u16) -> PeerSeen {
     PeerSeen {
         agent_id: agent.into(),
@@ -61,6 +64,19 @@ impl Story {
         story.snapshot(vec![peer("b", 2)], Vec::new());
         story.told.clear();
         story
+    }
+
+    fn lose(&mut self) -> &mut Self {
+        self.model.lose(self.now);
+        self
+    }
+
+    /// A snapshot of any peer's.
+    fn snapshot_of(&mut self, snapshot: Snapshot) -> &mut Self {
+        let mut changes = Vec::new();
+        self.model.snapshot(self.now, snapshot, &mut changes);
+        self.tell(changes);
+        self
     }
 
     fn snapshot(&mut self, peers: Vec<PeerSeen>, processes: Vec<ProcessSeen>) {
@@ -196,38 +212,6 @@ fn an_agent_that_restarts_unnoticed_loses_what_it_does_not_find_again() {
 }
 
 #[test]
-fn the_entry_peer_is_recognised_under_its_advertised_address() {
-    let mut story = Story::new();
-    let mut entry = peer("x", 1);
-    entry.address = Address::new("db1", 48_004);
-    entry.hostname = "db1".into();
-    let snapshot = |entry: PeerSeen, other: PeerSeen| Snapshot {
-        domain: "domain".into(),
-        entry,
-        peers: vec![other],
-        processes: Vec::new(),
-    };
-    let mut model = Model::new(Settings::default());
-    let mut changes = Vec::new();
-    model.snapshot(
-        story.now,
-        snapshot(entry.clone(), peer("b", 2)),
-        &mut changes,
-    );
-    model.lose(story.now);
-    // The session went over to `b`, and the agent was started again meanwhile.
-    let mut advertised = entry;
-    advertised.agent_id = "x2".into();
-    advertised.address = Address::new("10.0.0.9", 48_004);
-    changes.clear();
-    model.snapshot(story.now, snapshot(peer("b", 2), advertised), &mut changes);
-    story.model = model;
-    story.tell(changes);
-    assert_eq!(story.model.peers().count(), 2);
-    assert_eq!(story.told(), "db1:48004 unreachable; db1:48004 returned");
-}
-
-#[test]
 fn a_status_told_before_its_process_joined_counts_and_the_older_one_does_not() {
     let mut story = Story::new();
     story.see(Sighting::StatusChanged(running("b", 7)));
@@ -256,21 +240,6 @@ fn a_reused_pid_is_another_life() {
         story.told(),
         "7 ended: Unknown; database inactive; database left; database joined; 7 joined; \
          database active"
-    );
-}
-
-#[test]
-fn a_snapshot_ends_what_it_does_not_list_and_keeps_what_its_lost_peers_ran() {
-    let mut story = Story::new();
-    story.see(Sighting::ProcessJoined(running("a", 5)));
-    story.see(Sighting::ProcessJoined(running("a", 6)));
-    story.see(Sighting::ProcessJoined(running("b", 7))).told();
-    story.model.lose(story.now);
-    assert!(matches!(story.model.freshness(), Freshness::Stale { .. }));
-    story.snapshot(Vec::new(), vec![running("a", 6)]);
-    assert_eq!(
-        story.told(),
-        "10.0.0.1:2 unreachable; 7 unreachable; 5 ended: Unknown"
     );
 }
 
@@ -530,5 +499,65 @@ proptest! {
         changes.clear();
         model.snapshot(now, last, &mut changes);
         prop_assert!(changes.is_empty(), "{:?}", changes);
+        prop_assert!(!model.has_doubts());
+    }
+
+    #[test]
+    fn a_lost_session_costs_nothing_but_time(
+        happenings in prop::collection::vec(happening(), 1..40),
+        missed in prop::collection::vec(happening(), 0..20),
+        choices in prop::collection::vec(any::<Index>(), 64),
+        heard in 0..40_usize,
+        same_broker in any::<bool>(),
+    ) {
+        let mut world = World::new();
+        let first = world.snapshot();
+        for it in happenings.iter().chain(&missed) {
+            world.happen(*it);
+        }
+        let lost = |it: &usize| {
+            let is_loss =
+                |happening: &&Happening| matches!(happening, Happening::LosePeer(at) if at == it);
+            happenings.iter().chain(&missed).any(|it| is_loss(&it))
+        };
+        let stayed: Vec<AgentId> =
+            (0..4).filter(|it| !lost(it)).map(|it| world.peer(it).agent_id).collect();
+        let last = world.snapshot();
+        let now = Timestamp::from_micros(1);
+        let mut changes = Vec::new();
+        let mut model = Model::new(Settings::default());
+        model.snapshot(now, first, &mut changes);
+        for sighting in interleave(world.messages, &choices).into_iter().take(heard) {
+            model.observe(now, sighting, &mut changes);
+        }
+        model.lose(now);
+        let mut later = now + Duration::from_secs(1);
+        // As long as nobody tells us anything nothing follows from silence.
+        let before = changes.len();
+        model.timeout(later, &mut changes);
+        prop_assert_eq!(changes.len(), before);
+        model.snapshot(later, last.clone(), &mut changes);
+        for _ in 0..2 {
+            if !same_broker {
+                model.lose(later);
+            }
+            later = later + Duration::from_secs(60);
+            model.timeout(later, &mut changes);
+            model.snapshot(later, last.clone(), &mut changes);
+        }
+        let mut fresh = Model::new(Settings::default());
+        if !model.is_minority() {
+            prop_assert!(!model.has_doubts());
+            fresh.snapshot(later, last.clone(), &mut Vec::new());
+            prop_assert_eq!(live(&model), live(&fresh));
+        }
+        for change in changes {
+            if let Change::PeerUnreachable(id) = change {
+                prop_assert!(!stayed.contains(&model.peer(id).agent_id), "{:?}", id);
+            } else if let Change::ProcessEnded { process, .. } = change {
+                let lives = last.processes.iter().any(|it| it.start_id == process.start_id);
+                prop_assert!(!lives || process.start_id.is_none(), "{:?}", process);
+            }
+        }
     }
 }

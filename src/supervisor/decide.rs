@@ -547,6 +547,6 @@ fn target_of(model: &Model, peer: PeerId) -> Target {
     Target {
         peer: known.name.clone(),
         agent_id: known.agent_id.clone(),
-        address: known.address.clone(),
+        address: known.agent_address().clone(),
     }
 }

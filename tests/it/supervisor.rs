@@ -168,22 +168,24 @@ fn nothing_is_started_while_there_is_no_session() {
         0   up a* b: sm 1@a, te 2@b, te 3@a
         10  lost
         20  up a* b: sm 1@a, te 3@a
-        21  ready 1
-        22  join te 5@b
+        22  up a* b: sm 1@a, te 3@a
+        23  ready 1
+        24  join te 5@b
         ",
         "
         10 domain_disconnected: closed
         10 domain_frozen: gate not-synced
         20 domain_connected
-        20 process_failed te 2@b
         20 domain_thawed: gate not-synced
-        20 database_degraded teas
-        20 action_started 1 te/1 on b: it was gone when we looked again; try 1, here; processes ...
-        20 prepare 1 te on b
-        21 commit 1
-        22 process_joined te 5@b
-        22 action_succeeded 1 te/1 on b
-        22 database_restored teas
+        22 refresh
+        22 process_failed te 2@b
+        22 database_degraded teas
+        22 action_started 1 te/1 on b: it was gone when we looked again; try 1, here; processes ...
+        22 prepare 1 te on b
+        23 commit 1
+        24 process_joined te 5@b
+        24 action_succeeded 1 te/1 on b
+        24 database_restored teas
         ",
     );
 }
@@ -689,17 +691,19 @@ fn a_whole_database_that_vanished_unwatched_is_a_persons_business() {
         0   up a* b: sm 1@a, te 2@b
         10  lost
         20  up a* b
+        22  up a* b
         100 wait
         ",
         "
         10 domain_disconnected: closed
         10 domain_frozen: gate not-synced
         20 domain_connected
-        20 process_failed sm 1@a
-        20 process_failed te 2@b
         20 domain_thawed: gate not-synced
-        20 database_degraded teas
-        20 slot_held te/1: vanished-unwatched; a process that joins ends the hold
+        22 refresh
+        22 process_failed sm 1@a
+        22 process_failed te 2@b
+        22 database_degraded teas
+        22 slot_held te/1: vanished-unwatched; a process that joins ends the hold
         ",
     );
 }
@@ -723,8 +727,8 @@ fn after_a_connect_the_healer_waits_until_membership_is_quiet() {
         10 domain_disconnected: closed
         10 domain_frozen: gate not-synced
         20 domain_connected
-        20 process_unreachable te 2@b
-        20 database_degraded teas
+        21 process_unreachable te 2@b
+        21 database_degraded teas
         22 process_joined te 7@c
         22 database_restored teas
         24 domain_thawed: gate not-synced

@@ -13,6 +13,12 @@ const SETTLE: Duration = Duration::from_millis(50);
 /// How long a returned peer's processes have to show themselves.
 pub(super) const RETURN_GRACE: Duration = Duration::from_secs(20);
 
+/// After how long the second look of the same peer counts.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Whose view of the majority did not show something, and when; nobody's as yet if it is `None`.
+type Doubt = Option<(Timestamp, usize)>;
+
 /// How a process is, by everything told so far.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum State {
@@ -80,6 +86,12 @@ pub(super) struct Told {
     pub(super) peers: BTreeMap<usize, ToldPeer>,
     pub(super) processes: BTreeMap<(usize, u32), ToldProcess>,
     pub(super) lives: Vec<Life>,
+    entry: usize,
+    /// Whether fewer than half of the peers, all of them brokers, are in view.
+    is_minority: bool,
+    /// What the last look did not show: it is there until a second one agrees.
+    doubted_peers: BTreeMap<usize, Doubt>,
+    doubted: BTreeMap<(usize, u32), Doubt>,
     waiting: Vec<(usize, u32, Sighting)>,
     ending: Vec<(Timestamp, usize, u32)>,
     returning: Vec<(Timestamp, usize)>,
@@ -105,10 +117,14 @@ impl Told {
         for (at, peer, pid) in due {
             let is_it = |it: &ToldProcess| it.state == State::Ending(at);
             if self.processes.get(&(peer, pid)).is_some_and(is_it) {
-                self.end((peer, pid), at);
+                if self.is_minority {
+                    self.set_aside((peer, pid));
+                } else {
+                    self.end((peer, pid), at);
+                }
             }
         }
-        if self.synced.is_none() {
+        if self.synced.is_none() || self.is_minority {
             return;
         }
         let due: Vec<_> = self
@@ -133,7 +149,11 @@ impl Told {
     pub(super) fn observe(&mut self, now: Timestamp, observation: &Observation) {
         self.pass(now);
         match observation {
-            Observation::Lost(_) => self.synced = None,
+            Observation::Lost(_) => {
+                self.synced = None;
+                // Whether their peers went too is not told any more.
+                self.ending.clear();
+            }
             Observation::Sighted(sighting) => self.sight(sighting),
             Observation::Snapshot(snapshot) => self.snapshot(snapshot),
         }
@@ -145,12 +165,14 @@ impl Told {
             Sighting::PeerJoined(seen) => {
                 let (peer, agent) = parse(&seen.agent_id);
                 self.peer_here(peer, agent);
+                self.review();
             }
             Sighting::PeerLost(seen) => {
                 let (peer, agent) = parse(&seen.agent_id);
                 if self.peers.get(&peer).is_some_and(|it| it.agent == agent) {
                     self.peer_gone(peer);
                 }
+                self.review();
             }
             Sighting::ProcessGone(seen) => {
                 let (peer, agent) = of(seen);
@@ -185,13 +207,6 @@ impl Told {
             self.quiet = now;
         }
         self.waiting.clear();
-        let ending: Vec<_> = std::mem::take(&mut self.ending);
-        for (at, peer, pid) in ending {
-            let is_it = |it: &ToldProcess| it.state == State::Ending(at);
-            if self.processes.get(&(peer, pid)).is_some_and(is_it) {
-                self.end((peer, pid), now);
-            }
-        }
         for process in self.processes.values_mut() {
             process.registered &= process.state == State::Live;
         }
@@ -201,9 +216,15 @@ impl Told {
             self.peer_here(*peer, *agent);
         }
         let absent = |peer: &usize| listed.iter().all(|it| it.0 != *peer);
-        let lost: Vec<usize> = self.peers.keys().copied().filter(absent).collect();
+        self.entry = listed[0].0;
+        self.is_minority = 2 * listed.len() < self.peers.len();
+        let lost = |it: &usize| absent(it) && self.peers[it].connected;
+        let lost: Vec<usize> = self.peers.keys().copied().filter(lost).collect();
         for peer in lost {
-            self.peer_gone(peer);
+            match self.weigh(self.doubted_peers.get(&peer)) {
+                Some(doubt) => drop(self.doubted_peers.insert(peer, doubt)),
+                None => self.peer_gone(peer),
+            }
         }
         let mut present = Vec::new();
         for seen in &snapshot.processes {
@@ -211,17 +232,81 @@ impl Told {
             present.push((peer, seen.pid));
             self.process_here((peer, seen.pid), agent, seen, true);
         }
-        let live = |it: &&(usize, u32)| self.processes[*it].state == State::Live;
-        let all: Vec<(usize, u32)> = self.processes.keys().filter(live).copied().collect();
-        for key in all {
-            if !present.contains(&key) {
-                self.end(key, now);
-            }
+        let all: Vec<(usize, u32)> = self.processes.keys().copied().collect();
+        for key in all.into_iter().filter(|it| !present.contains(it)) {
+            self.missing(key);
         }
         for (key, process) in &mut self.processes {
             let is_away = matches!(process.state, State::Unreachable(_));
             process.registered &= !is_away || present.contains(key);
         }
+        if !self.is_minority {
+            self.await_missing();
+        }
+    }
+
+    /// Says what becomes of a process that the whole picture does not show.
+    fn missing(&mut self, key: (usize, u32)) {
+        let now = self.now;
+        let is_with_peer = self.doubted_peers.contains_key(&key.0);
+        let doubt = self.doubted.get(&key).copied().unwrap_or_default();
+        match self.processes[&key].state {
+            State::Unreachable(_) => (),
+            State::Ending(_) if self.is_pending(key) => (),
+            State::Ending(_) if is_with_peer || self.is_minority => {
+                self.doubted.insert(key, doubt);
+            }
+            State::Ending(_) => self.end(key, now),
+            State::Live if is_with_peer => drop(self.doubted.insert(key, doubt)),
+            State::Live => match self.weigh(self.doubted.get(&key)) {
+                Some(doubt) => drop(self.doubted.insert(key, doubt)),
+                None => self.end(key, now),
+            },
+        }
+    }
+
+    /// Returns whether its end was told in this session and is about to count.
+    fn is_pending(&self, key: (usize, u32)) -> bool {
+        let State::Ending(at) = self.processes[&key].state else {
+            return false;
+        };
+        self.ending.contains(&(at, key.0, key.1))
+    }
+
+    /// Returns the doubt after one more look that did not show it; none if it is certain.
+    fn weigh(&self, doubt: Option<&Doubt>) -> Option<Doubt> {
+        let doubt = doubt.copied().unwrap_or_default();
+        match doubt {
+            _ if self.is_minority => Some(doubt),
+            None => Some(Some((self.now, self.entry))),
+            Some((at, by)) if by == self.entry && self.now < at + LOOK_AGAIN => Some(doubt),
+            Some(_) => None,
+        }
+    }
+
+    fn review(&mut self) {
+        let in_view = |(peer, it): &(&usize, &ToldPeer)| {
+            it.connected && !self.doubted_peers.contains_key(peer)
+        };
+        let seen = self.peers.iter().filter(in_view).count();
+        let was = std::mem::replace(&mut self.is_minority, 2 * seen < self.peers.len());
+        if was && !self.is_minority {
+            self.returning.clear();
+            self.await_missing();
+        }
+    }
+
+    fn set_aside(&mut self, key: (usize, u32)) {
+        let now = self.now;
+        if let Some(process) = self.processes.get_mut(&key) {
+            process.state = State::Unreachable(now);
+            process.registered = false;
+        }
+        self.doubted.remove(&key);
+    }
+
+    fn await_missing(&mut self) {
+        let now = self.now;
         // Who was to show itself could not be heard of while nobody told.
         let mut missing: Vec<usize> = Vec::new();
         for (key, process) in &self.processes {
@@ -238,6 +323,7 @@ impl Told {
 
     fn peer_here(&mut self, peer: usize, agent: u32) {
         let now = self.now;
+        self.doubted_peers.remove(&peer);
         let known = self.peers.entry(peer).or_default();
         if known.connected && known.agent != agent {
             self.peer_gone(peer);
@@ -275,6 +361,8 @@ impl Told {
 
     fn peer_gone(&mut self, peer: usize) {
         let now = self.now;
+        self.doubted_peers.remove(&peer);
+        self.doubted.retain(|it, _| it.0 != peer);
         let known = self.peers.get_mut(&peer).unwrap();
         if !known.connected {
             return;
@@ -296,8 +384,9 @@ impl Told {
     fn process_here(&mut self, key: (usize, u32), agent: u32, seen: &ProcessSeen, news: bool) {
         let now = self.now;
         let start = seen.start_id.as_ref().map(ToString::to_string);
+        let is_pending = self.processes.contains_key(&key) && self.is_pending(key);
         let same = |it: &ToldProcess| {
-            !matches!(it.state, State::Ending(_))
+            !is_pending
                 && (it.start.is_none() || start.is_none() || it.start == start)
                 && (it.node.is_none() || seen.node_id.is_none() || it.node == seen.node_id)
                 && (it.database == seen.database.as_str() && it.role == seen.role)
@@ -312,7 +401,11 @@ impl Told {
             State::Unreachable(now)
         };
         let said = seen.status.as_ref().map(|it| it.status);
+        self.doubted.remove(&key);
         if let Some(process) = self.processes.get_mut(&key) {
+            if matches!(process.state, State::Ending(_)) {
+                process.state = State::Live;
+            }
             process.agent = agent;
             process.start = process.start.take().or(start);
             process.node = process.node.or(seen.node_id);
@@ -369,6 +462,7 @@ impl Told {
         process.registered = false;
         match process.state {
             State::Ending(_) | State::Unreachable(_) => (),
+            State::Live if self.is_minority => self.set_aside(key),
             State::Live if with_peer && self.lives[process.life].from <= lost.unwrap() => {
                 process.state = State::Unreachable(now);
                 self.returning.push((now + RETURN_GRACE, key.0));
@@ -385,6 +479,7 @@ impl Told {
     }
 
     fn end(&mut self, key: (usize, u32), at: Timestamp) {
+        self.doubted.remove(&key);
         if let Some(process) = self.processes.remove(&key) {
             let life = &mut self.lives[process.life];
             life.to = Some(at);
