@@ -133,6 +133,7 @@ fn speak(
             Command::Transmit { bytes, .. } => said.extend(bytes),
             Command::Close { .. }
             | Command::Finish { .. }
+            | Command::Note { .. }
             | Command::Observe(_)
             | Command::Warn { .. } => (),
         }

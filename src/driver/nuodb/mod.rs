@@ -173,6 +173,9 @@ impl Driver {
                 Command::Finish { action, outcome } => {
                     self.pending.push(Report::Finished { action, outcome });
                 }
+                Command::Note { address, text } => {
+                    tracing::debug!(peer = %address, "{}", text.escape_debug());
+                }
                 Command::Observe(observation) => self.pending.push(Report::Observed(observation)),
                 Command::Transmit { connection, bytes } => {
                     if let Err(failure) = self.connections.transmit(connection, bytes) {

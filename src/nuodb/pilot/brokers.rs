@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::Strategy;
 use crate::model::Address;
 use crate::time::Timestamp;
 
@@ -37,6 +38,7 @@ pub(super) struct Pace {
 #[derive(Debug)]
 pub(super) struct Brokers {
     known: Vec<Broker>,
+    strategy: Strategy,
     pace: Pace,
     /// Misses since a session last stood for long.
     misses: u32,
@@ -59,9 +61,15 @@ struct Broker {
 }
 
 impl Brokers {
-    pub(super) fn new(configured: Vec<Address>, pace: Pace) -> Self {
+    pub(super) fn new(
+        configured: &[Address],
+        learned: &[Address],
+        strategy: Strategy,
+        pace: Pace,
+    ) -> Self {
         let mut brokers = Self {
             known: Vec::new(),
+            strategy,
             pace,
             misses: 0,
             draws: 0,
@@ -70,7 +78,10 @@ impl Brokers {
             last: None,
         };
         for address in configured {
-            brokers.add(address, true);
+            brokers.add(address.clone(), true);
+        }
+        for address in learned {
+            brokers.learn(address);
         }
         brokers
     }
@@ -92,16 +103,51 @@ impl Brokers {
 
     /// Returns whom to try next and when, unless no broker is known.
     pub(super) fn next(&self) -> Option<(Timestamp, Address)> {
-        let ready = |it: &&Broker| it.not_before <= self.not_before;
-        let is_last = |it: &Broker| self.last.as_ref() == Some(&it.address);
-        let fairest = self
-            .known
+        let last = self.last.as_ref();
+        let last = last.and_then(|it| self.known.iter().position(|at| at.address == *it));
+        let ready: Vec<usize> = (0..self.known.len())
+            .filter(|it| self.known[*it].not_before <= self.not_before)
+            .collect();
+        let others: Vec<usize> = ready
             .iter()
-            .filter(ready)
-            .min_by_key(|it| (is_last(it), it.misses));
-        let broker = fairest.or_else(|| self.known.iter().min_by_key(|it| it.not_before))?;
+            .copied()
+            .filter(|it| Some(*it) != last)
+            .collect();
+        let picked = self.pick(if others.is_empty() { &ready } else { &others }, last);
+        let broker = match picked {
+            Some(index) => &self.known[index],
+            None => self.known.iter().min_by_key(|it| it.not_before)?,
+        };
         let at = broker.not_before.max(self.not_before);
         Some((at, broker.address.clone()))
+    }
+
+    /// Picks one of those that may be tried, as the strategy says.
+    fn pick(&self, ready: &[usize], last: Option<usize>) -> Option<usize> {
+        match self.strategy {
+            Strategy::Fallback => ready
+                .iter()
+                .copied()
+                .min_by_key(|it| self.known[*it].misses),
+            Strategy::Random => {
+                let rank = |it: &usize| (self.known[*it].misses, !self.known[*it].is_configured);
+                let best = ready.iter().map(rank).min()?;
+                let equal: Vec<usize> = ready
+                    .iter()
+                    .copied()
+                    .filter(|it| rank(it) == best)
+                    .collect();
+                // Not the number that the next pause comes from.
+                let chance = mix(!self.pace.seed, self.draws);
+                let count = u64::try_from(equal.len()).unwrap_or(1);
+                let at = usize::try_from(chance % count).unwrap_or_default();
+                equal.get(at).copied()
+            }
+            Strategy::RoundRobin => {
+                let after = |it: &&usize| last.is_none_or(|last| **it > last);
+                ready.iter().find(after).or_else(|| ready.first()).copied()
+            }
+        }
     }
 
     /// Notes that a session to `address` stands.
@@ -195,7 +241,85 @@ mod tests {
     }
 
     fn brokers(hosts: &[&str]) -> Brokers {
-        Brokers::new(hosts.iter().map(|it| address(it)).collect(), PACE)
+        with(hosts, &[], Strategy::Fallback, PACE.seed)
+    }
+
+    fn with(hosts: &[&str], learned: &[&str], strategy: Strategy, seed: u64) -> Brokers {
+        let all = |hosts: &[&str]| hosts.iter().map(|it| address(it)).collect::<Vec<_>>();
+        let pace = Pace { seed, ..PACE };
+        Brokers::new(&all(hosts), &all(learned), strategy, pace)
+    }
+
+    /// Has a session at whoever is next and loses it after a minute, `count` times.
+    fn sessions(brokers: &mut Brokers, count: usize) -> String {
+        let mut now = Timestamp::ZERO;
+        let mut hosts = Vec::new();
+        for _ in 0..count {
+            let (at, whom) = brokers.next().unwrap();
+            assert!(
+                at.since(now) <= PACE.first,
+                "no broker failed twice in a row"
+            );
+            now = at.max(now) + Duration::from_secs(60);
+            brokers.stood(&whom);
+            brokers.lost(now, &whom, Miss::Passing, Duration::from_secs(60));
+            hosts.push(whom.host.to_string());
+        }
+        hosts.join(" ")
+    }
+
+    #[test]
+    fn fallback_takes_the_first_that_was_not_the_last() {
+        let mut brokers = with(&["a", "b", "c"], &["x"], Strategy::Fallback, 7);
+        assert_eq!(sessions(&mut brokers, 5), "a b a b a");
+    }
+
+    #[test]
+    fn round_robin_takes_the_next_and_the_learned_ones_in_their_turn() {
+        let mut brokers = with(&["a", "b"], &["x"], Strategy::RoundRobin, 7);
+        assert_eq!(sessions(&mut brokers, 7), "a b x a b x a");
+    }
+
+    #[test]
+    fn random_takes_any_but_the_last_and_the_same_with_the_same_seed() {
+        let run = |seed| {
+            sessions(
+                &mut with(&["a", "b", "c"], &["x"], Strategy::Random, seed),
+                60,
+            )
+        };
+        let told = run(7);
+        assert_eq!(told, run(7));
+        assert_ne!(told, run(8));
+        let hosts: Vec<&str> = told.split(' ').collect();
+        assert!(hosts.windows(2).all(|it| it[0] != it[1]), "{told}");
+        for host in ["a", "b", "c"] {
+            let count = hosts.iter().filter(|it| **it == host).count();
+            assert!((10..=30).contains(&count), "{told}");
+        }
+        assert!(!hosts.contains(&"x"), "configured ones come first: {told}");
+        let mut first = Vec::new();
+        for seed in 0..32 {
+            first.push(
+                with(&["a", "b"], &[], Strategy::Random, seed)
+                    .next()
+                    .unwrap()
+                    .1,
+            );
+        }
+        assert!(first.contains(&address("a")) && first.contains(&address("b")));
+    }
+
+    #[test]
+    fn every_strategy_comes_to_every_broker_that_is_left() {
+        for strategy in [Strategy::Fallback, Strategy::Random, Strategy::RoundRobin] {
+            let mut brokers = with(&["a", "b"], &["x", "y"], strategy, 7);
+            let tried = tries(&mut brokers, &mut Timestamp::ZERO.clone(), 4);
+            let mut hosts: Vec<&str> = tried.iter().map(|it| it.0.as_str()).collect();
+            hosts.sort_unstable();
+            assert_eq!(hosts, ["a", "b", "x", "y"], "{strategy:?}");
+            assert!(tried.iter().all(|it| it.1 == Duration::ZERO));
+        }
     }
 
     /// Tries and fails `count` times; returns who was tried and how long each pause was.

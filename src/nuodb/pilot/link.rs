@@ -109,6 +109,7 @@ impl Pilot {
                 if let Some((at, address)) = self.brokers.next()
                     && at <= now
                 {
+                    self.note(&address, "connecting, to be told of the domain".to_owned());
                     let patience = Patience::fixed(now, self.settings.dial_timeout);
                     self.dial(address, Purpose::Monitor, patience);
                     self.link = Link::Opening;
@@ -289,7 +290,24 @@ impl Pilot {
         {
             self.drop_connection(connection);
         }
+        self.note_next_try(now, &loss);
         self.observe(Observation::Lost(loss));
+    }
+
+    fn note_next_try(&mut self, now: Timestamp, loss: &Loss) {
+        if let Some((at, next)) = self.brokers.next() {
+            let pause = at.since(now);
+            let reason = &loss.reason;
+            let text = format!("{reason}; the next try is at {next}, in {pause:?}");
+            self.note(&loss.address, text);
+        }
+    }
+
+    fn note(&mut self, address: &Address, text: String) {
+        self.commands.push_back(Command::Note {
+            address: address.clone(),
+            text,
+        });
     }
 
     fn probe(&mut self, now: Timestamp, entry: Address) {

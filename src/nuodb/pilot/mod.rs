@@ -174,6 +174,13 @@ pub enum Command {
         /// What became of it.
         outcome: Outcome,
     },
+    /// Write down how the search for a session goes, for whoever wants to know.
+    Note {
+        /// Whom it is about.
+        address: Address,
+        /// What there is to say.
+        text: String,
+    },
     /// Tell what was seen.
     Observe(Observation),
     /// Send bytes.
@@ -238,7 +245,12 @@ impl Pilot {
             seed: settings.seed,
         };
         Self {
-            brokers: Brokers::new(settings.brokers.clone(), pace),
+            brokers: Brokers::new(
+                &settings.brokers,
+                &settings.learned,
+                settings.strategy,
+                pace,
+            ),
             settings,
             link: Link::Down,
             refresh: Refresh::Idle,

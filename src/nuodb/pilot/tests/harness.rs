@@ -56,6 +56,8 @@ pub(super) struct World {
     processes: Vec<ProcessElement>,
     holds_snapshots: bool,
     log: String,
+    /// What was written down of the search for a session.
+    pub(super) notes: Vec<String>,
     /// Every document that reached a peer after the login.
     pub(super) heard: Vec<String>,
     /// How many final outcomes each action has.
@@ -110,6 +112,7 @@ impl World {
             processes: Vec::new(),
             holds_snapshots: false,
             log: String::new(),
+            notes: Vec::new(),
             heard: Vec::new(),
             finals: BTreeMap::new(),
         };
@@ -328,6 +331,9 @@ impl World {
                 }
                 let text = format!("action {action}: {}", outcome_text(&outcome));
                 self.note(&text);
+            }
+            Command::Note { address, text } => {
+                self.notes.push(format!("{}: {text}", address.host));
             }
             Command::Observe(observation) => self.note(&observation_text(&observation)),
             Command::Transmit { connection, bytes } => {

@@ -131,6 +131,32 @@ fn a_wrong_password_is_told_as_such_and_hardly_tried_again() {
 }
 
 #[test]
+fn each_try_is_written_down_with_what_came_of_it_and_what_is_next() {
+    let mut world = World::new(&["a", "b"]);
+    world.manner("a", Manner::Refuses);
+    world.password("b", "fish");
+    world.run_millis(1);
+    check(
+        &world.notes.join("\n"),
+        "a: connecting, to be told of the domain
+         a: connection refused; the next try is at b:48004, in 0ns
+         b: connecting, to be told of the domain
+         b: b:48004: wrong user or password; the next try is at a:48004, in 30s",
+    );
+}
+
+#[test]
+fn brokers_of_an_earlier_run_are_asked_when_the_configured_ones_are_gone() {
+    let mut world = World::with(&["a"], |it| {
+        it.learned = vec![crate::model::Address::new("d", 48_004)];
+    });
+    world.add("d", true);
+    world.manner("a", Manner::Refuses);
+    world.run_millis(1);
+    assert!(world.log().contains("snapshot at d"));
+}
+
+#[test]
 fn a_certificate_that_is_not_trusted_sends_it_to_the_next_broker_only() {
     let mut world = World::new(&["a", "b"]);
     world.manner("a", Manner::Untrusted);
