@@ -52,7 +52,7 @@ impl fmt::Display for Summary<'_> {
             policies,
             daemon: _,
             files,
-            warnings: _,
+            ..
         } = self.0;
         count(f, domains.len(), "domain", "domains")?;
         f.write_str(", ")?;

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::Exit;
 use super::domain::picture;
-use crate::config::{Config, DaemonSettings, DomainSettings};
+use crate::config::{Config, DaemonSettings, DomainSettings, Written};
 use crate::daemon::{self, Command, Settings};
 use crate::driver::nuodb::{Domain, DriverSettings};
 use crate::event::{Event, Kind, Recorded};
@@ -291,6 +291,7 @@ fn daemon_settings(sandbox: &Sandbox, events: mpsc::Sender<Recorded>) -> Result<
         listeners: Vec::new(),
         files: Vec::new(),
         warnings: Vec::new(),
+        written: Written::default(),
     };
     Ok(Settings {
         config,

@@ -25,7 +25,7 @@ use crate::model::{self, DomainName};
 use crate::supervisor;
 use crate::telemetry::LogSettings;
 
-pub use diff::{Diff, DomainChange, diff};
+pub use diff::{Diff, DomainChange, Written, diff};
 pub use problem::{Place, Problem, Problems};
 pub use reference::reference;
 use section::Report;
@@ -46,6 +46,26 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// What is allowed and probably not meant, in the order of the file.
     pub warnings: Vec<Problem>,
+    /// By which keys a reload is told.
+    pub written: Written,
+}
+
+impl Config {
+    fn domain(&self, name: &DomainName) -> Option<&DomainSettings> {
+        self.domains.iter().find(|it| it.name == *name)
+    }
+
+    fn listener(&self, name: &str) -> Option<&ListenerSettings> {
+        self.listeners.iter().find(|it| it.name == name)
+    }
+
+    /// Lets the healer do something else than what the files say.
+    pub fn override_mode(&mut self, mode: supervisor::Mode) {
+        for domain in &mut self.domains {
+            domain.supervisor.mode = mode;
+        }
+        self.written.override_daemon("mode", &format!("{mode:?}"));
+    }
 }
 
 /// What the daemon itself must know.
@@ -116,6 +136,7 @@ fn understand(
     if problems.is_empty() {
         Ok(Config {
             warnings,
+            written: Written::new(&root),
             files: files.iter().map(|it| it.to_path_buf()).collect(),
             ..config
         })

@@ -1,5 +1,6 @@
 //! Stories: this file, these problems; this file, these settings.
 
+mod diffs;
 mod drop_ins;
 
 use std::fs;

@@ -181,7 +181,7 @@ pub(super) fn size(least: usize, most: usize) -> impl Fn(&Node) -> Result<usize,
     }
 }
 
-fn parse_size(text: &str) -> Option<usize> {
+pub(super) fn parse_size(text: &str) -> Option<usize> {
     let text = text.trim();
     let end = text.find(|it: char| !it.is_ascii_digit())?;
     let (number, unit) = text.split_at(end);

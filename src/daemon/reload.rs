@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::event_loop::Order;
 use super::watched::Opened;
 use super::{Daemon, stop};
-use crate::config::{self, Config, DaemonSettings, Diff, DomainSettings};
+use crate::config::{self, Config, Diff, DomainSettings};
 use crate::event::Kind;
 use crate::listener::Registration;
 use crate::model::DomainName;
@@ -61,10 +61,7 @@ impl Daemon {
     async fn swap(&mut self, new: Config, diff: Diff, opened: Vec<(DomainSettings, Opened)>) {
         let mut new = new;
         // What only a restart can change stays as it is.
-        new.daemon = DaemonSettings {
-            stop_grace: new.daemon.stop_grace,
-            ..self.config.daemon.clone()
-        };
+        new.keep_until_restart(&self.config);
         self.config = new;
         let loaded = self.clock.now().wall;
         self.api.config.send_modify(|it| {

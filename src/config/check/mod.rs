@@ -12,6 +12,7 @@ mod policy;
 
 use std::time::Duration;
 
+use super::diff::Written;
 use super::file::Node;
 use super::keys;
 use super::section::{Report, Section, Wrong};
@@ -92,6 +93,7 @@ pub(super) fn check(
         policies: policies.len(),
         listeners,
         files: Vec::new(),
+        written: Written::default(),
         warnings: Vec::new(),
     }
 }
