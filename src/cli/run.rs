@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use sd_notify::NotifyState;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::Exit;
-use crate::config::{self, Config, Problems};
+use super::domain::ask_password;
+use crate::config::{Config, Loader};
 use crate::daemon::{self, Settings, Stage};
 use crate::supervisor;
 use crate::telemetry::{self, chain};
@@ -62,7 +63,8 @@ impl From<Mode> for supervisor::Mode {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Exit {
-    let config = match load(args) {
+    let mut loader = Loader::new(args.config.clone(), args.mode.map(Into::into));
+    let config = match loader.start(&mut ask_password) {
         Ok(it) => it,
         Err(problems) => {
             // Nobody reads stderr: the exit code says it as well.
@@ -80,7 +82,10 @@ pub(super) fn run(args: &Args) -> Exit {
         listeners = config.listeners.len(),
         "starting"
     );
-    match watch(args, config) {
+    for warning in &config.warnings {
+        warn!("the configuration is doubtful: {warning}");
+    }
+    match watch(loader, config) {
         Ok(()) => {
             info!("stopped");
             Exit::Fine
@@ -89,18 +94,7 @@ pub(super) fn run(args: &Args) -> Exit {
     }
 }
 
-/// Reads the configuration; what the command line says about the mode goes before it.
-fn load(args: &Args) -> Result<Config, Problems> {
-    let mut config = config::load(&args.config)?;
-    if let Some(mode) = args.mode {
-        for domain in &mut config.domains {
-            domain.supervisor.mode = mode.into();
-        }
-    }
-    Ok(config)
-}
-
-fn watch(args: &Args, config: Config) -> Result<(), Exit> {
+fn watch(mut loader: Loader, config: Config) -> Result<(), Exit> {
     let commands = daemon::listen().map_err(|error| fail(&error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -111,7 +105,7 @@ fn watch(args: &Args, config: Config) -> Result<(), Exit> {
         config,
         listeners: Vec::new(),
     };
-    let again = || load(args).map_err(|problems| problems.to_string());
+    let again = || loader.reload().map_err(|problems| problems.to_string());
     let result = runtime.block_on(daemon::run(settings, commands, tell, again));
     // Dropping it would wait for the lookup of a name as long as the resolver does.
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);

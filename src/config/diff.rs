@@ -8,6 +8,7 @@ mod written;
 use super::{Config, DaemonSettings, DomainSettings};
 use crate::model::DomainName;
 pub use written::Written;
+pub(super) use written::elements;
 use written::{Change, Changes};
 
 /// The keys of `[daemon]` that the running daemon cannot follow, with all that is below them.

@@ -209,6 +209,8 @@ pub(super) static PASSWORD: Table = Table {
             "A credential that the service manager hands out (LoadCredential= in the unit).";
         "env" Example("\"DBWARDEN_PASSWORD\""),
             "An environment variable of the daemon; programs of listeners do not get it.";
+        "prompt" Example("true"),
+            "Asks for it on the terminal when the daemon starts; a reload keeps what was typed.";
     },
 };
 

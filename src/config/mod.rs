@@ -8,6 +8,7 @@ mod check;
 mod diff;
 mod file;
 mod keys;
+mod loader;
 mod nearest;
 mod problem;
 mod reference;
@@ -26,6 +27,7 @@ use crate::supervisor;
 use crate::telemetry::LogSettings;
 
 pub use diff::{Diff, DomainChange, Written, diff};
+pub use loader::{Ask, Loader};
 pub use problem::{Place, Problem, Problems};
 pub use reference::reference;
 use section::Report;
@@ -108,20 +110,34 @@ pub struct DomainSettings {
     pub supervisor: supervisor::Settings,
 }
 
-/// Reads and checks a configuration file.
+/// What a configuration is read for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Purpose {
+    /// To say what is wrong with it; who will run by it may be somebody else.
+    Check,
+    /// To run by it, as who reads it.
+    Run,
+}
+
+/// Reads and checks a configuration file, for nobody to run by it: a password that is to be typed
+/// is not asked for. A daemon has a [`Loader`].
 ///
 /// # Errors
 ///
 /// Returns everything that is wrong with it.
 pub fn load(path: &Path) -> Result<Config, Problems> {
-    let variable = |name: &str| std::env::var_os(name).and_then(|it| it.into_string().ok());
-    understand(sources::read(path), &variable)
+    understand(sources::read(path), &environment, Purpose::Check)
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var_os(name).and_then(|it| it.into_string().ok())
 }
 
 /// Checks what was written; `variable` looks up the environment.
 fn understand(
     sources: Sources,
     variable: &dyn Fn(&str) -> Option<String>,
+    purpose: Purpose,
 ) -> Result<Config, Problems> {
     let Sources {
         root,
@@ -130,7 +146,7 @@ fn understand(
         misfits,
         doubts,
     } = sources;
-    let mut report = Report::new(torn, misfits, doubts);
+    let mut report = Report::new(torn, misfits, doubts, purpose);
     let config = check::check(&mut report, &root, variable);
     let (problems, warnings) = report.into_parts(&files);
     if problems.is_empty() {

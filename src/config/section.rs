@@ -3,53 +3,88 @@
 //! Reading goes on behind a problem with whatever stands in for the value: what is reported is
 //! what counts, and a configuration with a problem is never used.
 
+use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Purpose;
 use super::file::{Node, Value};
 use super::keys::Table;
 use super::nearest::nearest;
 use super::problem::{Place, Problem};
+use crate::listener::ProgramError;
+use crate::telemetry::chain;
+use crate::transport::SecretError;
 
 /// What is wrong with a value, and what would be right.
 #[derive(Debug)]
 pub(super) struct Wrong {
     pub(super) problem: String,
     pub(super) advice: String,
+    /// It is wrong only for who is somebody else than the owner of a file.
+    is_about_owner: bool,
 }
 
 impl Wrong {
+    /// Takes over an error of a file, which says what to do as well.
+    pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
+        let mut is_about_owner = false;
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            is_about_owner |= matches!(error.downcast_ref(), Some(SecretError::Foreign { .. }))
+                || matches!(error.downcast_ref(), Some(ProgramError::Foreign { .. }));
+            cause = error.source();
+        }
+        Self {
+            is_about_owner,
+            ..Self::new(chain(error), "")
+        }
+    }
+
     pub(super) fn new(problem: impl Into<String>, advice: impl Into<String>) -> Self {
         Self {
             problem: problem.into(),
             advice: advice.into(),
+            is_about_owner: false,
         }
     }
 }
 
 /// Everything found wrong so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Report {
     problems: Vec<Problem>,
     /// What is allowed and probably not meant.
     warnings: Vec<Problem>,
+    purpose: Purpose,
     /// Some of the file is no TOML: what is missing may stand there, unreadable.
     is_torn: bool,
 }
 
 impl Report {
     /// Begins with what is no TOML or could not be read, other problems, and warnings.
-    pub(super) fn new(torn: Vec<Problem>, problems: Vec<Problem>, warnings: Vec<Problem>) -> Self {
+    pub(super) fn new(
+        torn: Vec<Problem>,
+        problems: Vec<Problem>,
+        warnings: Vec<Problem>,
+        purpose: Purpose,
+    ) -> Self {
         Self {
+            purpose,
             is_torn: !torn.is_empty(),
             problems: torn.into_iter().chain(problems).collect(),
             warnings,
         }
     }
 
-    /// Adds a problem, unless the line could not even be read.
+    /// Adds a problem, unless the line could not even be read. Whose a file must be is only
+    /// known to who runs by the configuration.
     pub(super) fn add(&mut self, place: &Place, key: &str, wrong: Wrong) {
+        if wrong.is_about_owner && self.purpose == Purpose::Check {
+            self.warn(place, key, wrong);
+            return;
+        }
         let is_known = |it: &Problem| {
             it.key.is_empty() && it.place.line == place.line && it.place.file == place.file
         };
@@ -135,6 +170,11 @@ impl<'a> Section<'a> {
             }
         }
         Some(Self { node, table })
+    }
+
+    /// Returns the names of all keys that the table may have.
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        self.table.names()
     }
 
     /// Returns where the table begins.

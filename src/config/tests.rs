@@ -2,6 +2,7 @@
 
 mod diffs;
 mod drop_ins;
+mod secrets;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -34,7 +35,11 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn try_read(text: &str) -> Result<Config, Problems> {
-    understand(sources::text(Path::new("f.toml"), text), &variable)
+    understand(
+        sources::text(Path::new("f.toml"), text),
+        &variable,
+        Purpose::Run,
+    )
 }
 
 fn good(text: &str) -> Config {
@@ -129,7 +134,7 @@ fn passwords_come_from_where_they_are_safe() {
     let variable = |name: &str| (name == "CREDENTIALS_DIRECTORY").then(|| credentials.clone());
     let read = |password: &str| {
         let text = DOMAIN.replace("{ env = \"SECRET\" }", password);
-        understand(sources::text(&file, &text), &variable)
+        understand(sources::text(&file, &text), &variable, Purpose::Run)
     };
     for password in [
         "{ file = \"good\" }",
@@ -166,7 +171,7 @@ fn files_of_tls_are_tried() {
     fs::write(directory.path().join("ca.pem"), key.cert.pem()).unwrap();
     let read = |tls: &str| {
         let text = format!("{DOMAIN}tls = {tls}");
-        understand(sources::text(&file, &text), &variable)
+        understand(sources::text(&file, &text), &variable, Purpose::Run)
     };
     let mut config = read("{ ca = \"ca.pem\", verify-name = false }").unwrap();
     let driver = config.domains.remove(0).driver;
@@ -237,7 +242,7 @@ command = ["/bin/sh"]
 "#;
     let file = directory.path().join("f.toml");
     let text = format!("{DOMAIN}{text}");
-    let config = understand(sources::text(&file, &text), &variable).unwrap();
+    let config = understand(sources::text(&file, &text), &variable, Purpose::Run).unwrap();
     let told = format!("{config:#?}");
     assert!(!told.contains("sesame"), "{told}");
     let ListenerKind::Webhook(hook) = &config.listeners[0].kind else {

@@ -4,9 +4,10 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::process::geteuid;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -33,6 +34,18 @@ pub enum SecretError {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+    },
+    /// Who owns the file is neither who reads it nor the administrator.
+    #[error(
+        "{} holds a secret and belongs to the user {owner}; run chown on it, or run this as that \
+         user",
+        path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The number of its owner.
+        owner: u32,
     },
     /// The file holds no password.
     #[error("{} is no UTF-8; write the password as text", path.display())]
@@ -88,6 +101,13 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
         return Err(SecretError::Exposed {
             path: path.to_owned(),
             mode,
+        });
+    }
+    let owner = metadata.uid();
+    if owner != 0 && owner != geteuid().as_raw() && !is_credential(path) {
+        return Err(SecretError::Foreign {
+            path: path.to_owned(),
+            owner,
         });
     }
     if metadata.len() > MAX_LENGTH {

@@ -16,6 +16,7 @@ use clap::Subcommand;
 use tokio::time::sleep;
 
 use self::connect::ConnectArgs;
+pub(super) use self::secret::ask_password;
 use super::Exit;
 use crate::driver::nuodb::{Domain, DomainError, DriverError};
 use crate::exchange::LossClass;

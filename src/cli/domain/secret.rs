@@ -53,6 +53,25 @@ pub(super) fn read(source: &Source<'_>) -> Result<Password, Failure> {
     )))
 }
 
+/// Asks on the terminal for the password that `prompt` is about; says why there is none.
+pub(in crate::cli) fn ask_password(prompt: &str) -> Result<Password, String> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err("there is no terminal to ask for the password on".to_owned());
+    }
+    let typed = match ask(prompt) {
+        Ok(typed) => typed,
+        Err(Failure::Usage(why)) => return Err(why),
+        Err(Failure::Domain(error)) => return Err(chain(&error)),
+        Err(Failure::System(error)) => {
+            return Err(format!("cannot ask for the password: {error}"));
+        }
+    };
+    if typed.is_empty() {
+        return Err("no password was typed".to_owned());
+    }
+    Ok(Password::new(typed))
+}
+
 /// Asks on the terminal, without showing what is typed.
 fn ask(prompt: &str) -> Result<String, Failure> {
     let mut stderr = io::stderr().lock();

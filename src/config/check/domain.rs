@@ -17,7 +17,6 @@ use crate::nuodb::frame::{DEFAULT_LIMIT, LIMIT_BEFORE_AUTHENTICATION};
 use crate::nuodb::pilot::{PilotSettings, Strategy};
 use crate::policy::Policy;
 use crate::supervisor::{self, Mode};
-use crate::telemetry::chain;
 use crate::transport::{TlsClient, TlsClientSettings};
 
 /// Lengths of messages have 31 bits; this is the largest round number of them.
@@ -163,7 +162,7 @@ pub(super) fn check_tls(
     if report.len() == before
         && let Err(error) = TlsClient::load(&tls)
     {
-        parent.complain(report, "tls", Wrong::new(chain(&error), ""));
+        parent.complain(report, "tls", Wrong::of(&error));
     }
     Some(tls)
 }

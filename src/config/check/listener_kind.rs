@@ -313,7 +313,7 @@ fn check_command(report: &mut Report, section: &Section<'_>) -> Vec<String> {
         if std::mem::take(&mut is_program) {
             check_program(Path::new(&text)).map_err(|error| {
                 // What to do about it stands in the error.
-                Wrong::new(chain(&error), "")
+                Wrong::of(&error)
             })?;
         }
         Ok(text)

@@ -6,7 +6,6 @@ use crate::config::keys;
 use crate::config::section::{Report, Section, Wrong};
 use crate::config::value;
 use crate::nuodb::srp::Password;
-use crate::telemetry::chain;
 use crate::transport::read_password;
 
 /// The variable in which the service manager says where credentials are.
@@ -29,6 +28,12 @@ pub(super) fn check(
         return nothing();
     };
     let password = read_from(report, &section, "the password", variable, withhold);
+    // Who loads it asks for it, when all else is well.
+    let is_typed = section.optional(report, "prompt", value::boolean);
+    if is_typed == Some(false) {
+        let wrong = Wrong::new("is false", "write true, or where else the password is");
+        section.complain(report, "prompt", wrong);
+    }
     password.map_or_else(nothing, Password::new)
 }
 
@@ -42,10 +47,10 @@ pub(super) fn read_from(
     variable: &dyn Fn(&str) -> Option<String>,
     withhold: &mut Vec<String>,
 ) -> Option<String> {
-    let sources = ["file", "credential", "env"];
+    let sources = section.names();
     let given = sources.iter().filter(|it| section.node(it).is_some());
     if given.count() != 1 {
-        let advice = "write exactly one of `file`, `credential` and `env`";
+        let advice = format!("write exactly one of `{}`", sources.join("`, `"));
         section.complain_whole(
             report,
             Wrong::new(format!("does not say where {what} is"), advice),
@@ -80,5 +85,5 @@ pub(super) fn read_from(
 
 fn read(path: &Path) -> Result<String, Wrong> {
     // What to do about it stands in the error.
-    read_password(path).map_err(|error| Wrong::new(chain(&error), ""))
+    read_password(path).map_err(|error| Wrong::of(&error))
 }

@@ -145,7 +145,7 @@ impl Written {
 }
 
 /// Returns the tables that stand at a key in double brackets, of all files.
-fn elements<'a>(parent: &'a Node, name: &str) -> Vec<&'a Node> {
+pub(in crate::config) fn elements<'a>(parent: &'a Node, name: &str) -> Vec<&'a Node> {
     let lists = entries(Some(parent)).iter().filter(|it| it.name == name);
     lists
         .flat_map(|it| match &it.node.value {

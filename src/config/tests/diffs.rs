@@ -119,7 +119,7 @@ fn what_needs_a_restart_says_so() {
 fn a_new_password_is_told_and_not_shown() {
     let old = good(DOMAIN);
     let sources = sources::text(Path::new("f.toml"), DOMAIN);
-    let new = understand(sources, &|_| Some("open".to_owned())).unwrap();
+    let new = understand(sources, &|_| Some("open".to_owned()), Purpose::Run).unwrap();
     let diff = diff(&old, &new);
     assert_eq!(diff.lines, ["domain prod: password changed"]);
     assert!(diff.domains_changed[0].driver);

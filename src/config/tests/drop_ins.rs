@@ -34,7 +34,11 @@ impl Files {
     }
 
     fn load(&self) -> Result<Config, Problems> {
-        understand(sources::read(&self.path("dbwarden.toml")), &variable)
+        understand(
+            sources::read(&self.path("dbwarden.toml")),
+            &variable,
+            Purpose::Run,
+        )
     }
 
     fn good(&self) -> Config {

@@ -1,15 +1,28 @@
 //! Which programs are fit to be run.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::process::geteuid;
 use thiserror::Error;
 
 /// Why a program is not run.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ProgramError {
+    /// Who owns it is neither who runs it nor the administrator, and could change it.
+    #[error(
+        "{} belongs to the user {owner}, who can change it; run chown on it, or run this as that \
+         user",
+        path.display()
+    )]
+    Foreign {
+        /// The program.
+        path: PathBuf,
+        /// The number of its owner.
+        owner: u32,
+    },
     /// It cannot be looked at.
     #[error("cannot find {}", path.display())]
     Missing {
@@ -47,7 +60,8 @@ pub enum ProgramError {
     },
 }
 
-/// Checks that a program is there and that nobody but its owner can change or replace it.
+/// Checks that a program is there and that nobody but us and the administrator
+/// can change or replace it.
 ///
 /// # Errors
 ///
@@ -75,6 +89,13 @@ pub fn check_program(path: &Path) -> Result<(), ProgramError> {
         return Err(ProgramError::Writable {
             path: owned(),
             mode,
+        });
+    }
+    let user = metadata.uid();
+    if user != 0 && user != geteuid().as_raw() {
+        return Err(ProgramError::Foreign {
+            path: owned(),
+            owner: user,
         });
     }
     let Some(directory) = real.parent() else {
