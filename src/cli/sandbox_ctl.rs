@@ -49,7 +49,17 @@ enum Command {
         session: Option<u64>,
     },
     /// Keep connections to a peer open and let nothing pass
-    Mute { peer: String },
+    Mute {
+        #[arg(required_unless_present = "session")]
+        peer: Option<String>,
+        /// Only this Monitor session, for good; `list` numbers them
+        #[arg(long, value_name = "N", conflicts_with = "peer")]
+        session: Option<u64>,
+    },
+    /// Have a peer and all others see each other no more
+    Isolate { peer: String },
+    /// Have an isolated peer and the others see each other again
+    Rejoin { peer: String },
     /// Let pass what was held back
     Unmute { peer: String },
     /// Have a peer answer late; 0 is in time again
@@ -105,7 +115,14 @@ impl Command {
                 peer: peer.clone(),
                 exits_first: *exits_first,
             },
-            Self::Mute { peer } => Request::Mute { peer: peer.clone() },
+            Self::Isolate { peer } => Request::Isolate { peer: peer.clone() },
+            Self::Mute { peer, session } => match session {
+                Some(session) => Request::MuteSession { session: *session },
+                None => Request::Mute {
+                    peer: peer.clone().unwrap_or_default(),
+                },
+            },
+            Self::Rejoin { peer } => Request::Rejoin { peer: peer.clone() },
             Self::Return { peer } => Request::Return { peer: peer.clone() },
             Self::Unmute { peer } => Request::Unmute { peer: peer.clone() },
         }
@@ -172,7 +189,12 @@ fn describe(survey: &SurveyRecord) -> String {
     for it in &survey.peers {
         let (number, address, role) = (it.number, &it.address, &it.role);
         let mut state = format!("agent={}", it.agent_id);
-        for (holds, word) in [(it.lost, " lost"), (it.muted, " muted")] {
+        let states = [
+            (it.lost, " lost"),
+            (it.isolated, " isolated"),
+            (it.muted, " muted"),
+        ];
+        for (holds, word) in states {
             state += if holds { word } else { "" };
         }
         if it.delay_ms > 0 {

@@ -75,6 +75,11 @@ pub enum Request {
         /// How late, in milliseconds.
         ms: u64,
     },
+    /// A peer and all others see each other no more.
+    Isolate {
+        /// Which peer.
+        peer: String,
+    },
     /// Nothing happens: what is there is told.
     List,
     /// A peer's agent is gone and its engines live on.
@@ -87,6 +92,16 @@ pub enum Request {
     },
     /// Connections to a peer stay open and nothing passes any more.
     Mute {
+        /// Which peer.
+        peer: String,
+    },
+    /// Nothing is told on one Monitor session any more.
+    MuteSession {
+        /// Which.
+        session: u64,
+    },
+    /// An isolated peer and the others see each other again.
+    Rejoin {
         /// Which peer.
         peer: String,
     },
@@ -145,6 +160,9 @@ pub struct PeerRecord {
     pub agent_id: String,
     /// Whether its agent is gone.
     pub lost: bool,
+    /// Whether it and the others see each other no more.
+    #[serde(default)]
+    pub isolated: bool,
     /// Whether nothing passes between it and its clients.
     pub muted: bool,
     /// How late its answers are, in milliseconds.
@@ -362,6 +380,7 @@ fn fault(request: Request, peers: &[PeerInfo]) -> Result<Option<Fault>, String> 
             let reason = reason.into();
             fail_next(&peer, NextStart::Fail { reason })?
         }
+        Request::Isolate { peer } => Fault::Isolate { peer: find(&peer)? },
         Request::LateNext { peer, ms } => {
             let by = Duration::from_millis(ms);
             fail_next(&peer, NextStart::Late { by })?
@@ -372,6 +391,10 @@ fn fault(request: Request, peers: &[PeerInfo]) -> Result<Option<Fault>, String> 
             Fault::Lose { peer, exits_first }
         }
         Request::Mute { peer } => Fault::Mute { peer: find(&peer)? },
+        Request::MuteSession { session } => Fault::MuteSession {
+            session: SessionId(session),
+        },
+        Request::Rejoin { peer } => Fault::Rejoin { peer: find(&peer)? },
         Request::Return { peer } => Fault::Return { peer: find(&peer)? },
         Request::SilenceNext { peer } => fail_next(&peer, NextStart::Silent)?,
         Request::Unmute { peer } => Fault::Unmute { peer: find(&peer)? },
@@ -407,6 +430,7 @@ impl From<Survey> for SurveyRecord {
             role: if it.is_broker { "broker" } else { "agent" }.to_owned(),
             agent_id: it.agent_id.to_string(),
             lost: it.is_lost,
+            isolated: it.is_isolated,
             muted: it.is_muted,
             delay_ms: u64::try_from(it.delay.as_millis()).unwrap_or(u64::MAX),
             faults_waiting: it.next_starts,

@@ -42,6 +42,11 @@ pub enum Fault {
         /// How it goes.
         how: NextStart,
     },
+    /// A peer and all others see each other no more, nor each other's engines. Clients reach all.
+    Isolate {
+        /// Which peer.
+        peer: PeerNumber,
+    },
     /// A peer's agent is gone and its engines live on.
     Lose {
         /// Which peer.
@@ -51,6 +56,16 @@ pub enum Fault {
     },
     /// Connections to a peer stay open and nothing passes any more.
     Mute {
+        /// Which peer.
+        peer: PeerNumber,
+    },
+    /// One session stays open and nothing is told on it any more, for good.
+    MuteSession {
+        /// Which.
+        session: SessionId,
+    },
+    /// An isolated peer and the others see each other again.
+    Rejoin {
         /// Which peer.
         peer: PeerNumber,
     },
@@ -95,6 +110,12 @@ pub enum FaultError {
     /// There is no such session.
     #[error("there is no session {}", .0.0)]
     NoSuchSession(SessionId),
+    /// The peer is isolated.
+    #[error("peer {0} is isolated")]
+    Isolated(PeerNumber),
+    /// The peer sees the others.
+    #[error("peer {0} is not isolated")]
+    NotIsolated(PeerNumber),
     /// The peer is there.
     #[error("peer {0} is not lost")]
     NotLost(PeerNumber),
@@ -139,11 +160,30 @@ impl World {
                 }
                 it.next_starts.push_back(how);
             }
+            Fault::Isolate { peer } => {
+                self.present(peer)?;
+                if self.is_isolated(peer) {
+                    return Err(FaultError::Isolated(peer));
+                }
+                self.isolate(peer);
+            }
             Fault::Lose { peer, exits_first } => {
                 self.present(peer)?;
                 self.lose(peer, exits_first);
             }
             Fault::Mute { peer } => self.mute(peer, true)?,
+            Fault::MuteSession { session } => {
+                // Whom the world does not know it tells nothing.
+                let found = self.sessions.remove(&session);
+                found.ok_or(FaultError::NoSuchSession(session))?;
+            }
+            Fault::Rejoin { peer } => {
+                self.present(peer)?;
+                if !self.is_isolated(peer) {
+                    return Err(FaultError::NotIsolated(peer));
+                }
+                self.rejoin(peer);
+            }
             Fault::Return { peer } => {
                 if self.present(peer).is_ok() {
                     return Err(FaultError::NotLost(peer));

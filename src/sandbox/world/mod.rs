@@ -52,7 +52,8 @@ const VERSION: &str = concat!("dbwarden-sandbox-", env!("CARGO_PKG_VERSION"));
 /// [`poll`](Self::poll) and carries it out in order. Times must not decrease.
 ///
 /// **Invariant:** on every Monitor session an engine is told of by a snapshot or a `NewProcess`
-/// before anything else, and after its one `ProcessExit` never again.
+/// before anything else, and after its one `ProcessExit` never again, unless its peer was out of
+/// sight of the session's.
 #[derive(Debug)]
 pub struct World {
     domain: Arc<str>,

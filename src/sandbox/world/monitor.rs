@@ -24,8 +24,12 @@ impl World {
         let others = self
             .peers
             .iter()
-            .filter(|it| !it.is_lost && it.number() != number);
-        let visible = self.engines.keys().filter(|it| self.is_visible(**it));
+            .filter(|it| !it.is_lost && it.number() != number && self.sees(number, it.number()));
+        let visible = self
+            .engines
+            .iter()
+            .filter(|(id, it)| self.is_visible(**id) && self.sees(number, it.peer));
+        let visible = visible.map(|(id, _)| id);
         let mut processes: Vec<_> = visible.filter_map(|it| self.process_element(*it)).collect();
         // One `Database` element for all processes of a database.
         processes.sort_by(|a, b| a.database.cmp(&b.database));
@@ -37,10 +41,23 @@ impl World {
         })
     }
 
-    /// Tells every Monitor session.
+    /// Returns whether one peer sees another, if both are there.
+    fn sees(&self, one: PeerNumber, other: PeerNumber) -> bool {
+        one == other || !self.is_isolated(one) && !self.is_isolated(other)
+    }
+
+    pub(super) fn is_isolated(&self, number: PeerNumber) -> bool {
+        self.peer(number).is_some_and(|it| it.is_isolated)
+    }
+
+    /// Tells every Monitor session at a peer that sees the one it is about.
     pub(super) fn tell(&mut self, event: &Event) {
+        let agent_id = subject(event);
+        let about = self.peers.iter().find(|it| Some(&it.agent_id) == agent_id);
+        let about = about.map(Peer::number);
         for (session, it) in &self.sessions {
-            if it.purpose == Purpose::Monitor {
+            let in_view = about.is_none_or(|about| self.sees(it.peer, about));
+            if it.purpose == Purpose::Monitor && in_view {
                 self.effects.push_back(Effect::Event {
                     session: *session,
                     event: event.clone(),
@@ -114,6 +131,68 @@ impl World {
         }
     }
 
+    /// A peer and the others lose sight of each other, and each side tells of it.
+    pub(super) fn isolate(&mut self, number: PeerNumber) {
+        self.tell_sides(number, false);
+        if let Some(peer) = self.peer_mut(number) {
+            peer.is_isolated = true;
+        }
+    }
+
+    /// A peer and the others see each other again, and each side tells of it.
+    pub(super) fn rejoin(&mut self, number: PeerNumber) {
+        if let Some(peer) = self.peer_mut(number) {
+            peer.is_isolated = false;
+        }
+        self.tell_sides(number, true);
+    }
+
+    /// Tells the sessions at one peer of all that it sees of others, and those at others of it:
+    /// that it came, or that it went.
+    fn tell_sides(&mut self, number: PeerNumber, came: bool) {
+        let others = self.peers.iter().map(Peer::number);
+        let seen: Vec<PeerNumber> = others
+            .filter(|it| *it != number && self.sees(number, *it))
+            .filter(|it| self.agent_at(*it).is_some())
+            .collect();
+        let sessions: Vec<(SessionId, PeerNumber)> = self.monitors();
+        for (session, at) in sessions {
+            if at == number {
+                for other in &seen {
+                    self.tell_of(session, *other, came);
+                }
+            } else if seen.contains(&at) {
+                self.tell_of(session, number, came);
+            }
+        }
+    }
+
+    /// Tells one session that a peer came with its engines, or went with them.
+    fn tell_of(&mut self, session: SessionId, number: PeerNumber, came: bool) {
+        let Some(peer) = self.peer(number).map(Peer::element) else {
+            return;
+        };
+        let engines = self.engines.iter();
+        let engines = engines.filter(|(id, it)| it.peer == number && self.is_visible(**id));
+        let processes = engines.filter_map(|(id, _)| self.process_element(*id));
+        let processes = processes.map(|it| {
+            if came {
+                Event::NewProcess(it)
+            } else {
+                Event::ProcessExit(it)
+            }
+        });
+        let first = if came {
+            Event::NewBroker(peer)
+        } else {
+            Event::BrokerExit(peer)
+        };
+        let events: Vec<Event> = std::iter::once(first).chain(processes).collect();
+        for event in events {
+            self.effects.push_back(Effect::Event { session, event });
+        }
+    }
+
     /// Returns the id of the agent at `number`, if it is there.
     pub(super) fn agent_at(&self, number: PeerNumber) -> Option<&Arc<str>> {
         self.peer(number)
@@ -123,5 +202,17 @@ impl World {
 
     pub(super) fn forget_sessions(&mut self, number: PeerNumber) {
         self.sessions.retain(|_, it| it.peer != number);
+    }
+}
+
+/// Returns the agent that an event is about.
+fn subject(event: &Event) -> Option<&Arc<str>> {
+    match event {
+        Event::BrokerExit(peer) | Event::NewBroker(peer) => Some(&peer.agent_id),
+        Event::NewProcess(process)
+        | Event::ProcessExit(process)
+        | Event::StatusChanged { process, .. } => Some(&process.agent_id),
+        Event::ProcessFailed { broker, .. } => Some(&broker.agent_id),
+        Event::Unknown(_) => None,
     }
 }

@@ -41,6 +41,10 @@ pub struct PeerSettings {
 
 /// A peer as it is now.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is true or not whatever the others are"
+)]
 pub struct PeerView {
     /// Which one.
     pub number: PeerNumber,
@@ -52,6 +56,8 @@ pub struct PeerView {
     pub is_broker: bool,
     /// Whether its agent is gone.
     pub is_lost: bool,
+    /// Whether it and the others see each other no more.
+    pub is_isolated: bool,
     /// Whether nothing passes between it and its clients.
     pub is_muted: bool,
     /// How late its answers are.
@@ -70,6 +76,7 @@ pub(super) struct Peer {
     starts: u64,
     pub(super) agent_id: Arc<str>,
     pub(super) is_lost: bool,
+    pub(super) is_isolated: bool,
     pub(super) is_muted: bool,
     pub(super) delay: Duration,
     /// Belongs to the host, so that it survives the agent.
@@ -87,6 +94,7 @@ impl Peer {
             starts: 0,
             agent_id: "".into(),
             is_lost: false,
+            is_isolated: false,
             is_muted: false,
             delay: Duration::ZERO,
             tags: BTreeMap::new(),
@@ -152,6 +160,7 @@ impl Peer {
             agent_id: self.agent_id.clone(),
             is_broker: self.settings.is_broker,
             is_lost: self.is_lost,
+            is_isolated: self.is_isolated,
             is_muted: self.is_muted,
             delay: self.delay,
             next_starts: self.next_starts.len(),

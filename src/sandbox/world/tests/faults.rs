@@ -246,6 +246,71 @@ fn links_break_hold_back_and_slow_down() {
 }
 
 #[test]
+fn an_isolated_peer_and_the_others_see_each_other_no_more() {
+    check(
+        "
+        0     begin 3 TE teas
+        0     up 1 100
+        1000  s1 1 Monitor
+        1000  s2 2 Monitor
+        1100  isolate 2
+        1200  isolate 2
+        1300  s4 2 Monitor
+        1400  lose 3
+        1500  return 3
+        3000  rejoin 2
+        3100  rejoin 2
+        4000  mute-session 1
+        4100  lose 3
+        ",
+        expect![[r"
+            0     spawn e1 at 3 TE teas -
+            1000  s1 Status 1-1
+                  broker 2-1:4002
+                  agent 3-1:4003
+                  TE teas 100 at 3-1 RUNNING node=1
+            1000  s2 Status 2-1
+                  broker 1-1:4001
+                  agent 3-1:4003
+                  TE teas 100 at 3-1 RUNNING node=1
+            1100  s1 BrokerExit 2-1:4002
+            1100  s2 BrokerExit 1-1:4001
+            1100  s2 BrokerExit 3-1:4003
+            1100  s2 ProcessExit TE teas 100 at 3-1 RUNNING node=1
+            1100  answer: done
+            1200  answer: peer 2 is isolated
+            1300  s4 Status 2-1
+            1400  listen 3 false
+            1400  cut all at 3
+            1400  s1 BrokerExit 3-1:4003
+            1400  s1 ProcessExit TE teas 100 at 3-1 RUNNING node=1
+            1400  answer: done
+            1500  listen 3 true
+            1500  s1 NewBroker 3-2:4003
+            1500  s1 NewProcess TE teas 100 at 3-2 RUNNING node=1
+            1500  answer: done
+            3000  s1 NewBroker 2-1:4002
+            3000  s2 NewBroker 1-1:4001
+            3000  s2 NewBroker 3-2:4003
+            3000  s2 NewProcess TE teas 100 at 3-2 RUNNING node=1
+            3000  s4 NewBroker 1-1:4001
+            3000  s4 NewBroker 3-2:4003
+            3000  s4 NewProcess TE teas 100 at 3-2 RUNNING node=1
+            3000  answer: done
+            3100  answer: peer 2 is not isolated
+            4000  answer: done
+            4100  listen 3 false
+            4100  cut all at 3
+            4100  s2 BrokerExit 3-2:4003
+            4100  s4 BrokerExit 3-2:4003
+            4100  s2 ProcessExit TE teas 100 at 3-2 RUNNING node=1
+            4100  s4 ProcessExit TE teas 100 at 3-2 RUNNING node=1
+            4100  answer: done
+        "]],
+    );
+}
+
+#[test]
 fn a_crash_is_an_end_without_a_word() {
     check(
         "

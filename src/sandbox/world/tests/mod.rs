@@ -145,6 +145,11 @@ fn fault(words: &[&str]) -> Option<Fault> {
         "drop-session" => Fault::DropSession {
             session: SessionId(number(1)),
         },
+        "isolate" => Fault::Isolate { peer: peer(1) },
+        "rejoin" => Fault::Rejoin { peer: peer(1) },
+        "mute-session" => Fault::MuteSession {
+            session: SessionId(number(1)),
+        },
         "mute" => Fault::Mute { peer: peer(1) },
         "unmute" => Fault::Unmute { peer: peer(1) },
         "delay" => Fault::Delay {
