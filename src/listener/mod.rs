@@ -94,6 +94,12 @@ pub trait Listener: Send + 'static {
         Box::pin(std::future::ready(Ok(Reply::done())))
     }
 
+    /// Ends what it keeps between events. The dispatcher calls this when the listener is retired,
+    /// and drops the future as in [`notify`](Self::notify).
+    fn close(&mut self) -> Closed<'_> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Returns whether several events are taken or refused as a whole, as by one request.
     ///
     /// If not, [`Reply::failed`] says which of them were not taken, and an attempt never has two
@@ -123,6 +129,9 @@ impl<'a> Delivery<'a> {
 
 /// What becomes of an attempt.
 pub type Notified<'a> = Pin<Box<dyn Future<Output = Result<Reply, ListenerError>> + Send + 'a>>;
+
+/// What a listener does last.
+pub type Closed<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// What a listener says when it was told.
 #[derive(Debug, Default)]

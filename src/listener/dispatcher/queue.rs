@@ -1,0 +1,696 @@
+//! What one listener is still to be told, in which order, and what is to be remembered of it.
+//!
+//! A machine without a clock or a runtime: it is told what is there and what became of an attempt,
+//! and says what to note, what to tell, and who rests for how long.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, info, warn};
+
+use super::entity::Entity;
+use super::hand::{Job, Run};
+use crate::event::{Kind, Recorded};
+use crate::listener::ListenerError;
+use crate::listener::ledger::{Note, Open};
+use crate::listener::settings::{Deliver, Retry};
+
+/// So many events that fail in a row mean that the listener fails, and not the events: nothing
+/// new is begun until one of those that failed is told, or given up.
+pub(super) const OUTAGE: usize = 3;
+
+/// So many daemons that ended while an event was told mean that it may be the event that ends them.
+const CRASHES: u32 = 2;
+
+/// How long a listener may ask to be left alone at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+
+/// How many jobs a run has at most, so that what became of them is noted now and then.
+const RUN: usize = 256;
+
+/// Names something to be told, in the order of telling.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Key {
+    /// An event in no journal, by its place in the row of those.
+    Volatile(u64),
+    /// A dead letter, by its number.
+    Replay(u64),
+    /// An event of the journal, by its number.
+    Event(u64),
+}
+
+/// What became of one event in a run.
+#[derive(Clone, Debug)]
+pub(super) enum Fate {
+    /// A batch with it was refused as a whole; it may not have been its fault.
+    Doubted(Arc<ListenerError>),
+    /// The listener did not take it.
+    Failed(Arc<ListenerError>),
+    /// The listener took it.
+    Told,
+    /// It was not its turn.
+    Untold,
+}
+
+/// Where an event is on its way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// Its attempt is being noted.
+    Beginning,
+    /// Its attempt is noted and may be made.
+    Ready,
+    /// It failed, and its next attempt is not due.
+    Resting,
+    /// Its attempt is being made.
+    UnderWay,
+    /// Nothing was done about it yet.
+    Waiting,
+}
+
+#[derive(Debug)]
+struct Item {
+    event: Arc<Recorded>,
+    entity: Entity,
+    /// How many attempts were begun.
+    attempts: u32,
+    /// Whether nothing else may be under way with it, so that what it does is its own doing.
+    is_alone: bool,
+    /// Whether an attempt failed.
+    has_failed: bool,
+    state: State,
+}
+
+/// The events of one entity, in order.
+#[derive(Debug, Default)]
+struct Lane {
+    keys: VecDeque<Key>,
+    /// How many of the first are under way.
+    taken: usize,
+    /// Whether some of them failed and rest.
+    resting: usize,
+}
+
+/// How a listener is told.
+#[derive(Clone, Debug)]
+pub(super) struct Manner {
+    pub(super) name: String,
+    pub(super) deliver: Deliver,
+    pub(super) retry: Retry,
+    /// How many events an attempt may tell.
+    pub(super) batch: usize,
+    /// Whether a batch is taken or refused as a whole.
+    pub(super) is_atomic: bool,
+    /// Whether several entities are told at once.
+    pub(super) is_spread: bool,
+    /// What makes its pauses differ from those of others.
+    pub(super) seed: u64,
+}
+
+/// What one listener is still to be told.
+#[derive(Debug)]
+pub(super) struct Queue {
+    manner: Manner,
+    items: BTreeMap<Key, Item>,
+    lanes: HashMap<Entity, Lane>,
+    waiting: BTreeSet<Key>,
+    ready: BTreeSet<Key>,
+    /// Whose attempts are being noted.
+    beginning: Vec<Key>,
+    /// How many attempts are being made.
+    under_way: usize,
+    /// How many failed and are neither told nor given up.
+    tried: usize,
+    /// The one that is being told alone.
+    alone: Option<Key>,
+    /// How many attempts failed since the last that did not.
+    failures: usize,
+    is_failing: bool,
+    /// Everything up to here was put into the queue, or is not wanted.
+    read_to: u64,
+    /// The cursor as it was last noted.
+    noted: u64,
+    /// Told since then.
+    told: Vec<u64>,
+    notes: Vec<Note>,
+    volatile: u64,
+}
+
+impl Queue {
+    /// Returns an empty queue behind `cursor`.
+    pub(super) fn new(manner: Manner, cursor: u64) -> Self {
+        Self {
+            manner,
+            items: BTreeMap::new(),
+            lanes: HashMap::new(),
+            waiting: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            beginning: Vec::new(),
+            under_way: 0,
+            tried: 0,
+            alone: None,
+            failures: 0,
+            is_failing: false,
+            read_to: cursor,
+            noted: cursor,
+            told: Vec::new(),
+            notes: Vec::new(),
+            volatile: 0,
+        }
+    }
+
+    /// Returns how the listener is told.
+    pub(super) fn manner(&self) -> &Manner {
+        &self.manner
+    }
+
+    /// Returns how many events are here.
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Returns up to where the queue has seen everything.
+    pub(super) fn read_to(&self) -> u64 {
+        self.read_to
+    }
+
+    /// Says that everything up to `seq` was put in, or is not wanted.
+    pub(super) fn skip_to(&mut self, seq: u64) {
+        self.read_to = self.read_to.max(seq);
+    }
+
+    /// Returns up to where everything is done with.
+    pub(super) fn cursor(&self) -> u64 {
+        match self.items.range(Key::Event(0)..).next() {
+            Some((Key::Event(seq), _)) => seq - 1,
+            Some(_) | None => self.read_to,
+        }
+    }
+
+    /// Returns whether nothing is noted or told right now.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.beginning.is_empty() && self.under_way == 0
+    }
+
+    /// Returns whether there is nothing that could be told now.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.is_quiet()
+            && self.ready.is_empty()
+            && !self.waiting.iter().any(|it| self.may_begin(*it))
+    }
+
+    /// Puts in an event of the journal, with what was tried of it before.
+    pub(super) fn push(&mut self, event: Arc<Recorded>, open: Option<Open>) {
+        let key = Key::Event(event.seq);
+        self.skip_to(event.seq);
+        let entity = Entity::of(&event);
+        if self.manner.deliver == Deliver::Latest && event.event.kind != Kind::Gap {
+            self.supersede(&entity);
+        }
+        let open = open.filter(|it| it.attempts > 0 || it.is_told);
+        if open.is_some_and(|it| it.is_told) {
+            return;
+        }
+        let (attempts, crashes) = open.map_or((0, 0), |it| (it.attempts, it.crashes));
+        if crashes >= CRASHES {
+            self.notes.push(Note::DeadLetter {
+                event,
+                attempts,
+                error: format!("the daemon ended {crashes} times while this was told"),
+            });
+            return;
+        }
+        let is_alone = crashes > 0 || event.event.kind == Kind::Gap;
+        self.insert(key, entity, event, attempts, is_alone);
+    }
+
+    /// Puts in a dead letter that is to be told again.
+    pub(super) fn push_replay(&mut self, event: Arc<Recorded>, attempts: u32) {
+        let key = Key::Replay(event.seq);
+        if !self.items.contains_key(&key) {
+            let entity = Entity::of(&event);
+            self.insert(key, entity, event, attempts, true);
+        }
+    }
+
+    /// Puts in an event that is in no journal.
+    pub(super) fn push_volatile(&mut self, entity: Entity, event: Arc<Recorded>) {
+        self.volatile += 1;
+        self.insert(Key::Volatile(self.volatile), entity, event, 0, false);
+    }
+
+    /// Returns whether something of the entity is here.
+    pub(super) fn has(&self, entity: &Entity) -> bool {
+        self.lanes.contains_key(entity)
+    }
+
+    /// Returns whether events of the journal are here.
+    pub(super) fn has_events(&self) -> bool {
+        self.items.range(Key::Event(0)..).next().is_some()
+    }
+
+    fn insert(
+        &mut self,
+        key: Key,
+        entity: Entity,
+        event: Arc<Recorded>,
+        attempts: u32,
+        is_alone: bool,
+    ) {
+        let lane = self.lanes.entry(entity.clone()).or_default();
+        let place = match key {
+            // A dead letter is older than whatever waits.
+            Key::Replay(_) => lane.keys.iter().position(|it| self.waiting.contains(it)),
+            Key::Event(_) | Key::Volatile(_) => None,
+        };
+        lane.keys.insert(place.unwrap_or(lane.keys.len()), key);
+        let mut item = Item {
+            event,
+            entity,
+            attempts,
+            is_alone,
+            has_failed: false,
+            state: State::Waiting,
+        };
+        match key {
+            // There is nothing to note before it is told.
+            Key::Volatile(_) => {
+                item.state = State::Ready;
+                self.ready.insert(key);
+            }
+            Key::Event(_) | Key::Replay(_) => {
+                self.waiting.insert(key);
+            }
+        }
+        self.items.insert(key, item);
+    }
+
+    /// Lets go of what waits or rests of an entity: something newer comes.
+    fn supersede(&mut self, entity: &Entity) {
+        let Some(lane) = self.lanes.get(entity) else {
+            return;
+        };
+        let idle = lane.keys.iter().copied().filter(|key| {
+            let item = self.items.get(key);
+            let is_idle = |it: &Item| matches!(it.state, State::Waiting | State::Resting);
+            matches!(key, Key::Event(_)) && item.is_some_and(is_idle)
+        });
+        for key in idle.collect::<Vec<_>>() {
+            self.remove(key);
+        }
+    }
+
+    /// Takes a thing that is not under way out of everywhere.
+    fn remove(&mut self, key: Key) -> Option<Item> {
+        let item = self.items.remove(&key)?;
+        self.waiting.remove(&key);
+        self.ready.remove(&key);
+        self.tried -= usize::from(item.has_failed);
+        if self.alone == Some(key) {
+            self.alone = None;
+        }
+        if let Some(lane) = self.lanes.get_mut(&item.entity) {
+            lane.resting -= usize::from(item.state == State::Resting);
+            if lane.keys.front() == Some(&key) {
+                lane.keys.pop_front();
+            } else {
+                lane.keys.retain(|it| *it != key);
+            }
+            if lane.keys.is_empty() {
+                self.lanes.remove(&item.entity);
+            }
+        }
+        Some(item)
+    }
+
+    /// Returns whether a thing that waits could be begun by and by.
+    fn may_begin(&self, key: Key) -> bool {
+        let Some(item) = self.items.get(&key) else {
+            return false;
+        };
+        let lane = self.lanes.get(&item.entity);
+        let is_free = lane.is_some_and(|it| it.resting == 0);
+        let is_outage = self.failures >= OUTAGE && self.tried >= OUTAGE;
+        is_free && (item.has_failed || !is_outage)
+    }
+
+    /// Returns whether there is something to note before anything else can be told.
+    pub(super) fn has_news(&self, window: usize) -> bool {
+        !self.notes.is_empty() || !self.told.is_empty() || !self.choose(window).is_empty()
+    }
+
+    /// Returns how far the cursor is from where it was last noted.
+    pub(super) fn lag(&self) -> u64 {
+        self.cursor().saturating_sub(self.noted)
+    }
+
+    /// Adds something to be noted.
+    pub(super) fn remember(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
+    /// Returns what is to be noted now, attempts for up to `window` events included. They may be
+    /// made once it is [committed](Self::committed).
+    pub(super) fn compose(&mut self, window: usize) -> Vec<Note> {
+        let cursor = self.cursor();
+        let mut notes = std::mem::take(&mut self.notes);
+        let out_of_turn = self.told.drain(..).filter(|it| *it > cursor);
+        notes.extend(out_of_turn.map(|seq| Note::Told { seq }));
+        if cursor > self.noted {
+            notes.push(Note::Advance { cursor });
+            self.noted = cursor;
+        }
+        for key in self.choose(window) {
+            self.waiting.remove(&key);
+            self.beginning.push(key);
+            let Some(item) = self.items.get_mut(&key) else {
+                continue;
+            };
+            item.state = State::Beginning;
+            item.attempts += 1;
+            if item.is_alone {
+                self.alone = Some(key);
+            }
+            if let Key::Event(seq) | Key::Replay(seq) = key {
+                let attempt = item.attempts;
+                notes.push(Note::Begin { seq, attempt });
+            }
+        }
+        notes
+    }
+
+    /// Returns what is to be begun next, if no more than `window` may be under way.
+    fn choose(&self, window: usize) -> Vec<Key> {
+        let mut chosen = Vec::new();
+        let busy = self.beginning.len() + self.ready.len() + self.under_way;
+        let room = window.saturating_sub(busy);
+        if self.alone.is_some() || room == 0 {
+            return chosen;
+        }
+        let is_front = |key: &&Key| {
+            let item = &self.items[*key];
+            let lane = self.lanes.get(&item.entity);
+            lane.is_some_and(|it| it.keys.front() == Some(*key))
+        };
+        // Who tells several entities at once begins with one of each.
+        let fronts = self.waiting.iter().filter(is_front);
+        let first = self.manner.is_spread.then_some(fronts);
+        let mut seen = BTreeSet::new();
+        for key in first.into_iter().flatten().chain(&self.waiting) {
+            if !self.may_begin(*key) || seen.contains(key) {
+                continue;
+            }
+            let item = &self.items[key];
+            let is_outage = self.failures >= OUTAGE && self.tried + chosen.len() >= OUTAGE;
+            if chosen.len() >= room || (is_outage && !item.has_failed) {
+                break;
+            }
+            if item.is_alone {
+                if busy + chosen.len() == 0 {
+                    chosen.push(*key);
+                }
+                break;
+            }
+            seen.insert(*key);
+            chosen.push(*key);
+        }
+        chosen
+    }
+
+    /// Says that what was composed is remembered.
+    pub(super) fn committed(&mut self) {
+        for key in std::mem::take(&mut self.beginning) {
+            if let Some(item) = self.items.get_mut(&key) {
+                item.state = State::Ready;
+                self.ready.insert(key);
+            }
+        }
+    }
+
+    /// Takes out what one of `hands` idle instances shall tell now, if there is anything.
+    pub(super) fn take(&mut self, hands: usize) -> Option<Run> {
+        let share = self.ready.len().div_ceil(hands.max(1)).min(RUN);
+        let share = share.max(self.manner.batch);
+        let mut plan = Plan::new(&self.manner);
+        let mut taken = Vec::new();
+        for key in &self.ready {
+            if taken.len() >= share {
+                break;
+            }
+            let Some(item) = self.items.get_mut(key) else {
+                continue;
+            };
+            let Some(lane) = self.lanes.get_mut(&item.entity) else {
+                continue;
+            };
+            let is_next = lane.keys.get(lane.taken) == Some(key) && lane.resting == 0;
+            if !is_next || (lane.taken > 0 && !plan.has(&item.entity)) {
+                continue;
+            }
+            lane.taken += 1;
+            item.state = State::UnderWay;
+            if matches!(key, Key::Volatile(_)) {
+                item.attempts += 1;
+            }
+            taken.push(*key);
+            plan.add(Job {
+                key: *key,
+                entity: item.entity.clone(),
+                event: Arc::clone(&item.event),
+                attempt: item.attempts,
+            });
+        }
+        for key in &taken {
+            self.ready.remove(key);
+        }
+        self.under_way += taken.len();
+        (!taken.is_empty()).then_some(plan.run)
+    }
+
+    /// Takes in what became of a run, and returns what rests for how long.
+    pub(super) fn settle(&mut self, fates: Vec<(Key, Fate)>) -> BTreeMap<Duration, Vec<Key>> {
+        let mut rests: BTreeMap<Duration, Vec<Key>> = BTreeMap::new();
+        // All of them first: a lane is free again before anything of it is looked at.
+        for (key, _) in &fates {
+            self.under_way -= 1;
+            if let Some(item) = self.items.get(key)
+                && let Some(lane) = self.lanes.get_mut(&item.entity)
+            {
+                lane.taken = 0;
+            }
+        }
+        for (key, fate) in fates {
+            match fate {
+                Fate::Doubted(error) => {
+                    debug!(listener = self.manner.name, %error, "a batch was refused; one by one");
+                    if let Some(item) = self.items.get_mut(&key) {
+                        item.is_alone = true;
+                    }
+                    self.put_back(key, true);
+                }
+                Fate::Failed(error) => {
+                    if let Some(pause) = self.fail(key, &error) {
+                        rests.entry(pause).or_default().push(key);
+                    }
+                }
+                Fate::Told => self.succeed(key),
+                Fate::Untold => self.put_back(key, false),
+            }
+        }
+        rests
+    }
+
+    /// Lets an event that was begun wait again; if it was not tried, that attempt does not count.
+    fn put_back(&mut self, key: Key, was_tried: bool) {
+        let Some(item) = self.items.get_mut(&key) else {
+            return;
+        };
+        if !was_tried {
+            item.attempts -= 1;
+        }
+        if self.alone == Some(key) {
+            self.alone = None;
+        }
+        match key {
+            Key::Event(seq) => {
+                item.state = State::Waiting;
+                self.waiting.insert(key);
+                self.notes.push(Note::Failed { seq });
+            }
+            Key::Replay(_) => {
+                item.state = State::Waiting;
+                self.waiting.insert(key);
+            }
+            Key::Volatile(_) => {
+                item.state = State::Ready;
+                self.ready.insert(key);
+            }
+        }
+    }
+
+    fn succeed(&mut self, key: Key) {
+        let Some(item) = self.remove(key) else {
+            return;
+        };
+        if item.attempts > 1 {
+            let (listener, attempt) = (&self.manner.name, item.attempts);
+            info!(listener, id = %item.event.id(), attempt, "told");
+        }
+        self.failures = 0;
+        match key {
+            Key::Event(seq) => self.told.push(seq),
+            Key::Replay(seq) => self.notes.push(Note::Replayed {
+                seq,
+                result: Ok(()),
+            }),
+            Key::Volatile(_) => return,
+        }
+        if std::mem::take(&mut self.is_failing) {
+            self.notes.push(Note::Recovered);
+        }
+    }
+
+    /// Returns how long it rests before it is tried again, unless it is given up.
+    fn fail(&mut self, key: Key, error: &ListenerError) -> Option<Duration> {
+        let item = self.items.get_mut(&key)?;
+        let (listener, id, attempt) = (&self.manner.name, item.event.id(), item.attempts);
+        let retry = self.manner.retry;
+        if error.is_permanent() || attempt >= retry.tries {
+            warn!(listener, %id, attempt, %error, "gave up telling an event");
+            let item = self.remove(key)?;
+            self.bury(key, item, error);
+            return None;
+        }
+        if attempt == 1 {
+            warn!(listener, %id, attempt, %error, "could not tell an event; trying again");
+        } else {
+            debug!(listener, %id, attempt, %error, "could not tell an event again");
+        }
+        self.failures += 1;
+        self.tried += usize::from(!std::mem::replace(&mut item.has_failed, true));
+        item.state = State::Resting;
+        if let Some(lane) = self.lanes.get_mut(&item.entity) {
+            lane.resting += 1;
+        }
+        if self.alone == Some(key) {
+            self.alone = None;
+        }
+        let is_about_deliveries = matches!(
+            item.event.event.kind,
+            Kind::EventDeadLettered | Kind::ListenerFailing | Kind::ListenerRecovered
+        );
+        match key {
+            Key::Event(seq) => self.notes.push(Note::Failed { seq }),
+            Key::Replay(_) | Key::Volatile(_) => (),
+        }
+        let is_told_of = matches!(key, Key::Volatile(_)) || is_about_deliveries;
+        if self.failures > 1 && !self.is_failing && !is_told_of {
+            self.is_failing = true;
+            let error = error.to_string();
+            self.notes.push(Note::Failing { error });
+        }
+        let asked = error.pause().unwrap_or_default().min(LONGEST_PAUSE);
+        Some(retry.pause(attempt, self.manner.seed).max(asked))
+    }
+
+    /// Makes a dead letter of what is given up.
+    fn bury(&mut self, key: Key, item: Item, error: &ListenerError) {
+        let error = error.to_string();
+        match key {
+            Key::Event(_) => self.notes.push(Note::DeadLetter {
+                event: item.event,
+                attempts: item.attempts,
+                error,
+            }),
+            Key::Replay(seq) => self.notes.push(Note::Replayed {
+                seq,
+                result: Err(error),
+            }),
+            Key::Volatile(_) => (),
+        }
+    }
+
+    /// Says that something has rested.
+    pub(super) fn rested(&mut self, key: Key) {
+        let Some(item) = self.items.get_mut(&key) else {
+            return;
+        };
+        if item.state != State::Resting {
+            return;
+        }
+        if let Some(lane) = self.lanes.get_mut(&item.entity) {
+            lane.resting -= 1;
+        }
+        match key {
+            Key::Volatile(_) => {
+                item.state = State::Ready;
+                self.ready.insert(key);
+            }
+            Key::Event(_) | Key::Replay(_) => {
+                item.state = State::Waiting;
+                self.waiting.insert(key);
+            }
+        }
+    }
+
+    /// Ends what was begun: whatever is still under way does not count as ended by a crash.
+    pub(super) fn stand_down(&mut self) {
+        for (key, item) in &self.items {
+            let is_begun = match item.state {
+                State::Beginning | State::Ready | State::UnderWay => true,
+                State::Resting | State::Waiting => false,
+            };
+            if let (Key::Event(seq), true) = (key, is_begun) {
+                self.notes.push(Note::Failed { seq: *seq });
+            }
+        }
+    }
+}
+
+/// A run while it is put together.
+struct Plan<'a> {
+    manner: &'a Manner,
+    run: Run,
+    /// Behind which attempt the next event of an entity may be told.
+    behind: HashMap<Entity, usize>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(manner: &'a Manner) -> Self {
+        Self {
+            manner,
+            run: Run::new(),
+            behind: HashMap::new(),
+        }
+    }
+
+    fn has(&self, entity: &Entity) -> bool {
+        self.behind.contains_key(entity)
+    }
+
+    /// Adds a job to the first attempt that it fits in.
+    fn add(&mut self, job: Job) {
+        let (batch, is_atomic) = (self.manner.batch, self.manner.is_atomic);
+        let next = self.behind.entry(job.entity.clone()).or_default();
+        let fits = |it: &Vec<Job>| {
+            let is_alike = |other: &Job| {
+                let is_volatile = |it: &Job| matches!(it.key, Key::Volatile(_));
+                other.attempt == job.attempt && is_volatile(other) == is_volatile(&job)
+            };
+            it.len() < batch && it.first().is_some_and(is_alike)
+        };
+        let first = if is_atomic || batch == 1 {
+            // In order, and one request may have several events of an entity.
+            self.run.len().saturating_sub(1)
+        } else {
+            *next
+        };
+        let found = (first..self.run.len()).find(|it| fits(&self.run[*it]));
+        let place = found.unwrap_or(self.run.len());
+        *next = place + 1;
+        match found {
+            Some(place) => self.run[place].push(job),
+            None => self.run.push(vec![job]),
+        }
+    }
+}
