@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use dbwarden::exchange::Observation;
 use dbwarden::journal::{Batch, Journal};
 use dbwarden::listener::{
-    Delivery, Dispatcher, Hooks, Listener, Notified, Registration, Reply, Terms, Unremembered,
+    Delivery, Dispatcher, Hooks, Listener, Notified, Registration, Reply, Terms,
 };
 use dbwarden::model::{self, Address};
 use dbwarden::nuodb::pilot::{Command, ConnectionId, Input as PilotInput, Pilot, PilotSettings};
@@ -49,7 +49,7 @@ pub(crate) fn measure(mut recording: Recording) -> (Duration, u64) {
             terms: Terms::default(),
             make: Arc::new(move || Box::new(Drop(Arc::clone(&counter)))),
         };
-        let source = Arc::new(Unremembered(journal.clone()));
+        let source = Arc::new(journal.clone());
         let dispatcher = Dispatcher::start(source, vec![listener], Hooks::default());
         let mut settings = Settings::new("prod".into());
         settings.policies = vec![Policy::default()];

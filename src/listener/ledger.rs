@@ -9,7 +9,6 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::watch;
 
-use super::source::{Page, Source};
 use crate::event::Recorded;
 
 /// Where a listener stands.
@@ -124,38 +123,4 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Returns what moves when there is something to tell again.
     fn replays(&self) -> watch::Receiver<u64>;
-}
-
-/// A source whose deliveries nobody remembers: after a restart everything is told again.
-#[derive(Clone, Debug)]
-pub struct Unremembered<S>(pub S);
-
-impl<S: Source> Source for Unremembered<S> {
-    type Mark = S::Mark;
-
-    fn committed(&self) -> watch::Receiver<Self::Mark> {
-        self.0.committed()
-    }
-
-    fn last_seq(&self) -> u64 {
-        self.0.last_seq()
-    }
-
-    fn read(&self, after_seq: u64, limit: usize) -> Ledgered<'_, Page> {
-        self.0.read(after_seq, limit)
-    }
-}
-
-impl<S: Source> Ledger for Unremembered<S> {
-    fn standing<'a>(&'a self, _listener: &'a str) -> Ledgered<'a, Option<Standing>> {
-        Box::pin(std::future::ready(Ok(Some(Standing::default()))))
-    }
-
-    fn note<'a>(&'a self, _listener: &'a str, _notes: Vec<Note>) -> Ledgered<'a, ()> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-
-    fn replays(&self) -> watch::Receiver<u64> {
-        watch::Sender::new(0).subscribe()
-    }
 }

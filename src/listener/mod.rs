@@ -35,7 +35,7 @@ pub use exec::{Exec, ExecError, ProgramError, ProgramSettings, check_program};
 pub use expression::{Expression, ExpressionError};
 pub use filter::{Filter, UnknownEvent};
 pub use http::{Address, AddressError, Header, HeaderError, HttpSettings};
-pub use ledger::{Ledger, LedgerError, Ledgered, Note, Open, Replay, Standing, Unremembered};
+pub use ledger::{Ledger, LedgerError, Ledgered, Note, Open, Replay, Standing};
 pub use log::Log;
 pub use record::Record;
 pub use registration::{Hooks, Registration};

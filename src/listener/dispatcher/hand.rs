@@ -188,7 +188,8 @@ impl Hand {
                 info!(listener, request = kind.as_str(), %text, "a listener asked, and gets it");
             }
             Ok(Some(Answer::Refused { reason })) => {
-                warn!(listener, request = kind.as_str(), %reason, "refused what a listener asks for");
+                let request = kind.as_str();
+                warn!(listener, request, %reason, "refused what a listener asks for");
             }
             Ok(None) | Err(_) => {
                 let request = kind.as_str();

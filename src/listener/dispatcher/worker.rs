@@ -44,7 +44,8 @@ const PACE: Duration = Duration::from_millis(10);
 /// How long to wait before asking a journal again that could not be read or written.
 const LEDGER_PAUSE: Duration = Duration::from_millis(200);
 
-/// How far a cursor may lag when nothing but it would have to be noted, in events, and for how long.
+/// How far a cursor may lag when nothing but it would have to be noted: in events, and for how
+/// long.
 const LAG: u64 = 1_024;
 const LULL: Duration = Duration::from_secs(1);
 
@@ -73,7 +74,7 @@ pub(super) struct Ends {
 /// Something that was started and is done.
 enum Done {
     /// An instance called the listener without an event.
-    Called(Box<Hand>, Result<(), ListenerError>),
+    Called(Hand, Result<(), ListenerError>),
     /// It is time to look whether only the cursor is to be noted.
     Lull,
     /// Notes were written, or were not.
@@ -91,10 +92,14 @@ enum Done {
     /// It was asked what is to be told again.
     Stood(Result<Option<Standing>, LedgerError>),
     /// An instance has made its attempts.
-    Told(Box<Hand>, Vec<(Key, Fate)>),
+    Told(Hand, Vec<(Key, Fate)>),
 }
 
 /// Tells one listener.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is about something of its own that may be so at the same time"
+)]
 pub(super) struct Worker<J> {
     journal: Arc<J>,
     registration: Arc<Registration>,
@@ -103,7 +108,7 @@ pub(super) struct Worker<J> {
     /// Where it begins if the journal does not know it.
     begin: u64,
     work: JoinSet<Done>,
-    idle: Vec<Box<Hand>>,
+    idle: Vec<Hand>,
     /// What instances are busy with, by task.
     busy: HashMap<Id, (AbortHandle, Vec<Key>)>,
     queue: Queue,
@@ -143,8 +148,8 @@ impl<J: Source + Ledger> Worker<J> {
         let registration = Arc::new(registration);
         let terms = &registration.terms;
         let hands = terms.concurrency.max(1);
-        let mut idle: Vec<Box<Hand>> = (0..hands)
-            .map(|_| Box::new(Hand::new(&registration, &hooks)))
+        let mut idle: Vec<Hand> = (0..hands)
+            .map(|_| Hand::new(&registration, &hooks))
             .collect();
         let is_atomic = idle.first_mut().is_none_or(|it| it.listener().is_atomic());
         let manner = Manner {
@@ -286,9 +291,9 @@ impl<J: Source + Ledger> Worker<J> {
                 listener,
                 first, last, "events were lost before this listener was told of them"
             );
-            let lost = lost(first, last, next);
+            let told = Arc::new(lost(first, last, next));
             let open = self.opens.remove(&last);
-            self.queue.push(Arc::new(lost), open);
+            self.queue.push(told, open);
             self.held = Some(Page { gap: None, ..page });
             return;
         }

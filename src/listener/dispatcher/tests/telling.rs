@@ -105,7 +105,7 @@ async fn a_listener_that_hangs_delays_nobody_else() {
     };
     let listeners = vec![stuck.named("stuck", patient), quick.registered(terms())];
     let _dispatcher = Dispatcher::start(Arc::new(tape.clone()), listeners, Hooks::default());
-    tape.write(&[(Kind::PeerJoined, ""); 6_000]);
+    tape.write(&vec![(Kind::PeerJoined, ""); 6_000]);
     let heard = quick.hear(6_000).await;
     for (line, number) in heard.iter().zip(1..) {
         assert_eq!(*line, format!("{number} peer_joined 1"));

@@ -114,7 +114,7 @@ impl<J: Source + Ledger> Worker<J> {
     }
 
     /// Takes back an instance that has done what it was given.
-    fn back(&mut self, mut hand: Box<Hand>) {
+    fn back(&mut self, mut hand: Hand) {
         let memo = hand.listener().memo();
         if memo.is_some() && memo != self.memo {
             let text = memo.clone().unwrap_or_default();
@@ -150,7 +150,7 @@ impl<J: Source + Ledger> Worker<J> {
         let Some((_, keys)) = self.busy.remove(&error.id()) else {
             return;
         };
-        let mut hand = Box::new(Hand::new(&self.registration, &self.hooks));
+        let mut hand = Hand::new(&self.registration, &self.hooks);
         if let Some(memo) = &self.memo {
             hand.listener().recall(memo);
         }
