@@ -8,6 +8,7 @@ mod book;
 mod directory;
 mod error;
 mod memory;
+mod record;
 mod ring;
 mod settings;
 
@@ -25,6 +26,8 @@ use crate::time::{Moment, WallTime};
 pub use book::DeadLetter;
 pub use directory::StateDirectory;
 pub use error::JournalError;
+pub use record::RecordError;
+pub use record::facts::{from_json as fact_from_json, to_json as fact_to_json};
 pub use settings::JournalSettings;
 
 /// What is written together, in order: one transaction, or part of one.

@@ -1,0 +1,396 @@
+//! What the healer has in mind, as JSON: slots, actions, failures and starts that were given up.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Text, at, meaning, shared};
+use crate::exchange::{ActionId, Place};
+use crate::journal::record::RecordError;
+use crate::supervisor::{
+    ActionFact, ActionStage, AgentFact, EvidenceFact, FailureFact, HoldReason, LapsedFact,
+    PhaseFact, SlotFact, VacancyFact, WishFact,
+};
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct SlotRecord<'a> {
+    #[serde(borrow)]
+    database: Text<'a>,
+    ordinal: u32,
+    number: u32,
+    observed: bool,
+    tries: u32,
+    #[serde(borrow)]
+    phase: PhaseRecord<'a>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum PhaseRecord<'a> {
+    Acting {
+        action: u64,
+        #[serde(borrow)]
+        vacancy: VacancyRecord<'a>,
+    },
+    Empty,
+    Filled {
+        #[serde(borrow)]
+        peer: Text<'a>,
+        pid: u32,
+    },
+    Held {
+        #[serde(borrow)]
+        reason: Text<'a>,
+        again: u64,
+    },
+    Leaving {
+        until: u64,
+        #[serde(borrow)]
+        peer: Text<'a>,
+    },
+    #[serde(borrow)]
+    Vacant(VacancyRecord<'a>),
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct VacancyRecord<'a> {
+    since: u64,
+    pause_from: u64,
+    pause_until: u64,
+    #[serde(borrow)]
+    evidence: EvidenceRecord<'a>,
+    agent: AgentRecord,
+    told_blocked: bool,
+    told_suggested: bool,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    wish: Option<WishRecord<'a>>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum EvidenceRecord<'a> {
+    Declared,
+    Exit {
+        #[serde(borrow)]
+        peer: Text<'a>,
+    },
+    Unreachable {
+        #[serde(borrow)]
+        peer: Text<'a>,
+        life: u64,
+    },
+    Vanished {
+        #[serde(borrow)]
+        peer: Text<'a>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum AgentRecord {
+    Answers { at: u64 },
+    Silent,
+    Unasked,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct WishRecord<'a> {
+    #[serde(borrow)]
+    by: Text<'a>,
+    #[serde(borrow)]
+    place: PlaceRecord<'a>,
+    until: u64,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum PlaceRecord<'a> {
+    Anywhere,
+    Elsewhere,
+    #[serde(borrow)]
+    On(Text<'a>),
+}
+
+impl<'a> From<&'a SlotFact> for SlotRecord<'a> {
+    fn from(it: &'a SlotFact) -> Self {
+        Self {
+            database: it.database.as_str().into(),
+            ordinal: it.ordinal,
+            number: it.number,
+            observed: it.observed,
+            tries: it.tries,
+            phase: match &it.phase {
+                PhaseFact::Acting { action, vacancy } => PhaseRecord::Acting {
+                    action: action.0,
+                    vacancy: vacancy.into(),
+                },
+                PhaseFact::Empty => PhaseRecord::Empty,
+                PhaseFact::Filled { peer, pid } => PhaseRecord::Filled {
+                    peer: peer.as_str().into(),
+                    pid: *pid,
+                },
+                PhaseFact::Held { reason, again } => PhaseRecord::Held {
+                    reason: reason.as_str().into(),
+                    again: again.as_micros(),
+                },
+                PhaseFact::Leaving { until, peer } => PhaseRecord::Leaving {
+                    until: until.as_micros(),
+                    peer: peer.as_str().into(),
+                },
+                PhaseFact::Vacant(vacancy) => PhaseRecord::Vacant(vacancy.into()),
+            },
+        }
+    }
+}
+
+impl TryFrom<SlotRecord<'_>> for SlotFact {
+    type Error = RecordError;
+
+    fn try_from(it: SlotRecord<'_>) -> Result<Self, RecordError> {
+        Ok(Self {
+            database: shared(&it.database).into(),
+            ordinal: it.ordinal,
+            number: it.number,
+            observed: it.observed,
+            tries: it.tries,
+            phase: match it.phase {
+                PhaseRecord::Acting { action, vacancy } => PhaseFact::Acting {
+                    action: ActionId(action),
+                    vacancy: vacancy.into(),
+                },
+                PhaseRecord::Empty => PhaseFact::Empty,
+                PhaseRecord::Filled { peer, pid } => PhaseFact::Filled {
+                    peer: shared(&peer).into(),
+                    pid,
+                },
+                PhaseRecord::Held { reason, again } => PhaseFact::Held {
+                    reason: meaning("reason to hold", &reason, HoldReason::named)?,
+                    again: at(again),
+                },
+                PhaseRecord::Leaving { until, peer } => PhaseFact::Leaving {
+                    until: at(until),
+                    peer: shared(&peer).into(),
+                },
+                PhaseRecord::Vacant(vacancy) => PhaseFact::Vacant(vacancy.into()),
+            },
+        })
+    }
+}
+
+impl<'a> From<&'a VacancyFact> for VacancyRecord<'a> {
+    fn from(it: &'a VacancyFact) -> Self {
+        Self {
+            since: it.since.as_micros(),
+            pause_from: it.pause_from.as_micros(),
+            pause_until: it.pause_until.as_micros(),
+            evidence: match &it.evidence {
+                EvidenceFact::Declared => EvidenceRecord::Declared,
+                EvidenceFact::Exit { peer } => EvidenceRecord::Exit {
+                    peer: peer.as_str().into(),
+                },
+                EvidenceFact::Unreachable { peer, life } => EvidenceRecord::Unreachable {
+                    peer: peer.as_str().into(),
+                    life: *life,
+                },
+                EvidenceFact::Vanished { peer } => EvidenceRecord::Vanished {
+                    peer: peer.as_str().into(),
+                },
+            },
+            agent: match it.agent {
+                AgentFact::Answers { at } => AgentRecord::Answers { at: at.as_micros() },
+                AgentFact::Silent => AgentRecord::Silent,
+                AgentFact::Unasked => AgentRecord::Unasked,
+            },
+            told_blocked: it.told_blocked,
+            told_suggested: it.told_suggested,
+            wish: it.wish.as_ref().map(|it| WishRecord {
+                by: (&*it.by).into(),
+                place: match &it.place {
+                    Place::Anywhere => PlaceRecord::Anywhere,
+                    Place::Elsewhere => PlaceRecord::Elsewhere,
+                    Place::On(peer) => PlaceRecord::On(peer.as_str().into()),
+                },
+                until: it.until.as_micros(),
+            }),
+        }
+    }
+}
+
+impl From<VacancyRecord<'_>> for VacancyFact {
+    fn from(it: VacancyRecord<'_>) -> Self {
+        Self {
+            since: at(it.since),
+            pause_from: at(it.pause_from),
+            pause_until: at(it.pause_until),
+            evidence: match it.evidence {
+                EvidenceRecord::Declared => EvidenceFact::Declared,
+                EvidenceRecord::Exit { peer } => EvidenceFact::Exit {
+                    peer: shared(&peer).into(),
+                },
+                EvidenceRecord::Unreachable { peer, life } => EvidenceFact::Unreachable {
+                    peer: shared(&peer).into(),
+                    life,
+                },
+                EvidenceRecord::Vanished { peer } => EvidenceFact::Vanished {
+                    peer: shared(&peer).into(),
+                },
+            },
+            agent: match it.agent {
+                AgentRecord::Answers { at: micros } => AgentFact::Answers { at: at(micros) },
+                AgentRecord::Silent => AgentFact::Silent,
+                AgentRecord::Unasked => AgentFact::Unasked,
+            },
+            told_blocked: it.told_blocked,
+            told_suggested: it.told_suggested,
+            wish: it.wish.map(|it| WishFact {
+                by: shared(&it.by),
+                place: match it.place {
+                    PlaceRecord::Anywhere => Place::Anywhere,
+                    PlaceRecord::Elsewhere => Place::Elsewhere,
+                    PlaceRecord::On(peer) => Place::On(shared(&peer).into()),
+                },
+                until: at(it.until),
+            }),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct ActionRecord<'a> {
+    action: u64,
+    #[serde(borrow)]
+    database: Text<'a>,
+    ordinal: u32,
+    #[serde(borrow)]
+    target: Text<'a>,
+    stage: StageRecord,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    start_id: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    by: Option<Text<'a>>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum StageRecord {
+    Checking { deadline: u64 },
+    Committed { deadline: u64 },
+    Preparing { deadline: u64 },
+    Registered { deadline: u64 },
+}
+
+impl<'a> From<&'a ActionFact> for ActionRecord<'a> {
+    fn from(it: &'a ActionFact) -> Self {
+        let deadline = it.stage.deadline().as_micros();
+        Self {
+            action: it.action.0,
+            database: it.database.as_str().into(),
+            ordinal: it.ordinal,
+            target: it.target.as_str().into(),
+            stage: match it.stage {
+                ActionStage::Checking { .. } => StageRecord::Checking { deadline },
+                ActionStage::Committed { .. } => StageRecord::Committed { deadline },
+                ActionStage::Preparing { .. } => StageRecord::Preparing { deadline },
+                ActionStage::Registered { .. } => StageRecord::Registered { deadline },
+            },
+            start_id: it.start_id.as_ref().map(|it| it.as_str().into()),
+            by: it.by.as_deref().map(Into::into),
+        }
+    }
+}
+
+impl From<ActionRecord<'_>> for ActionFact {
+    fn from(it: ActionRecord<'_>) -> Self {
+        Self {
+            action: ActionId(it.action),
+            database: shared(&it.database).into(),
+            ordinal: it.ordinal,
+            target: shared(&it.target).into(),
+            stage: match it.stage {
+                StageRecord::Checking { deadline } => ActionStage::Checking {
+                    deadline: at(deadline),
+                },
+                StageRecord::Committed { deadline } => ActionStage::Committed {
+                    deadline: at(deadline),
+                },
+                StageRecord::Preparing { deadline } => ActionStage::Preparing {
+                    deadline: at(deadline),
+                },
+                StageRecord::Registered { deadline } => ActionStage::Registered {
+                    deadline: at(deadline),
+                },
+            },
+            start_id: it.start_id.as_ref().map(|it| shared(it).into()),
+            by: it.by.as_ref().map(shared),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct FailureRecord<'a> {
+    #[serde(borrow)]
+    database: Text<'a>,
+    #[serde(borrow)]
+    peer: Text<'a>,
+    at: u64,
+}
+
+impl<'a> From<&'a FailureFact> for FailureRecord<'a> {
+    fn from(it: &'a FailureFact) -> Self {
+        Self {
+            database: it.database.as_str().into(),
+            peer: it.peer.as_str().into(),
+            at: it.at.as_micros(),
+        }
+    }
+}
+
+impl From<FailureRecord<'_>> for FailureFact {
+    fn from(it: FailureRecord<'_>) -> Self {
+        Self {
+            database: shared(&it.database).into(),
+            peer: shared(&it.peer).into(),
+            at: at(it.at),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct LapsedRecord<'a> {
+    action: u64,
+    #[serde(borrow)]
+    database: Text<'a>,
+    #[serde(borrow)]
+    peer: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    start_id: Option<Text<'a>>,
+    at: u64,
+}
+
+impl<'a> From<&'a LapsedFact> for LapsedRecord<'a> {
+    fn from(it: &'a LapsedFact) -> Self {
+        Self {
+            action: it.action.0,
+            database: it.database.as_str().into(),
+            peer: it.peer.as_str().into(),
+            start_id: it.start_id.as_ref().map(|it| it.as_str().into()),
+            at: it.at.as_micros(),
+        }
+    }
+}
+
+impl From<LapsedRecord<'_>> for LapsedFact {
+    fn from(it: LapsedRecord<'_>) -> Self {
+        Self {
+            action: ActionId(it.action),
+            database: shared(&it.database).into(),
+            peer: shared(&it.peer).into(),
+            start_id: it.start_id.as_ref().map(|it| shared(it).into()),
+            at: at(it.at),
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! What was seen of a domain, as JSON: the domain, its peers, databases and processes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Text, at, meaning, shared};
+use crate::exchange::{ActionId, LossClass};
+use crate::journal::record::RecordError;
+use crate::model::{
+    Address, KnownDatabase, KnownDomain, KnownPeer, KnownProcess, PeerPresence, Presence, Role,
+    Status,
+};
+use crate::supervisor::{DatabaseFact, DomainFact, Gate, ProcessFact};
+use crate::time::Timestamp;
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct DomainRecord<'a> {
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    name: Option<Text<'a>>,
+    was_synced: bool,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    entry: Option<Text<'a>>,
+    lives: u64,
+    /// Agent and start, the latest last.
+    #[serde(borrow)]
+    failed_starts: Vec<(Text<'a>, Text<'a>)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told_loss: Option<ClassRecord>,
+    #[serde(borrow)]
+    told_closed: Vec<Text<'a>>,
+    memory_lost: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recovered_until: Option<u64>,
+    last_action: u64,
+    seed: u64,
+    generation: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum ClassRecord {
+    Connection,
+    Denied,
+    Protocol,
+}
+
+impl<'a> From<&'a DomainFact> for DomainRecord<'a> {
+    fn from(it: &'a DomainFact) -> Self {
+        let starts = it.known.failed_starts.iter();
+        let starts = starts.map(|(agent, start)| (agent.as_str().into(), start.as_str().into()));
+        Self {
+            name: it.known.name.as_deref().map(Into::into),
+            was_synced: it.known.was_synced,
+            entry: it.known.entry.as_ref().map(|it| it.as_str().into()),
+            lives: it.known.lives,
+            failed_starts: starts.collect(),
+            told_loss: it.told_loss.map(|it| match it {
+                LossClass::Connection => ClassRecord::Connection,
+                LossClass::Denied => ClassRecord::Denied,
+                LossClass::Protocol => ClassRecord::Protocol,
+            }),
+            told_closed: it.told_closed.iter().map(|it| it.as_str().into()).collect(),
+            memory_lost: it.memory_lost,
+            recovered_until: it.recovered_until.map(Timestamp::as_micros),
+            last_action: it.last_action.0,
+            seed: it.seed,
+            generation: it.generation,
+        }
+    }
+}
+
+impl TryFrom<DomainRecord<'_>> for DomainFact {
+    type Error = RecordError;
+
+    fn try_from(it: DomainRecord<'_>) -> Result<Self, RecordError> {
+        let starts = it.failed_starts.iter();
+        let starts = starts.map(|(agent, start)| (shared(agent).into(), shared(start).into()));
+        let gates = it.told_closed.iter();
+        let gates = gates.map(|word| meaning("gate", word, Gate::named));
+        Ok(Self {
+            known: KnownDomain {
+                name: it.name.as_ref().map(shared),
+                was_synced: it.was_synced,
+                entry: it.entry.as_ref().map(|it| shared(it).into()),
+                lives: it.lives,
+                failed_starts: starts.collect(),
+            },
+            told_loss: it.told_loss.map(|it| match it {
+                ClassRecord::Connection => LossClass::Connection,
+                ClassRecord::Denied => LossClass::Denied,
+                ClassRecord::Protocol => LossClass::Protocol,
+            }),
+            told_closed: gates.collect::<Result<_, _>>()?,
+            memory_lost: it.memory_lost,
+            recovered_until: it.recovered_until.map(at),
+            last_action: ActionId(it.last_action),
+            seed: it.seed,
+            generation: it.generation,
+        })
+    }
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct PeerRecord<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    number: u32,
+    #[serde(borrow)]
+    agent: Text<'a>,
+    #[serde(borrow)]
+    agents: Vec<Text<'a>>,
+    #[serde(borrow)]
+    address: AddressRecord<'a>,
+    #[serde(borrow)]
+    addresses: Vec<AddressRecord<'a>>,
+    broker: bool,
+    #[serde(borrow)]
+    hostname: Text<'a>,
+    #[serde(borrow)]
+    version: Text<'a>,
+    presence: PeerPresenceRecord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lost: Option<u64>,
+}
+
+/// Host and port.
+#[derive(Debug, Deserialize, Serialize)]
+struct AddressRecord<'a>(#[serde(borrow)] Text<'a>, u16);
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum PeerPresenceRecord {
+    Connected { since: u64 },
+    Unreachable { since: u64 },
+}
+
+impl<'a> From<&'a Address> for AddressRecord<'a> {
+    fn from(it: &'a Address) -> Self {
+        Self((&*it.host).into(), it.port)
+    }
+}
+
+impl From<AddressRecord<'_>> for Address {
+    fn from(it: AddressRecord<'_>) -> Self {
+        Self::new(shared(&it.0), it.1)
+    }
+}
+
+impl<'a> From<&'a KnownPeer> for PeerRecord<'a> {
+    fn from(it: &'a KnownPeer) -> Self {
+        Self {
+            name: it.name.as_str().into(),
+            number: it.number,
+            agent: it.agent_id.as_str().into(),
+            agents: it.agents.iter().map(|it| it.as_str().into()).collect(),
+            address: (&it.address).into(),
+            addresses: it.addresses.iter().map(Into::into).collect(),
+            broker: it.is_broker,
+            hostname: (&*it.hostname).into(),
+            version: (&*it.version).into(),
+            presence: match it.presence {
+                PeerPresence::Connected { since } => PeerPresenceRecord::Connected {
+                    since: since.as_micros(),
+                },
+                PeerPresence::Unreachable { since } => PeerPresenceRecord::Unreachable {
+                    since: since.as_micros(),
+                },
+            },
+            lost: it.lost.map(Timestamp::as_micros),
+        }
+    }
+}
+
+impl From<PeerRecord<'_>> for KnownPeer {
+    fn from(it: PeerRecord<'_>) -> Self {
+        Self {
+            name: shared(&it.name).into(),
+            number: it.number,
+            agent_id: shared(&it.agent).into(),
+            agents: it.agents.iter().map(|it| shared(it).into()).collect(),
+            address: it.address.into(),
+            addresses: it.addresses.into_iter().map(Into::into).collect(),
+            is_broker: it.broker,
+            hostname: shared(&it.hostname),
+            version: shared(&it.version),
+            presence: match it.presence {
+                PeerPresenceRecord::Connected { since } => {
+                    PeerPresence::Connected { since: at(since) }
+                }
+                PeerPresenceRecord::Unreachable { since } => {
+                    PeerPresence::Unreachable { since: at(since) }
+                }
+            },
+            lost: it.lost.map(at),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct DatabaseRecord<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    number: u32,
+    exits: Vec<u64>,
+    confirm_until: u64,
+    told_degraded: bool,
+}
+
+impl<'a> From<&'a DatabaseFact> for DatabaseRecord<'a> {
+    fn from(it: &'a DatabaseFact) -> Self {
+        Self {
+            name: it.known.name.as_str().into(),
+            number: it.known.number,
+            exits: it.exits.iter().map(|it| it.as_micros()).collect(),
+            confirm_until: it.confirm_until.as_micros(),
+            told_degraded: it.told_degraded,
+        }
+    }
+}
+
+impl From<DatabaseRecord<'_>> for DatabaseFact {
+    fn from(it: DatabaseRecord<'_>) -> Self {
+        Self {
+            known: KnownDatabase {
+                name: shared(&it.name).into(),
+                number: it.number,
+            },
+            exits: it.exits.into_iter().map(at).collect(),
+            confirm_until: at(it.confirm_until),
+            told_degraded: it.told_degraded,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct ProcessRecord<'a> {
+    #[serde(borrow)]
+    peer: Text<'a>,
+    pid: u32,
+    life: u64,
+    #[serde(borrow)]
+    database: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    #[serde(borrow)]
+    role: Text<'a>,
+    #[serde(borrow)]
+    status: Text<'a>,
+    #[serde(borrow)]
+    word: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    node_id: Option<u32>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    start_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    version: Text<'a>,
+    #[serde(borrow)]
+    agent: Text<'a>,
+    presence: PresenceRecord,
+    first_seen: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seat: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum PresenceRecord {
+    Ending { due: u64 },
+    Live,
+    Unreachable { registered: bool },
+}
+
+impl<'a> From<&'a ProcessFact> for ProcessRecord<'a> {
+    fn from(ProcessFact { known, seat }: &'a ProcessFact) -> Self {
+        Self {
+            peer: known.peer.as_str().into(),
+            pid: known.pid,
+            life: known.life,
+            database: known.database.as_str().into(),
+            port: known.port,
+            role: known.role.as_str().into(),
+            status: known.status.as_str().into(),
+            word: (&*known.status_word).into(),
+            node_id: known.node_id,
+            start_id: known.start_id.as_ref().map(|it| it.as_str().into()),
+            version: (&*known.version).into(),
+            agent: known.agent_id.as_str().into(),
+            presence: match known.presence {
+                Presence::Ending { due } => PresenceRecord::Ending {
+                    due: due.as_micros(),
+                },
+                Presence::Live => PresenceRecord::Live,
+                Presence::Unreachable { registered } => PresenceRecord::Unreachable { registered },
+            },
+            first_seen: known.first_seen.as_micros(),
+            seat: *seat,
+        }
+    }
+}
+
+impl TryFrom<ProcessRecord<'_>> for ProcessFact {
+    type Error = RecordError;
+
+    fn try_from(it: ProcessRecord<'_>) -> Result<Self, RecordError> {
+        let role = |word: &str| {
+            [Role::Sm, Role::Te]
+                .into_iter()
+                .find(|it| it.as_str() == word)
+        };
+        let status = |word: &str| {
+            use Status::{Down, Starting, Stopping, Unknown, Up};
+            let all = [Down, Starting, Stopping, Unknown, Up];
+            all.into_iter().find(|it| it.as_str() == word)
+        };
+        let known = KnownProcess {
+            peer: shared(&it.peer).into(),
+            pid: it.pid,
+            life: it.life,
+            database: shared(&it.database).into(),
+            port: it.port,
+            role: meaning("role", &it.role, role)?,
+            status: meaning("status", &it.status, status)?,
+            status_word: shared(&it.word),
+            node_id: it.node_id,
+            start_id: it.start_id.as_ref().map(|it| shared(it).into()),
+            version: shared(&it.version),
+            agent_id: shared(&it.agent).into(),
+            presence: match it.presence {
+                PresenceRecord::Ending { due } => Presence::Ending { due: at(due) },
+                PresenceRecord::Live => Presence::Live,
+                PresenceRecord::Unreachable { registered } => Presence::Unreachable { registered },
+            },
+            first_seen: at(it.first_seen),
+        };
+        Ok(Self {
+            known,
+            seat: it.seat,
+        })
+    }
+}

@@ -1,0 +1,325 @@
+//! Every fact survives being written down, whatever stands in it.
+
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+
+use super::{at, from_json, to_json};
+use crate::exchange::{ActionId, LossClass, Place};
+use crate::model::{
+    Address, KnownDatabase, KnownDomain, KnownPeer, KnownProcess, PeerPresence, Presence, Role,
+    Status,
+};
+use crate::supervisor::{
+    ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactKind,
+    FailureFact, Gate, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact, VacancyFact,
+    WishFact,
+};
+use crate::time::Timestamp;
+
+/// Text as a domain may name things, and worse.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z0-9.:/-]{0,12}", any::<String>()]
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    any::<u64>().prop_map(at)
+}
+
+fn address() -> impl Strategy<Value = Address> {
+    (text(), any::<u16>()).prop_map(|(host, port)| Address::new(host, port))
+}
+
+fn domain() -> impl Strategy<Value = Fact> {
+    let class = prop::sample::select(vec![
+        LossClass::Connection,
+        LossClass::Denied,
+        LossClass::Protocol,
+    ]);
+    let known = (
+        of(text()),
+        any::<bool>(),
+        of(text()),
+        any::<u64>(),
+        vec((text(), text()), 0..3),
+    );
+    let said = (of(class), prop::sample::subsequence(&Gate::ALL[..], 0..5));
+    let rest = (
+        any::<bool>(),
+        of(time()),
+        any::<u64>(),
+        any::<u64>(),
+        any::<u64>(),
+    );
+    (known, said, rest).prop_map(|(known, (told_loss, told_closed), rest)| {
+        let (name, was_synced, entry, lives, starts) = known;
+        let (memory_lost, recovered_until, last_action, seed, generation) = rest;
+        let starts = starts.into_iter();
+        let starts = starts.map(|(agent, start)| (agent.as_str().into(), start.as_str().into()));
+        Fact::Domain(DomainFact {
+            known: KnownDomain {
+                name: name.map(Into::into),
+                was_synced,
+                entry: entry.map(|it| it.as_str().into()),
+                lives,
+                failed_starts: starts.collect(),
+            },
+            told_loss,
+            told_closed,
+            memory_lost,
+            recovered_until,
+            last_action: ActionId(last_action),
+            seed,
+            generation,
+        })
+    })
+}
+
+fn peer() -> impl Strategy<Value = Fact> {
+    let presence = prop_oneof![
+        time().prop_map(|since| PeerPresence::Connected { since }),
+        time().prop_map(|since| PeerPresence::Unreachable { since }),
+    ];
+    let names = (text(), any::<u32>(), text(), vec(text(), 0..3));
+    let places = (address(), vec(address(), 0..3), text(), text());
+    (names, places, any::<bool>(), presence, of(time())).prop_map(
+        |(names, places, is_broker, presence, lost)| {
+            let (name, number, agent, agents) = names;
+            let (address, addresses, hostname, version) = places;
+            Fact::Peer(KnownPeer {
+                name: name.as_str().into(),
+                number,
+                agent_id: agent.as_str().into(),
+                agents: agents.iter().map(|it| it.as_str().into()).collect(),
+                address,
+                addresses,
+                is_broker,
+                hostname: hostname.into(),
+                version: version.into(),
+                presence,
+                lost,
+            })
+        },
+    )
+}
+
+fn database() -> impl Strategy<Value = Fact> {
+    let said = (time(), any::<bool>());
+    (text(), any::<u32>(), vec(time(), 0..3), said).prop_map(|(name, number, exits, said)| {
+        Fact::Database(DatabaseFact {
+            known: KnownDatabase {
+                name: name.as_str().into(),
+                number,
+            },
+            exits,
+            confirm_until: said.0,
+            told_degraded: said.1,
+        })
+    })
+}
+
+fn process() -> impl Strategy<Value = Fact> {
+    let role = prop::sample::select(vec![Role::Sm, Role::Te]);
+    let status = prop::sample::select(vec![
+        Status::Down,
+        Status::Starting,
+        Status::Stopping,
+        Status::Unknown,
+        Status::Up,
+    ]);
+    let presence = prop_oneof![
+        time().prop_map(|due| Presence::Ending { due }),
+        Just(Presence::Live),
+        any::<bool>().prop_map(|registered| Presence::Unreachable { registered }),
+    ];
+    let names = (text(), text(), text(), text(), text(), of(text()));
+    let numbers = (
+        any::<u32>(),
+        any::<u64>(),
+        of(any::<u16>()),
+        of(any::<u32>()),
+        of(any::<u32>()),
+    );
+    (names, numbers, role, status, presence, time()).prop_map(
+        |(names, numbers, role, status, presence, first_seen)| {
+            let (peer, database, word, version, agent, start_id) = names;
+            let (pid, life, port, node_id, seat) = numbers;
+            let known = KnownProcess {
+                peer: peer.as_str().into(),
+                pid,
+                life,
+                database: database.as_str().into(),
+                port,
+                role,
+                status,
+                status_word: word.into(),
+                node_id,
+                start_id: start_id.map(|it| it.as_str().into()),
+                version: version.into(),
+                agent_id: agent.as_str().into(),
+                presence,
+                first_seen,
+            };
+            Fact::Process(ProcessFact { known, seat })
+        },
+    )
+}
+
+fn vacancy() -> impl Strategy<Value = VacancyFact> {
+    let evidence = prop_oneof![
+        Just(EvidenceFact::Declared),
+        text().prop_map(|it| EvidenceFact::Exit {
+            peer: it.as_str().into()
+        }),
+        (text(), any::<u64>()).prop_map(|(it, life)| EvidenceFact::Unreachable {
+            peer: it.as_str().into(),
+            life,
+        }),
+        text().prop_map(|it| EvidenceFact::Vanished {
+            peer: it.as_str().into()
+        }),
+    ];
+    let agent = prop_oneof![
+        time().prop_map(|at| AgentFact::Answers { at }),
+        Just(AgentFact::Silent),
+        Just(AgentFact::Unasked),
+    ];
+    let place = prop_oneof![
+        Just(Place::Anywhere),
+        Just(Place::Elsewhere),
+        text().prop_map(|it| Place::On(it.as_str().into())),
+    ];
+    let wish = (text(), place, time()).prop_map(|(by, place, until)| WishFact {
+        by: by.into(),
+        place,
+        until,
+    });
+    let times = (time(), time(), time());
+    let told = (any::<bool>(), any::<bool>());
+    (times, evidence, agent, told, of(wish)).prop_map(|(times, evidence, agent, told, wish)| {
+        VacancyFact {
+            since: times.0,
+            pause_from: times.1,
+            pause_until: times.2,
+            evidence,
+            agent,
+            told_blocked: told.0,
+            told_suggested: told.1,
+            wish,
+        }
+    })
+}
+
+fn slot() -> impl Strategy<Value = Fact> {
+    let reason = prop::sample::select(HoldReason::ALL.to_vec());
+    let phase = prop_oneof![
+        (any::<u64>(), vacancy()).prop_map(|(action, vacancy)| PhaseFact::Acting {
+            action: ActionId(action),
+            vacancy,
+        }),
+        Just(PhaseFact::Empty),
+        (text(), any::<u32>()).prop_map(|(peer, pid)| PhaseFact::Filled {
+            peer: peer.as_str().into(),
+            pid,
+        }),
+        (reason, time()).prop_map(|(reason, again)| PhaseFact::Held { reason, again }),
+        (time(), text()).prop_map(|(until, peer)| PhaseFact::Leaving {
+            until,
+            peer: peer.as_str().into(),
+        }),
+        vacancy().prop_map(PhaseFact::Vacant),
+    ];
+    let numbers = (any::<u32>(), any::<u32>(), any::<bool>(), any::<u32>());
+    (text(), numbers, phase).prop_map(|(database, numbers, phase)| {
+        Fact::Slot(SlotFact {
+            database: database.as_str().into(),
+            ordinal: numbers.0 % 1_000,
+            number: numbers.1,
+            observed: numbers.2,
+            tries: numbers.3,
+            phase,
+        })
+    })
+}
+
+fn action() -> impl Strategy<Value = Fact> {
+    let stage = prop_oneof![
+        time().prop_map(|deadline| ActionStage::Checking { deadline }),
+        time().prop_map(|deadline| ActionStage::Committed { deadline }),
+        time().prop_map(|deadline| ActionStage::Preparing { deadline }),
+        time().prop_map(|deadline| ActionStage::Registered { deadline }),
+    ];
+    let names = (text(), text(), of(text()), of(text()));
+    (any::<u64>(), any::<u32>(), names, stage).prop_map(|(action, ordinal, names, stage)| {
+        Fact::Action(ActionFact {
+            action: ActionId(action),
+            database: names.0.as_str().into(),
+            ordinal,
+            target: names.1.as_str().into(),
+            stage,
+            start_id: names.2.map(|it| it.as_str().into()),
+            by: names.3.map(Into::into),
+        })
+    })
+}
+
+fn failure() -> impl Strategy<Value = Fact> {
+    (text(), text(), time()).prop_map(|(database, peer, at)| {
+        Fact::Failure(FailureFact {
+            database: database.as_str().into(),
+            peer: peer.as_str().into(),
+            at,
+        })
+    })
+}
+
+fn lapsed() -> impl Strategy<Value = Fact> {
+    let names = (text(), text(), of(text()));
+    (any::<u64>(), names, time()).prop_map(|(action, names, at)| {
+        Fact::Lapsed(LapsedFact {
+            action: ActionId(action),
+            database: names.0.as_str().into(),
+            peer: names.1.as_str().into(),
+            start_id: names.2.map(|it| it.as_str().into()),
+            at,
+        })
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_fact_that_was_written_down_is_read_back(
+        fact in prop_oneof![
+            action(), database(), domain(), failure(), lapsed(), peer(), process(), slot()
+        ]
+    ) {
+        let kind = fact.key().kind;
+        let json = to_json(&fact);
+        prop_assert!(!json.contains('\n'), "{json}");
+        prop_assert_eq!(from_json(kind, &json), Ok(fact));
+    }
+
+    #[test]
+    fn what_is_no_fact_is_refused(json in any::<String>()) {
+        for kind in FactKind::ALL {
+            prop_assert!(from_json(kind, &json).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_word_nobody_knows_is_named() {
+    let fact = Fact::Failure(FailureFact {
+        database: "teas".into(),
+        peer: "db1:48004".into(),
+        at: at(7),
+    });
+    let json = to_json(&fact);
+    assert_eq!(json, r#"{"database":"teas","peer":"db1:48004","at":7}"#);
+    let error = from_json(FactKind::Slot, &json).unwrap_err().to_string();
+    assert!(error.contains("unknown field `peer`"), "{error}");
+    let held = r#"{"database":"d","ordinal":0,"number":0,"observed":true,"tries":1,
+        "phase":{"held":{"reason":"spite","again":1}}}"#;
+    let error = from_json(FactKind::Slot, held).unwrap_err().to_string();
+    assert!(error.contains("reason to hold `spite`"), "{error}");
+}
