@@ -110,8 +110,9 @@ pub(super) static DAEMON: Table = Table {
         "mode" Default("\"heal\""),
             "What the healer may do: \"heal\" starts what is missing, \"suggest\" only says what \
              it would start, \"observe\" does neither.";
-        "log" DefaultTable(&LOG, "{ format = \"human\", filter = \"info\" }"),
-            "How the daemon writes its log, which goes to standard error.";
+        "log" DefaultTable(&LOG, "{ format = \"auto\", filter = \"info\" }"),
+            "How the daemon writes its log, which goes to standard error or to the journal of \
+             systemd.";
         "stop-grace" Default("\"10s\""),
             "How long everything may take when the daemon stops: sessions to end, and listeners to \
              be told what they were not told yet.";
@@ -144,8 +145,10 @@ pub(super) static LOG: Table = Table {
     path: "daemon.log",
     doc: "",
     keys: keys! {
-        "format" Default("\"human\""),
-            "\"human\" for people, \"json\" for one object per line.";
+        "format" Default("\"auto\""),
+            "\"human\" for people, \"json\" for one object per line, \"journald\" for the journal \
+             of systemd with each value in a field of its own, \"auto\" for that where standard \
+             error leads there and for people elsewhere.";
         "filter" Default("\"info\""),
             "Which lines are written: a level, or directives such as \
              \"info,dbwarden::driver=debug\". RUST_LOG in the environment wins over it.";

@@ -40,6 +40,7 @@ macro_rules! line {
         $level!(
             target: "dbwarden::event",
             event = event.kind.as_str(),
+            severity = event.kind.severity().as_str(),
             id = %$recorded.id(),
             domain = event.domain.as_ref().map(DomainName::as_str),
             peer = event.subject.peer.as_ref().map(PeerName::as_str),

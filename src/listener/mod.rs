@@ -226,4 +226,6 @@ impl fmt::Display for ListenerError {
 impl Error for ListenerError {}
 
 #[cfg(test)]
+mod receiver;
+#[cfg(test)]
 mod tests;

@@ -232,11 +232,11 @@ fn the_log_has_a_line_per_event_at_a_level_after_its_severity() {
         .fold(lines, |it, field| it.replace(field, &format!("\n {field}")));
     expect![[r#"
         ERROR dbwarden::event: it \"died\"\non us
-          event="process_failed" id=prod/3/1 domain="prod"
+          event="process_failed" severity="critical" id=prod/3/1 domain="prod"
           peer="db2:48004" database="teas" role="TE" pid=4711 port=48010 status_word="RUNNING"
           slot="te/1" cause="exit" action=7 snapshot=true while_disconnected=true
          WARN dbwarden::event: The database has fewer processes than wanted.
-          event="database_degraded" id=prod/3/2 domain="prod"
+          event="database_degraded" severity="warning" id=prod/3/2 domain="prod"
     "#]]
     .assert_eq(&lines);
 }

@@ -1,8 +1,10 @@
-//! Writes what the daemon does to its log on stderr, and tells errors with all their causes.
+//! Writes what the daemon does to its log, on stderr or to the journal of systemd, and tells errors
+//! with all their causes.
 //!
 //! It does not rotate, ship or keep anything: that is the service manager's business.
 
 mod chain;
+mod journald;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -20,10 +22,14 @@ pub use chain::chain;
 /// How a line of the log looks.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum LogFormat {
-    /// For people.
+    /// For the journal of systemd where stderr leads there, for people elsewhere.
     #[default]
+    Auto,
+    /// For people, on stderr.
     Human,
-    /// One JSON object per line.
+    /// For the journal of systemd, each value in a field of its own.
+    Journald,
+    /// One JSON object per line, on stderr.
     Json,
 }
 
@@ -96,10 +102,11 @@ pub enum TelemetryError {
     AlreadySet(#[source] tracing_subscriber::util::TryInitError),
 }
 
-/// Sets up the log of this process, on stderr.
+/// Sets up the log of this process.
 ///
 /// A filter in the environment, `RUST_LOG`, wins over the one in `settings`; one that cannot be
-/// read is ignored with a warning. There is colour on a terminal unless `NO_COLOR` is set.
+/// read is ignored with a warning. There is colour on a terminal unless `NO_COLOR` is set. Where
+/// the journal cannot be reached, the log goes to stderr, for people, with a warning.
 ///
 /// # Errors
 ///
@@ -116,13 +123,35 @@ pub fn set_up(settings: &LogSettings) -> Result<(), TelemetryError> {
         }
     }
     let stderr = std::io::stderr;
+    if settings.format == LogFormat::Auto {
+        let stream = std::env::var_os("JOURNAL_STREAM");
+        settings.format = if journald::is_behind(&stderr(), stream.as_deref()) {
+            LogFormat::Journald
+        } else {
+            LogFormat::Human
+        };
+    }
     let colour = has_colour(
         std::env::var_os("NO_COLOR").as_deref(),
         stderr().is_terminal(),
     );
-    subscriber(&settings, colour, stderr)
-        .try_init()
-        .map_err(TelemetryError::AlreadySet)?;
+    let (subscriber, unreachable) = match settings.format {
+        LogFormat::Journald => match journald::subscriber(&settings.filter) {
+            Ok(subscriber) => (subscriber, None),
+            Err(error) => (subscriber(&settings, colour, stderr), Some(error)),
+        },
+        LogFormat::Auto | LogFormat::Human | LogFormat::Json => {
+            (subscriber(&settings, colour, stderr), None)
+        }
+    };
+    subscriber.try_init().map_err(TelemetryError::AlreadySet)?;
+    if let Some(error) = unreachable {
+        let error = chain(&error);
+        tracing::warn!(
+            error,
+            "the journal cannot be reached; the log goes to stderr"
+        );
+    }
     if let Some(error) = ignored {
         tracing::warn!(error = chain(&error), "RUST_LOG is ignored");
     }
@@ -145,7 +174,9 @@ where
         .log_internal_errors(false)
         .with_writer(writer);
     match settings.format {
-        LogFormat::Human => Box::new(builder.with_ansi(colour).finish()),
+        LogFormat::Auto | LogFormat::Human | LogFormat::Journald => {
+            Box::new(builder.with_ansi(colour).finish())
+        }
         LogFormat::Json => Box::new(builder.json().flatten_event(true).finish()),
     }
 }

@@ -10,10 +10,13 @@ use crate::config::section::{Report, Section, Wrong};
 use crate::config::value;
 use crate::event::Severity;
 use crate::listener::{
-    Address, AlertmanagerSettings, Header, HttpSettings, ListenerKind, ProgramSettings,
+    Address, AlertmanagerSettings, Deliver, Header, HttpSettings, ListenerKind, ProgramSettings,
     RESEND_EVERY, Secret, Terms, WebhookSettings, check_label, check_program,
 };
 use crate::telemetry::chain;
+
+/// How many events an Alertmanager is told of in one call, at least.
+const ALERTS_AT_ONCE: u32 = 256;
 
 /// What the kinds are called.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -148,6 +151,15 @@ fn alertmanager(
     // What ends an alert must be heard, however harmless it is.
     let events = std::mem::replace(&mut terms.events, AlertmanagerSettings::heard());
     let severity = std::mem::replace(&mut terms.severity, Severity::Info);
+    if terms.concurrency > 1 || terms.deliver == Deliver::Latest {
+        let wrong = Wrong::new(
+            "is of kind \"alertmanager\", which must hear every event, one after the other",
+            "leave out `concurrency` and `deliver`",
+        );
+        section.complain(report, "kind", wrong);
+    }
+    // What happens at once is told at once, and remembered once.
+    terms.batch = terms.batch.max(ALERTS_AT_ONCE);
     if !AlertmanagerSettings::begins_any(&events) {
         let wrong = Wrong::new(
             "has no event that begins an alert",

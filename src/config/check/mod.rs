@@ -127,7 +127,12 @@ fn check_daemon(report: &mut Report, section: Option<Section<'_>>) -> (DaemonSet
         check_journal(report, &section, &mut daemon.journal);
     }
     if let Some(section) = section.table(report, "log", &keys::LOG) {
-        let formats = [("human", LogFormat::Human), ("json", LogFormat::Json)];
+        let formats = [
+            ("auto", LogFormat::Auto),
+            ("human", LogFormat::Human),
+            ("json", LogFormat::Json),
+            ("journald", LogFormat::Journald),
+        ];
         let log = &mut daemon.log;
         section.set(report, "format", &mut log.format, value::choice(&formats));
         section.set(report, "filter", &mut log.filter, |node| {

@@ -131,3 +131,6 @@ fn wall_clock() -> WallTime {
 fn clock() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+mod tests;

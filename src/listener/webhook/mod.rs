@@ -75,3 +75,6 @@ impl Listener for Webhook {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
