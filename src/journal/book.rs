@@ -97,7 +97,6 @@ pub(super) struct Book {
 
 impl Book {
     /// Returns a book that goes on from what was stored.
-    #[expect(dead_code, reason = "journals on disk are to come")]
     pub(super) fn restored(
         accounts: BTreeMap<Arc<str>, Account>,
         letters: BTreeMap<u64, DeadLetter>,
@@ -232,7 +231,6 @@ impl Book {
 
     /// Ends attempts that were under way when the daemon ended, and counts a crash for each if it
     /// ended without goodbye. Whether a listener fails is found out anew.
-    #[cfg_attr(not(test), expect(dead_code, reason = "journals on disk are to come"))]
     pub(super) fn reopen(&mut self, crashed: bool) {
         for (name, account) in &mut self.accounts {
             for (seq, it) in &mut account.deliveries {
@@ -248,7 +246,6 @@ impl Book {
     }
 
     /// Returns the least number that some listener still waits behind.
-    #[cfg_attr(not(test), expect(dead_code, reason = "journals on disk are to come"))]
     pub(super) fn slowest(&self) -> Option<u64> {
         self.accounts.values().filter_map(|it| it.cursor).min()
     }
@@ -259,13 +256,11 @@ impl Book {
     }
 
     /// Returns where a listener stands, for storing it.
-    #[expect(dead_code, reason = "journals on disk are to come")]
     pub(super) fn find(&self, listener: &str) -> Option<&Account> {
         self.accounts.get(listener)
     }
 
     /// Returns a dead letter, for storing it.
-    #[expect(dead_code, reason = "journals on disk are to come")]
     pub(super) fn letter(&self, id: u64) -> Option<&DeadLetter> {
         self.letters.get(&id)
     }

@@ -4,22 +4,33 @@
 //! all; an event has a number once it is committed, and nobody hears of it before. A journal
 //! decides nothing: recovery hands back the facts as they were last committed.
 
+mod backup;
 mod book;
 mod directory;
+mod durable;
 mod error;
+mod mark;
 mod memory;
+mod reader;
 mod record;
+mod recover;
 mod ring;
 mod settings;
+mod shared;
+mod store;
+mod writer;
 
+use std::future::ready;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use self::durable::Durable;
 use self::memory::Memory;
+use self::shared::Work;
 use crate::event::Event;
-use crate::listener::{Ledger, Ledgered, Note, Page, Source, Standing};
+use crate::listener::{Ledger, LedgerError, Ledgered, Note, Page, Source, Standing};
 use crate::supervisor::{Fact, FactChange, Input};
 use crate::time::{Moment, WallTime};
 
@@ -112,18 +123,27 @@ pub enum Condition {
 
 /// Events by number, without a gap from 1 on, and what else a domain must not forget.
 ///
-/// A handle: its clones share one journal. Writing never waits.
+/// A handle: its clones share one journal. Writing never waits. When the last handle is dropped
+/// without [`close`](Self::close), what was written is committed still, but it counts as a crash.
 #[derive(Clone, Debug)]
-pub struct Journal(Arc<Memory>);
+pub struct Journal(Place);
+
+/// Where it is kept.
+#[derive(Clone, Debug)]
+enum Place {
+    Disk(Arc<Durable>),
+    Memory(Arc<Memory>),
+}
 
 impl Journal {
     /// Returns an empty journal in memory that remembers the last `capacity` events, and at least
-    /// one.
+    /// one; inputs and facts it drops.
     pub fn memory(epoch: u32, capacity: usize) -> Self {
-        Self(Arc::new(Memory::new(epoch, capacity)))
+        Self(Place::Memory(Arc::new(Memory::new(epoch, capacity))))
     }
 
-    /// Opens the journal in a directory, or makes it, and starts its threads.
+    /// Opens the journal in a directory, or makes it, and starts its threads. It waits for the
+    /// disk.
     ///
     /// A damaged one is moved aside, and its facts are had from their copy if that is good.
     ///
@@ -131,35 +151,36 @@ impl Journal {
     ///
     /// Fails when files cannot be used though they are not damaged, and when a newer version wrote
     /// them.
-    #[expect(clippy::needless_pass_by_value, reason = "the writer will keep them")]
     pub fn open(dir: &Path, settings: JournalSettings) -> Result<(Self, Recovered), JournalError> {
-        directory::make(dir)?;
-        let recovered = Recovered {
-            facts: Vec::new(),
-            last: None,
-            last_seq: 0,
-            epoch: 1,
-            condition: Condition::New,
-        };
-        Ok((Self::memory(1, settings.remembered), recovered))
+        let (durable, recovered) = Durable::open(dir, settings)?;
+        Ok((Self(Place::Disk(Arc::new(durable))), recovered))
     }
 
     /// Numbers the events of `batch` when it is committed.
     ///
     /// Nobody hears of them before the ticket is committed, as [`progress`](Self::progress) tells.
     pub fn write(&self, batch: Batch) -> Ticket {
-        self.0.write(batch)
+        match &self.0 {
+            Place::Disk(it) => it.shared.write(batch),
+            Place::Memory(it) => it.write(batch),
+        }
     }
 
     /// Returns how many inputs and events wait to be written. Whoever writes slows down when there
     /// are too many.
     pub fn backlog(&self) -> usize {
-        0
+        match &self.0 {
+            Place::Disk(it) => it.shared.backlog(),
+            Place::Memory(_) => 0,
+        }
     }
 
     /// Returns where it is told how far the journal is.
     pub fn progress(&self) -> watch::Receiver<Progress> {
-        self.0.progress()
+        match &self.0 {
+            Place::Disk(it) => it.shared.progress.subscribe(),
+            Place::Memory(it) => it.progress(),
+        }
     }
 
     /// Goes on with a journal that can be [written again](Health::Writable), and returns the facts
@@ -167,73 +188,107 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// Fails when it still cannot be used; it is then tried again by and by.
-    #[expect(clippy::unused_async, reason = "it will wait for the disk")]
+    /// Fails when it still cannot be used, and is then [`Health::Failed`] again until it may be
+    /// worth another try; and when it is in memory, which cannot fail.
     pub async fn reopen(&self) -> Result<Recovered, JournalError> {
-        Err(JournalError::Closed)
+        match &self.0 {
+            Place::Disk(it) => it.shared.ask(|reply| Work::Reopen(Box::new(reply))).await,
+            Place::Memory(_) => Err(JournalError::Closed),
+        }
     }
 
     /// Returns the number of the last committed event, 0 before the first.
     pub fn last_seq(&self) -> u64 {
-        self.0.last_seq()
+        match &self.0 {
+            Place::Disk(it) => it.shared.last_seq(),
+            Place::Memory(it) => it.last_seq(),
+        }
     }
 
     /// Returns which run of the numbers this is.
     pub fn epoch(&self) -> u32 {
-        self.0.epoch()
+        match &self.0 {
+            Place::Disk(it) => it.shared.epoch(),
+            Place::Memory(it) => it.epoch(),
+        }
     }
 
     /// Tells the journal the time, for the events that it raises itself; without it they have the
     /// time of what was last written.
     pub fn keep_time(&self, clock: impl Fn() -> Moment + Send + Sync + 'static) {
-        let _ = (self, clock);
+        match &self.0 {
+            Place::Disk(it) => it.shared.keep_time(Arc::new(clock)),
+            Place::Memory(_) => (),
+        }
     }
 
     /// Returns a number above which no event is older than `time`.
-    #[expect(clippy::unused_async, reason = "it will wait for the disk")]
     pub async fn seq_since(&self, time: WallTime) -> Result<u64, JournalError> {
-        Ok(self.0.seq_before(time))
+        match &self.0 {
+            Place::Disk(it) => it.seq_before(time).await,
+            Place::Memory(it) => Ok(it.seq_before(time)),
+        }
     }
 
     /// Returns up to `limit` inputs with numbers above `after`, as they were written.
-    #[expect(clippy::unused_async, reason = "it will wait for the disk")]
     pub async fn inputs(
         &self,
         after: u64,
         limit: usize,
     ) -> Result<Vec<(u64, Moment, Input)>, JournalError> {
-        let _ = (self, after, limit);
-        Ok(Vec::new())
+        match &self.0 {
+            Place::Disk(it) => it.inputs(after, limit).await,
+            Place::Memory(_) => Ok(Vec::new()),
+        }
     }
 
     /// Returns every dead letter, the oldest first.
-    #[expect(clippy::unused_async, reason = "it will wait for the disk")]
     pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, JournalError> {
-        Ok(self.0.letters())
+        match &self.0 {
+            Place::Disk(it) => it.shared.ask(Work::Letters).await,
+            Place::Memory(it) => Ok(it.letters()),
+        }
     }
 
     /// Wants these dead letters told again, and returns those that exist.
-    #[expect(clippy::unused_async, reason = "it will wait for the disk")]
     pub async fn replay(&self, ids: &[u64]) -> Result<Vec<u64>, JournalError> {
-        Ok(self.0.replay(ids))
+        let ids = ids.to_vec();
+        match &self.0 {
+            Place::Disk(it) => it.shared.ask(|reply| Work::Replay(ids, reply)).await,
+            Place::Memory(it) => Ok(it.replay(&ids)),
+        }
     }
 
     /// Forgets these dead letters, and returns those that existed.
-    #[expect(clippy::unused_async, reason = "it will wait for the disk")]
     pub async fn drop_dead_letters(&self, ids: &[u64]) -> Result<Vec<u64>, JournalError> {
-        Ok(self.0.drop_letters(ids))
+        let ids = ids.to_vec();
+        match &self.0 {
+            Place::Disk(it) => it.shared.ask(|reply| Work::DropLetters(ids, reply)).await,
+            Place::Memory(it) => Ok(it.drop_letters(&ids)),
+        }
     }
 
     /// Forgets where all other listeners stand, so that nothing is kept for them.
-    #[expect(clippy::unused_async, reason = "it will wait for the disk")]
     pub async fn keep_listeners(&self, names: &[String]) -> Result<(), JournalError> {
-        self.0.keep(names);
-        Ok(())
+        let names = names.to_vec();
+        match &self.0 {
+            Place::Disk(it) => it.shared.ask(|reply| Work::Keep(names, reply)).await,
+            Place::Memory(it) => {
+                it.keep(&names);
+                Ok(())
+            }
+        }
     }
 
-    /// Writes what waits, copies the facts, and closes the files.
-    #[expect(clippy::unused_async, reason = "it will wait for the disk")]
-    pub async fn close(self) {}
+    /// Writes what waits, copies the facts, and closes the files. Whatever other handles write
+    /// from then on is dropped.
+    pub async fn close(self) {
+        match &self.0 {
+            // One that was closed already is closed.
+            Place::Disk(it) => drop(it.shared.ask(Work::Close).await),
+            Place::Memory(_) => (),
+        }
+    }
 }
 
 impl Source for Journal {
@@ -248,24 +303,53 @@ impl Source for Journal {
     }
 
     fn read(&self, after_seq: u64, limit: usize) -> Ledgered<'_, Page> {
-        let page = self.0.read(after_seq, limit);
-        Box::pin(std::future::ready(Ok(page)))
+        match &self.0 {
+            Place::Disk(it) => Box::pin(async move {
+                let page = it.read(after_seq, limit).await;
+                page.map_err(refusal)
+            }),
+            Place::Memory(it) => Box::pin(ready(Ok(it.read(after_seq, limit)))),
+        }
     }
 }
 
 impl Ledger for Journal {
     fn standing<'a>(&'a self, listener: &'a str) -> Ledgered<'a, Option<Standing>> {
-        let standing = self.0.standing(listener);
-        Box::pin(std::future::ready(Ok(standing)))
+        match &self.0 {
+            Place::Disk(it) => Box::pin(async move {
+                let work = |reply| Work::Standing(listener.to_owned(), reply);
+                it.shared.ask(work).await.map_err(refusal)
+            }),
+            Place::Memory(it) => Box::pin(ready(Ok(it.standing(listener)))),
+        }
     }
 
     fn note<'a>(&'a self, listener: &'a str, notes: Vec<Note>) -> Ledgered<'a, ()> {
-        self.0.note(listener, notes);
-        Box::pin(std::future::ready(Ok(())))
+        match &self.0 {
+            Place::Disk(it) => Box::pin(async move {
+                let work = |reply| Work::Note(listener.to_owned(), notes, reply);
+                it.shared.ask(work).await.map_err(refusal)
+            }),
+            Place::Memory(it) => {
+                it.note(listener, notes);
+                Box::pin(ready(Ok(())))
+            }
+        }
     }
 
     fn replays(&self) -> watch::Receiver<u64> {
-        self.0.replays()
+        match &self.0 {
+            Place::Disk(it) => it.shared.replays.subscribe(),
+            Place::Memory(it) => it.replays(),
+        }
+    }
+}
+
+fn refusal(error: JournalError) -> LedgerError {
+    if let JournalError::Unusable(why) = error {
+        LedgerError(why)
+    } else {
+        LedgerError(error.to_string().into())
     }
 }
 

@@ -53,7 +53,6 @@ impl Ring {
     }
 
     /// Returns the number of the last event that is not here any more.
-    #[expect(dead_code, reason = "journals on disk are to come")]
     pub(super) fn forgotten(&self) -> u64 {
         self.forgotten
     }

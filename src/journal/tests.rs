@@ -21,50 +21,50 @@ fn seqs(page: &Page) -> Vec<u64> {
 
 #[test]
 fn events_are_numbered_from_one_and_read_page_by_page() {
-    let journal = Journal::memory(7, 100);
+    let journal = Memory::new(7, 100);
     assert_eq!(journal.last_seq(), 0);
-    assert!(journal.0.read(0, 10).events.is_empty());
+    assert!(journal.read(0, 10).events.is_empty());
     journal.write(batch(2));
     journal.write(batch(3));
     assert_eq!(journal.last_seq(), 5);
 
-    let page = journal.0.read(0, 3);
+    let page = journal.read(0, 3);
     assert_eq!((seqs(&page), page.gap), (vec![1, 2, 3], None));
-    let page = journal.0.read(3, 3);
+    let page = journal.read(3, 3);
     assert_eq!((seqs(&page), page.gap), (vec![4, 5], None));
     assert_eq!(page.events[0].epoch, 7);
-    let page = journal.0.read(5, 3);
+    let page = journal.read(5, 3);
     assert_eq!((seqs(&page), page.gap), (vec![], None));
     // A reader who is ahead waits.
-    let page = journal.0.read(50, 3);
+    let page = journal.read(50, 3);
     assert_eq!((seqs(&page), page.gap), (vec![], None));
 }
 
 #[test]
 fn who_reads_too_late_is_told_what_was_lost() {
-    let journal = Journal::memory(1, 3);
+    let journal = Memory::new(1, 3);
     journal.write(batch(3));
-    assert_eq!(journal.0.read(0, 10).gap, None);
+    assert_eq!(journal.read(0, 10).gap, None);
     journal.write(batch(2));
-    let page = journal.0.read(0, 10);
+    let page = journal.read(0, 10);
     assert_eq!((seqs(&page), page.gap), (vec![3, 4, 5], Some(1..=2)));
-    let page = journal.0.read(1, 1);
+    let page = journal.read(1, 1);
     assert_eq!((seqs(&page), page.gap), (vec![3], Some(2..=2)));
-    let page = journal.0.read(2, 10);
+    let page = journal.read(2, 10);
     assert_eq!((seqs(&page), page.gap), (vec![3, 4, 5], None));
 }
 
 #[test]
 fn a_batch_longer_than_the_journal_leaves_its_end() {
-    let journal = Journal::memory(1, 2);
+    let journal = Memory::new(1, 2);
     journal.write(batch(5));
-    let page = journal.0.read(0, 10);
+    let page = journal.read(0, 10);
     assert_eq!((seqs(&page), page.gap), (vec![4, 5], Some(1..=3)));
 }
 
 #[test]
 fn every_batch_is_a_ticket_and_readers_see_it_committed() {
-    let journal = Journal::memory(1, 10);
+    let journal = Memory::new(1, 10);
     let mut committed = journal.progress();
     assert!(!committed.has_changed().unwrap());
     let first = journal.write(batch(1));
@@ -78,7 +78,7 @@ fn every_batch_is_a_ticket_and_readers_see_it_committed() {
 
 #[test]
 fn writers_at_once_leave_no_gap() {
-    let journal = Journal::memory(1, 10_000);
+    let journal = Memory::new(1, 10_000);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -88,7 +88,7 @@ fn writers_at_once_leave_no_gap() {
             });
         }
     });
-    let page = journal.0.read(0, usize::MAX);
+    let page = journal.read(0, usize::MAX);
     assert_eq!(seqs(&page), (1..=1_200).collect::<Vec<_>>());
     assert_eq!(journal.progress().borrow().ticket, Ticket(400));
 }

@@ -12,6 +12,7 @@ mod docs;
 mod domain;
 mod driver;
 mod histories;
+mod journal;
 mod sandbox;
 mod supervisor;
 mod tidy;

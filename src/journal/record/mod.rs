@@ -3,7 +3,10 @@
 //! Core types are not serialisable, so that they can change; these records are the form that stays.
 //! A record that makes no sense is an error, never a guess.
 
+pub(super) mod cell;
+pub(super) mod event;
 pub(super) mod facts;
+pub(super) mod input;
 
 use thiserror::Error;
 

@@ -1,0 +1,212 @@
+//! Every input reads back as it was written.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::model::{Role, Status};
+
+fn text() -> BoxedStrategy<String> {
+    prop_oneof![Just(String::new()), "[a-z/0-9]{1,12}", any::<String>()].boxed()
+}
+
+fn address() -> BoxedStrategy<Address> {
+    (text(), any::<u16>())
+        .prop_map(|(host, port)| Address::new(host, port))
+        .boxed()
+}
+
+fn peer() -> BoxedStrategy<PeerSeen> {
+    (text(), address(), any::<bool>(), text(), text())
+        .prop_map(|(agent, address, is_broker, hostname, version)| PeerSeen {
+            agent_id: agent.as_str().into(),
+            address,
+            is_broker,
+            hostname: hostname.into(),
+            version: version.into(),
+        })
+        .boxed()
+}
+
+fn process() -> BoxedStrategy<ProcessSeen> {
+    let role = select(vec![Role::Sm, Role::Te]);
+    let status = select(vec![
+        Status::Down,
+        Status::Starting,
+        Status::Stopping,
+        Status::Unknown,
+        Status::Up,
+    ]);
+    let status = proptest::option::of((status, text()));
+    let numbers = (any::<u32>(), any::<Option<u16>>(), any::<Option<u32>>());
+    let texts = (text(), text(), text(), text(), proptest::option::of(text()));
+    (role, status, numbers, texts)
+        .prop_map(|(role, status, numbers, texts)| ProcessSeen {
+            agent_id: texts.0.as_str().into(),
+            database: texts.1.as_str().into(),
+            pid: numbers.0,
+            port: numbers.1,
+            role,
+            status: status.map(|(status, word)| StatusSeen {
+                status,
+                word: word.into(),
+            }),
+            hostname: texts.2.into(),
+            version: texts.3.into(),
+            node_id: numbers.2,
+            start_id: texts.4.map(|it| it.as_str().into()),
+        })
+        .boxed()
+}
+
+fn loss() -> BoxedStrategy<Loss> {
+    let class = select(vec![
+        LossClass::Connection,
+        LossClass::Denied,
+        LossClass::Protocol,
+    ]);
+    (address(), class, text())
+        .prop_map(|(address, class, reason)| Loss {
+            address,
+            class,
+            reason: reason.into(),
+        })
+        .boxed()
+}
+
+fn sighting() -> BoxedStrategy<Sighting> {
+    let start_failed = (text(), proptest::option::of(text()), text());
+    prop_oneof![
+        peer().prop_map(Sighting::PeerJoined),
+        peer().prop_map(Sighting::PeerLost),
+        process().prop_map(Sighting::ProcessGone),
+        process().prop_map(Sighting::ProcessJoined),
+        process().prop_map(Sighting::StatusChanged),
+        start_failed.prop_map(|(agent, start, reason)| Sighting::StartFailed {
+            agent_id: agent.as_str().into(),
+            start_id: start.map(|it| it.as_str().into()),
+            reason: reason.into(),
+        }),
+    ]
+    .boxed()
+}
+
+fn outcome() -> BoxedStrategy<Outcome> {
+    let pairs = prop::collection::vec((text(), text()), 0..3);
+    prop_oneof![
+        pairs.prop_map(Outcome::Answered),
+        loss().prop_map(Outcome::NotSent),
+        Just(Outcome::Ready),
+        text().prop_map(|it| Outcome::Refused(it.into())),
+        any::<u32>().prop_map(|pid| Outcome::Registered { pid }),
+        text().prop_map(|it| Outcome::StartFailed(it.into())),
+        proptest::option::of(text())
+            .prop_map(|it| Outcome::Started(it.map(|it| it.as_str().into()))),
+        any::<Option<i32>>().prop_map(|exit_code| Outcome::Stopped { exit_code }),
+        loss().prop_map(Outcome::Unanswered),
+    ]
+    .boxed()
+}
+
+fn request() -> BoxedStrategy<Request> {
+    let place = prop_oneof![
+        Just(Place::Anywhere),
+        Just(Place::Elsewhere),
+        text().prop_map(|it| Place::On(it.as_str().into())),
+    ];
+    (any::<u64>(), text(), text(), place)
+        .prop_map(|(id, by, database, place)| Request {
+            id: RequestId(id),
+            by: by.into(),
+            wish: Wish::StartTe {
+                database: database.as_str().into(),
+                place,
+            },
+        })
+        .boxed()
+}
+
+fn any_input() -> BoxedStrategy<Input> {
+    let snapshot = (
+        text(),
+        peer(),
+        prop::collection::vec(peer(), 0..3),
+        prop::collection::vec(process(), 0..3),
+    );
+    let snapshot = snapshot.prop_map(|(domain, entry, peers, processes)| Snapshot {
+        domain: domain.into(),
+        entry,
+        peers,
+        processes,
+    });
+    prop_oneof![
+        Just(Input::JournalFailed),
+        loss().prop_map(|it| Input::Observed(Observation::Lost(it))),
+        sighting().prop_map(|it| Input::Observed(Observation::Sighted(it))),
+        snapshot.prop_map(|it| Input::Observed(Observation::Snapshot(it))),
+        Just(Input::Recovered(Recovery::Backup)),
+        Just(Input::Recovered(Recovery::Lost)),
+        (any::<u64>(), outcome()).prop_map(|(action, outcome)| Input::Reported {
+            action: ActionId(action),
+            outcome,
+        }),
+        request().prop_map(Input::Requested),
+        text().prop_map(|by| Input::Resumed { by: by.into() }),
+        Just(Input::Timeout),
+    ]
+    .boxed()
+}
+
+proptest! {
+    #[test]
+    fn inputs_are_read_as_they_were_written(
+        written in prop::collection::vec(any_input().boxed(), 0..8),
+    ) {
+        let records: Vec<InputRecord<'_>> = written.iter().map(Into::into).collect();
+        let json = serde_json::to_string(&records).unwrap();
+        let records: Vec<InputRecord<'_>> = serde_json::from_str(&json).unwrap();
+        let read: Vec<Input> = records.into_iter().map(|it| it.try_into().unwrap()).collect();
+        prop_assert_eq!(read, written);
+    }
+}
+
+#[test]
+fn a_change_takes_few_bytes_and_reads_well() {
+    let process = ProcessSeen {
+        agent_id: "7c9e".into(),
+        database: "teas".into(),
+        pid: 4711,
+        port: Some(48_005),
+        role: Role::Te,
+        status: None,
+        hostname: "".into(),
+        version: "".into(),
+        node_id: None,
+        start_id: None,
+    };
+    let input = Input::Observed(Observation::Sighted(Sighting::ProcessGone(process)));
+    let json = serde_json::to_string(&InputRecord::from(&input)).unwrap();
+    let expected = concat!(
+        r#"{"process-gone":{"agent":"7c9e","database":"teas","pid":4711,"#,
+        r#""port":48005,"role":"TE"}}"#
+    );
+    assert_eq!(json, expected);
+}
+
+#[test]
+fn nonsense_is_no_input() {
+    for json in [
+        r#""sleep""#,
+        r#"{"process-gone":{}}"#,
+        r#"{"process-gone":{"agent":"a","database":"b","pid":1,"role":"TE","colour":"red"}}"#,
+    ] {
+        serde_json::from_str::<InputRecord<'_>>(json).unwrap_err();
+    }
+    for json in [
+        r#"{"process-gone":{"agent":"a","database":"b","pid":1,"role":"XX"}}"#,
+        r#"{"process-gone":{"agent":"a","database":"b","pid":1,"role":"TE","status":"up"}}"#,
+    ] {
+        let record: InputRecord<'_> = serde_json::from_str(json).unwrap();
+        Input::try_from(record).unwrap_err();
+    }
+}
