@@ -121,7 +121,7 @@ impl View {
         });
         let databases = model
             .databases()
-            .map(|(id, _)| DatabaseView::new(model, supervisor, id));
+            .map(|(id, _)| DatabaseView::new(now.at, model, supervisor, id));
         let processes = model
             .processes()
             .map(|(_, process)| ProcessView::new(model, process));
@@ -132,11 +132,11 @@ impl View {
             mode: supervisor.mode(),
             freshness: model.freshness(),
             entry: model.entry().map(|id| model.peer(id).name.clone()),
-            gates: supervisor.closed_gates(),
+            gates: supervisor.closed_gates(model),
             peers: peers.collect(),
             databases: databases.collect(),
             processes: processes.collect(),
-            slots: supervisor.slot_views(model).collect(),
+            slots: supervisor.slot_views(now.at, model).collect(),
             actions: supervisor.action_views(model).collect(),
         };
         view.peers.sort_by(|a, b| a.name.cmp(&b.name));
@@ -182,9 +182,9 @@ impl PeerView {
 }
 
 impl DatabaseView {
-    fn new(model: &Model, supervisor: &Supervisor, id: DatabaseId) -> Self {
+    fn new(now: Timestamp, model: &Model, supervisor: &Supervisor, id: DatabaseId) -> Self {
         let database = model.database(id);
-        let completeness = supervisor.completeness(id);
+        let completeness = supervisor.completeness(now, model, id);
         Self {
             name: database.name.clone(),
             is_known: database.is_known(),

@@ -3,10 +3,18 @@
 //! It shows what the wardens know and passes on what people ask of them. It decides nothing, and no
 //! GET changes anything.
 
+mod events;
+mod letters;
+mod lines;
+mod office;
+mod patient;
 mod port;
+mod record;
+mod refusal;
 mod routes;
 mod server;
 mod socket;
+mod wishes;
 
 use std::io;
 use std::path::PathBuf;

@@ -7,12 +7,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::exchange::{Answer, Request};
 use crate::journal::Journal;
+use crate::listener::WishKind;
 use crate::model::DomainName;
 use crate::time::WallTime;
 use crate::view::View;
 
-/// Which listeners may ask for what, by their names: `start-te`.
-pub type Permits = BTreeMap<String, BTreeSet<String>>;
+/// Which listeners may ask for what, by their names.
+pub type Permits = BTreeMap<String, BTreeSet<WishKind>>;
 
 /// A daemon, as far as its port reaches into it.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 //! A client that is slow, silent or many holds up nobody but itself. What is answered is the
 //! business of the other files.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -16,13 +17,18 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
-use super::{ApiError, Port, Socket};
+use super::office::Office;
+use super::patient::Patient;
+use super::{ApiError, Port, Socket, routes};
 
 /// So many connections are served at once; the others wait in the queue of the socket.
 const CONNECTIONS_MAX: usize = 64;
 
 /// A request has to arrive, and an idle connection to say something, within this time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// As [`HEADER_TIMEOUT`], for what follows the headers.
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a request line and its headers may fill.
 const HEADER_LIMIT: usize = 16 * 1024;
@@ -74,7 +80,10 @@ fn run(
 }
 
 async fn accept(listener: &UnixListener, port: Port, mut stop: watch::Receiver<bool>) {
-    let router = super::routes::router(port, stop.clone());
+    let office = Arc::new(Office::new(port, stop.clone()));
+    let router = routes::router(office.clone());
+    let mut looking = JoinSet::new();
+    looking.spawn(async move { office.keep_looking().await });
     let mut connections = JoinSet::new();
     let until_stop = stop.clone();
     let mut stopped = std::pin::pin!(stop.wait_for(|stop| *stop));
@@ -84,7 +93,12 @@ async fn accept(listener: &UnixListener, port: Port, mut stop: watch::Receiver<b
             Some(_) = connections.join_next() => (),
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(converse(stream, router.clone(), until_stop.clone()));
+                    let router = if is_let_in(&stream) {
+                        router.clone()
+                    } else {
+                        routes::closed_door()
+                    };
+                    connections.spawn(converse(stream, router, until_stop.clone()));
                 }
                 Err(error) => {
                     warn!("cannot accept a connection at the daemon's socket: {error}");
@@ -100,13 +114,26 @@ async fn accept(listener: &UnixListener, port: Port, mut stop: watch::Receiver<b
     let _ = ended.await;
 }
 
+/// Returns whether whoever connected is the user we run as, or root.
+///
+/// The mode of the socket says so too, unless somebody changed it.
+fn is_let_in(stream: &UnixStream) -> bool {
+    let ours = rustix::process::geteuid().as_raw();
+    stream
+        .peer_cred()
+        .is_ok_and(|it| it.uid() == ours || it.uid() == 0)
+}
+
 /// Serves one connection.
 async fn converse(stream: UnixStream, router: Router, mut stop: watch::Receiver<bool>) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADER_LIMIT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(Patient::new(stream)),
+            TowerToHyperService::new(router),
+        );
     let mut connection = std::pin::pin!(connection);
     // What goes wrong on the way is the client's affair, and it knows.
     tokio::select! {

@@ -78,10 +78,9 @@ impl Daemon {
         let domains = configured.filter_map(|it| Some(self.watched.get(&it.name)?.port(&it.name)));
         self.api.domains.send_replace(domains.collect());
         let registrations = self.registrations();
-        let permits = registrations.iter().map(|it| {
-            let wishes = it.terms.may_request.iter().map(|it| it.as_str().to_owned());
-            (it.name.clone(), wishes.collect())
-        });
+        let permits = registrations
+            .iter()
+            .map(|it| (it.name.clone(), it.terms.may_request.clone()));
         self.api.permits.send_replace(Arc::new(permits.collect()));
     }
 }

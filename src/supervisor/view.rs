@@ -10,7 +10,7 @@ use super::facts::ActionStage;
 use super::gate::{Gate, Session};
 use super::state::{Evidence, Phase, Slot, SlotId, Supervisor, Vacancy};
 use crate::exchange::ActionId;
-use crate::model::{DatabaseId, DatabaseName, Model, PeerName, StartId};
+use crate::model::{DatabaseId, DatabaseName, Freshness, Model, PeerName, StartId};
 use crate::time::Timestamp;
 
 /// A gate that is closed: a reason why the healer does not act in this domain.
@@ -92,11 +92,11 @@ impl Supervisor {
     }
 
     /// Returns the gates that keep the healer from acting.
-    pub fn closed_gates(&self) -> Vec<ClosedGate> {
+    pub fn closed_gates(&self, model: &Model) -> Vec<ClosedGate> {
         let closed = Gate::ALL.into_iter().filter(|it| self.gates.is_closed(*it));
         let all = closed.map(|gate| ClosedGate {
             name: gate.as_str(),
-            since: None,
+            since: closed_since(model, gate),
             text: self.waits_for(gate).into(),
         });
         all.collect()
@@ -120,9 +120,13 @@ impl Supervisor {
     }
 
     /// Returns every seat, by database in the order in which those were seen, and by number.
-    pub fn slot_views<'a>(&'a self, model: &'a Model) -> impl Iterator<Item = SlotView> + 'a {
+    pub fn slot_views<'a>(
+        &'a self,
+        now: Timestamp,
+        model: &'a Model,
+    ) -> impl Iterator<Item = SlotView> + 'a {
         let slots = self.watches.iter().flat_map(|it| &it.seats);
-        slots.map(|id| self.slot_view(model, *id))
+        slots.map(move |id| self.slot_view(now, model, *id))
     }
 
     /// Returns every start that is under way, the oldest first.
@@ -147,24 +151,51 @@ impl Supervisor {
     }
 
     /// Returns what is wanted of a database.
-    pub fn completeness(&self, database: DatabaseId) -> Completeness {
+    pub fn completeness(
+        &self,
+        now: Timestamp,
+        model: &Model,
+        database: DatabaseId,
+    ) -> Completeness {
         let Some(watch) = self.watches.get(database.index()) else {
             return Completeness::default();
         };
-        let wanted = watch.seats.iter().filter(|id| self.is_wanted(**id)).count();
+        let seats = watch.seats.iter();
+        let wanted = seats.filter(|id| self.would_be_missed(now, model, **id));
+        let wanted = wanted.count();
         Completeness {
             wanted_te: u32::try_from(wanted).unwrap_or(u32::MAX),
             is_degraded: watch.degraded,
         }
     }
 
-    fn slot_view(&self, model: &Model, id: SlotId) -> SlotView {
+    /// Returns whether a seat is wanted, or will be once the process that sits there ends: what is
+    /// observed is wanted after a while, which is only asked at the end.
+    fn would_be_missed(&self, now: Timestamp, model: &Model, id: SlotId) -> bool {
+        let policy = self.policy(id);
+        let is_observed = match &self.slot(id).phase {
+            Phase::Filled(process) => model
+                .process(*process)
+                .is_some_and(|it| now.since(it.first_seen) >= policy.min_uptime),
+            Phase::Acting { .. }
+            | Phase::Empty
+            | Phase::Held { .. }
+            | Phase::Leaving { .. }
+            | Phase::Vacant(_) => false,
+        };
+        let is_healed = self.watches[self.slot(id).database.index()]
+            .policy
+            .is_some();
+        self.is_wanted(id) || (is_healed && policy.keep_observed && is_observed)
+    }
+
+    fn slot_view(&self, now: Timestamp, model: &Model, id: SlotId) -> SlotView {
         let slot = self.slot(id);
         let plain = SlotView {
             database: model.database(slot.database).name.clone(),
             slot: name_of(slot),
             phase: "empty",
-            is_wanted: self.is_wanted(id),
+            is_wanted: self.would_be_missed(now, model, id),
             tries: slot.tries,
             peer: None,
             pid: None,
@@ -232,4 +263,14 @@ fn of_vacancy(model: &Model, vacancy: &Vacancy, plain: SlotView) -> SlotView {
 
 fn name_of(slot: &Slot) -> Arc<str> {
     format!("te/{}", slot.ordinal + 1).into()
+}
+
+fn closed_since(model: &Model, gate: Gate) -> Option<Timestamp> {
+    match (gate, model.freshness()) {
+        (Gate::NotSynced, Freshness::Stale { since } | Freshness::Synced { since }) => Some(since),
+        (
+            Gate::Journal | Gate::Memory | Gate::MinorityView | Gate::NotSynced | Gate::Recovered,
+            _,
+        ) => None,
+    }
 }
