@@ -5,12 +5,21 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod check;
+mod client;
+mod deadletters;
 mod demo;
 mod domain;
 mod engine;
+mod events;
+mod paint;
+mod request;
+mod resume;
 mod run;
 mod sandbox;
 mod sandbox_ctl;
+mod status;
+
+use self::status::List;
 
 /// How a command ended, after the numbers of `sysexits.h` where they fit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,13 +59,24 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Args),
+    /// Show the databases the daemon knows
+    Databases(status::ListArgs),
+    Deadletters(deadletters::Args),
     Demo(demo::Args),
     Domain(Box<domain::Args>),
     #[command(hide = true)]
     Engine(engine::Args),
+    Events(events::Args),
+    /// Show the peers the daemon knows
+    Peers(status::ListArgs),
+    /// Show the processes the daemon knows
+    Processes(status::ListArgs),
+    Request(request::Args),
+    Resume(resume::Args),
     Run(run::Args),
     Sandbox(Box<sandbox::Args>),
     SandboxCtl(sandbox_ctl::Args),
+    Status(status::Args),
 }
 
 /// Parses the command line of this process, runs it, and returns its exit code.
@@ -76,12 +96,20 @@ pub fn main() -> ExitCode {
     };
     let exit = match command_line.command {
         Command::Check(args) => check::run(&args),
+        Command::Databases(args) => status::run_list(&args, List::Databases),
+        Command::Deadletters(args) => deadletters::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Domain(args) => domain::run(&args),
         Command::Engine(args) => engine::run(&args),
+        Command::Events(args) => events::run(&args),
+        Command::Peers(args) => status::run_list(&args, List::Peers),
+        Command::Processes(args) => status::run_list(&args, List::Processes),
+        Command::Request(args) => request::run(&args),
+        Command::Resume(args) => resume::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Sandbox(args) => sandbox::run(&args),
         Command::SandboxCtl(args) => sandbox_ctl::run(&args),
+        Command::Status(args) => status::run(&args),
     };
     exit.into()
 }

@@ -88,6 +88,36 @@ fn every_key_of_a_policy_is_explained() {
     }
 }
 
+#[test]
+fn every_command_is_told_of() {
+    let page = read("docs/cli.md");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_dbwarden"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let commands = help
+        .lines()
+        .skip_while(|it| *it != "Commands:")
+        .skip(1)
+        .take_while(|it| !it.is_empty());
+    let names: Vec<&str> = commands
+        .filter(|it| it.starts_with("  ") && !it.starts_with("   "))
+        .filter_map(|it| it.split_whitespace().next())
+        .filter(|it| *it != "help")
+        .collect();
+    assert!(
+        names.contains(&"run") && names.contains(&"status"),
+        "{help}"
+    );
+    for name in names {
+        let is_there = page
+            .split(|it: char| !it.is_ascii_alphanumeric() && it != '-')
+            .any(|it| it == name);
+        assert!(is_there, "docs/cli.md is silent on `{name}`");
+    }
+}
+
 /// Appends every Markdown file below `folder` but what is built or hidden.
 fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {

@@ -5,6 +5,7 @@
     reason = "a test's helper may end the test, as the test itself may"
 )]
 
+mod api;
 mod check;
 mod daemon;
 mod demo;

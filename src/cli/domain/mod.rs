@@ -122,7 +122,7 @@ async fn carry_out(args: &Args) -> Result<(), Failure> {
 }
 
 /// Awaits `work`, and says on stderr what is awaited if it takes longer than a second.
-async fn patiently<T>(what: &str, work: impl Future<Output = T>) -> T {
+pub(super) async fn patiently<T>(what: &str, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     tokio::select! {
         biased;

@@ -3,11 +3,12 @@
 //! The records here are the promise made to programs; the model may change beneath them.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal as _};
+use std::io;
 
 use serde::Serialize;
 
 use super::{Failure, say};
+use crate::cli::paint::{Paint, Tone};
 use crate::driver::nuodb::Domain;
 use crate::model::{ProcessSeen, Role, Status};
 
@@ -181,50 +182,6 @@ impl ProcessRecord {
             node_id: process.node_id,
             label: domain.label(process),
             tone: Tone::of(status),
-        }
-    }
-}
-
-/// What a colour says.
-#[derive(Clone, Copy)]
-enum Tone {
-    Bad,
-    Fair,
-    Good,
-}
-
-impl Tone {
-    fn of(status: Status) -> Self {
-        match status {
-            Status::Up => Self::Good,
-            Status::Starting | Status::Stopping => Self::Fair,
-            Status::Down | Status::Unknown => Self::Bad,
-        }
-    }
-}
-
-/// Whether to use colours.
-#[derive(Clone, Copy)]
-struct Paint(bool);
-
-impl Paint {
-    /// Returns colours for a terminal, unless `NO_COLOR` or the terminal itself speaks against it.
-    fn for_stdout() -> Self {
-        let is_set = |name| std::env::var_os(name).is_some_and(|it| !it.is_empty());
-        let is_dumb = std::env::var_os("TERM").is_none_or(|it| it == "dumb");
-        Self(io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb)
-    }
-
-    fn paint(self, tone: Tone, text: &str) -> String {
-        let code = match tone {
-            Tone::Bad => 31,
-            Tone::Fair => 33,
-            Tone::Good => 32,
-        };
-        if self.0 {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
         }
     }
 }

@@ -1,0 +1,272 @@
+//! `dbwarden status`, `peers`, `databases`, `processes`: what the daemon knows and means.
+
+mod picture;
+
+use std::io::{self, IsTerminal as _};
+
+use serde_json::{Value, json};
+
+use self::picture::picture;
+use super::Exit;
+use super::client::{Client, Failure, SocketArgs, read, say, say_raw, talk};
+use super::paint::{Cell, Paint, Tone, align};
+
+/// Begins a screen anew, and forgets what is below.
+const CLEAR: &str = "\x1b[H\x1b[J";
+
+/// Show what the daemon watches, what is wanted, and what it does about it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+With --json one object, with --follow one per line; docs/api.md tells its fields.
+
+Exit codes: 0 shown, 64 wrong command line, 69 no daemon, or it ended while it was followed, or a \
+domain does not answer, 77 not allowed.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    socket: SocketArgs,
+    /// Show it again whenever it changes, until the daemon ends
+    #[arg(long, short)]
+    follow: bool,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the commands have that show one list.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+With --json a list of objects, each with its `domain`; docs/api.md tells the other fields.
+
+Exit codes: 0 shown, 1 no such domain, 64 wrong command line, 69 no daemon, or a domain does not \
+answer, 77 not allowed.")]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    socket: SocketArgs,
+    /// Only of this domain
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Option<String>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which list.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum List {
+    Databases,
+    Peers,
+    Processes,
+}
+
+/// Runs `status`.
+pub(super) fn run(args: &Args) -> Exit {
+    talk(&args.socket, async |client| {
+        if args.follow {
+            return follow(client, args.json).await;
+        }
+        let body = client.get("/v1/status").await?;
+        let status = read(&body)?;
+        if args.json {
+            say_raw(&body)?;
+        } else {
+            say(picture(&status, Paint::for_stdout()))?;
+        }
+        answered(&status)
+    })
+}
+
+async fn follow(client: &mut Client, json: bool) -> Result<(), Failure> {
+    let paint = Paint::for_stdout();
+    let is_screen = io::stdout().is_terminal();
+    let shown = client.lines("/v1/status?follow=true", |line| {
+        if json {
+            return say([line]);
+        }
+        let mut lines = picture(&read(line.as_bytes())?, paint);
+        if is_screen {
+            lines[0].insert_str(0, CLEAR);
+        } else {
+            lines.push(String::new());
+        }
+        say(lines)
+    });
+    shown.await?;
+    // It never ends by itself.
+    Err(Failure::Gone(
+        "the daemon stopped, and its status with it".into(),
+    ))
+}
+
+/// Runs one of the commands that show a list.
+pub(super) fn run_list(args: &ListArgs, list: List) -> Exit {
+    talk(&args.socket, async |client| {
+        let mut status = client.get_json("/v1/status").await?;
+        if let Some(name) = &args.domain {
+            let domains = status["domains"].as_array_mut();
+            let domains = domains.map(std::mem::take).unwrap_or_default();
+            let only: Vec<Value> = domains
+                .into_iter()
+                .filter(|it| it["domain"] == **name)
+                .collect();
+            if only.is_empty() {
+                return Err(Failure::Refused(format!("no domain is called `{name}`")));
+            }
+            status["domains"] = only.into();
+        }
+        if args.json {
+            say([Value::from(flat(&status, list)).to_string()])?;
+        } else {
+            say(align(&table(&status, list), Paint::for_stdout()))?;
+        }
+        answered(&status)
+    })
+}
+
+/// Fails when a domain did not answer.
+fn answered(status: &Value) -> Result<(), Failure> {
+    for domain in array(&status["domains"]) {
+        if let Some(problem) = domain["problem"].as_str() {
+            let name = text(&domain["domain"]);
+            return Err(Failure::Gone(format!("the domain `{name}`: {problem}")));
+        }
+    }
+    Ok(())
+}
+
+impl List {
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Databases => "databases",
+            Self::Peers => "peers",
+            Self::Processes => "processes",
+        }
+    }
+
+    fn heads(self) -> &'static [&'static str] {
+        match self {
+            Self::Databases => &["DATABASE", "STATUS", "TE", "SM"],
+            Self::Peers => &["PEER", "ADDRESS", "ROLE", "STATE", "SINCE", "PROCESSES"],
+            Self::Processes => &[
+                "DATABASE", "ROLE", "PEER", "PID", "ADDRESS", "STATUS", "SINCE",
+            ],
+        }
+    }
+
+    fn row(self, it: &Value) -> Vec<Cell> {
+        match self {
+            Self::Databases => database_row(it),
+            Self::Peers => vec![
+                Cell::plain(text(&it["peer"])),
+                Cell::plain(text(&it["address"])),
+                Cell::plain(text(&it["role"])),
+                peer_state(it),
+                Cell::plain(time(&it["since"])),
+                Cell::plain(&it["processes"]),
+            ],
+            Self::Processes => vec![
+                Cell::plain(text(&it["database"])),
+                Cell::plain(text(&it["role"])),
+                Cell::plain(text(&it["peer"])),
+                Cell::plain(&it["pid"]),
+                Cell::plain(text(&it["address"])),
+                process_status(it),
+                Cell::plain(time(&it["first_seen"])),
+            ],
+        }
+    }
+}
+
+/// Returns the things of all domains, each with the name of its domain.
+fn flat(status: &Value, list: List) -> Vec<Value> {
+    let mut all = Vec::new();
+    for domain in array(&status["domains"]) {
+        for thing in array(&domain[list.key()]) {
+            let mut thing = thing.clone();
+            thing["domain"] = json!(text(&domain["domain"]));
+            all.push(thing);
+        }
+    }
+    all
+}
+
+fn table(status: &Value, list: List) -> Vec<Vec<Cell>> {
+    // With one domain there is nothing to tell apart.
+    let is_one = array(&status["domains"]).len() == 1;
+    let with = |domain: Cell, mut row: Vec<Cell>| {
+        if !is_one {
+            row.insert(0, domain);
+        }
+        row
+    };
+    let heads = list.heads().iter().map(Cell::plain).collect();
+    let mut rows = vec![with(Cell::plain("DOMAIN"), heads)];
+    let things = flat(status, list);
+    rows.extend(
+        things
+            .iter()
+            .map(|it| with(Cell::plain(text(&it["domain"])), list.row(it))),
+    );
+    rows
+}
+
+fn database_row(it: &Value) -> Vec<Cell> {
+    let (running, wanted) = (&it["te"]["running"], &it["te"]["wanted"]);
+    let te = if wanted.as_u64().unwrap_or(0) > 0 {
+        format!("{running} of {wanted}")
+    } else {
+        running.to_string()
+    };
+    let tone = if it["degraded"] == true {
+        Tone::Fair
+    } else {
+        Tone::Plain
+    };
+    let status = text(&it["status"]);
+    let status_tone = if status == "active" {
+        Tone::Good
+    } else {
+        Tone::Bad
+    };
+    vec![
+        Cell::plain(text(&it["database"])),
+        Cell::new(status_tone, status),
+        Cell::new(tone, te),
+        Cell::plain(&it["sm"]["running"]),
+    ]
+}
+
+fn peer_state(it: &Value) -> Cell {
+    if it["connected"] == true {
+        Cell::new(Tone::Good, "connected")
+    } else {
+        Cell::new(Tone::Bad, "unreachable")
+    }
+}
+
+fn process_status(it: &Value) -> Cell {
+    let status = text(&it["status"]);
+    let word = it["status_word"].as_str().unwrap_or(status);
+    if it["reachable"] == false {
+        return Cell::new(Tone::Bad, format!("{word}, unreachable"));
+    }
+    let tone = match status {
+        "up" => Tone::Good,
+        "starting" | "stopping" => Tone::Fair,
+        _ => Tone::Bad,
+    };
+    Cell::new(tone, word)
+}
+
+fn array(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Returns a time to the second.
+fn time(value: &Value) -> String {
+    let seconds = text(value).get(..19);
+    seconds.map_or_else(|| "-".to_owned(), |it| format!("{it}Z"))
+}
