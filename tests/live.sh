@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Drives the release build with unmodified foreign clients, on loopback only. It installs what it
-# needs outside the repository and ends with a line that counts the stories told.
+# Drives the release build with unmodified foreign programs, on loopback only: clients of the
+# protocol, an Alertmanager, systemd in a container. It installs what it needs outside the
+# repository and ends with a line that counts the stories told.
 #
 #   tests/live.sh [NAME...]    only the scripts of tests/live that are named, such as `entity`
 set -euo pipefail
@@ -38,12 +39,55 @@ python_with() {
   printf '%s\n' "$home/bin/python"
 }
 
+# Has a program of Debian's here, from a package of its own. Nothing it recommends is installed:
+# its daemon is not needed, only the program.
+have() {
+  local program=$1 package=$2
+  command -v "$program" >/dev/null && return
+  command -v apt-get >/dev/null || die "$program is missing: install it; Debian's is in $package"
+  [ "$(id -u)" = 0 ] || die "$program is missing: as root, apt-get install $package"
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq --yes --no-install-recommends "$package"; } >&2 \
+    || die "$package could not be installed; is the package index reachable?"
+}
+
+# Prints where a small Debian with systemd lies, to be booted in a container.
+debian() {
+  local home=$cache/debian-bookworm mirror
+  [ "$(id -u)" = 0 ] || die "a container is booted by root only"
+  have systemd-nspawn systemd-container
+  if [ ! -e "$home.complete" ]; then
+    have debootstrap debootstrap
+    # The mirror that this machine itself uses.
+    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Codename: bookworm' \
+      2>/dev/null | head -n 1)
+    rm -rf --one-file-system "$home"
+    mkdir -p "$cache"
+    timeout 600 debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus bookworm \
+      "$home" "${mirror:-http://deb.debian.org/debian}" >&2 \
+      || die "no Debian for the container: debootstrap failed; is the mirror reachable?"
+    touch "$home.complete"
+  fi
+  printf '%s\n' "$home"
+}
+
+# Returns whether a script is to be run, and says so.
+is_wanted() {
+  [ "${#wanted[@]}" = 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]] || return 1
+  printf '== %s%s\n' "$1" "${2:+, pynuodb $2}"
+}
+
 # Tells the stories of one script with one version of the client.
 tell() {
-  local script=$1 version=$2 python counted
-  [ "${#wanted[@]}" = 0 ] || [[ " ${wanted[*]} " == *" $script "* ]] || return 0
-  printf '== %s, pynuodb %s\n' "$script" "$version"
+  local script=$1 version=$2 python
+  is_wanted "$script" "$version" || return 0
   python=$(python_with "$version")
+  run "$python" "$script"
+}
+
+# Runs one script within its limit, and counts what it tells.
+run() {
+  local python=$1 script=$2 counted
   rm -f "$count"
   # Old clients warn of their own age; that is not our subject.
   COUNT=$count timeout --kill-after=30 "$script_limit" \
@@ -70,6 +114,15 @@ tell find_peer 2.6.1
 tell session 4.1.0
 tell command 2.6.1
 tell heal 2.6.1
+if is_wanted alertmanager; then
+  have prometheus-alertmanager prometheus-alertmanager
+  run python3 alertmanager
+fi
+if is_wanted journald; then
+  DEBIAN=$(debian)
+  export DEBIAN
+  run python3 journald
+fi
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]

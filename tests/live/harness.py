@@ -158,6 +158,21 @@ def _end_children():
 atexit.register(_end_children)
 
 
+class Program:
+    """A program of somebody else, ended by its pid when the story ends."""
+
+    def __init__(self, *arguments):
+        self._log = tempfile.TemporaryFile(mode="w+", errors="replace")
+        self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=self._log,
+                                        stderr=self._log, universal_newlines=True)
+        _children.append(self)
+
+    def tell_log(self):
+        """Prints what it wrote: of interest only where a story failed."""
+        self._log.seek(0)
+        print("log of %s:\n%s" % (" ".join(self.process.args), self._log.read()), flush=True)
+
+
 class Sandbox(Child):
     """A domain on loopback, at ports of its own."""
 
