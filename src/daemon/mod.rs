@@ -252,6 +252,7 @@ impl Daemon {
             pulse: Some(Arc::new(move || heart.read(clock))),
             ..Hooks::default()
         };
+        journal.keep_time(move || clock.now());
         let mut daemon = Self {
             clock,
             dispatcher: Dispatcher::start(Arc::new(journal.clone()), Vec::new(), hooks),

@@ -113,7 +113,9 @@ impl Daemon {
             last_seq = recovered.last_seq,
             "watching"
         );
-        let now = self.clock.now();
+        let clock = self.clock;
+        journal.keep_time(move || clock.now());
+        let now = clock.now();
         let both = self.healing(&settings);
         let mut driver = settings.driver;
         driver.pilot.seed = seed();

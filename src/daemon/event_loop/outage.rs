@@ -3,7 +3,7 @@
 //! What was told last stays what is on record. When the journal works again the loop goes on from
 //! there, as after a restart of the daemon, with a fresh look at the domain.
 
-use tracing::error;
+use tracing::{error, info, warn};
 
 use super::{Answer, EventLoop, Health, Parked, Progress, Turn};
 use crate::daemon::DaemonError;
@@ -11,6 +11,7 @@ use crate::event::{Event, Kind, Subject};
 use crate::exchange::Deed;
 use crate::journal::Batch;
 use crate::supervisor::Input;
+use crate::telemetry::chain;
 use crate::time::Moment;
 use crate::warden::Warden;
 
@@ -78,8 +79,15 @@ impl EventLoop {
 
     /// Goes on from what is on record.
     async fn take_up(&mut self) -> Result<(), DaemonError> {
-        let recovered = self.journal.reopen().await;
-        let recovered = recovered.map_err(|it| DaemonError::journal(Some(&self.name), it))?;
+        let recovered = match self.journal.reopen().await {
+            Ok(recovered) => recovered,
+            Err(error) => {
+                // The journal says when it is worth another try.
+                let (domain, error) = (self.name.as_str(), chain(&error));
+                warn!(domain, "the journal still cannot be used: {error}");
+                return Ok(());
+            }
+        };
         let now = self.clock.now();
         let (model, supervisor) = self.settings.clone();
         let warden = Warden::restore(model, supervisor, now, recovered.facts);
@@ -87,6 +95,7 @@ impl EventLoop {
             domain: self.name.clone(),
             source,
         })?;
+        info!(domain = self.name.as_str(), "the journal can be written again");
         let mut gap = self.event(now, Kind::Gap);
         if let Some(outage) = self.outage.take() {
             let text = format!(
