@@ -87,6 +87,7 @@ impl Pilot {
             // Committed before it was ready, or twice: the first answer stands.
             Purpose::Ask { .. }
             | Purpose::Kill { .. }
+            | Purpose::Look
             | Purpose::Monitor
             | Purpose::Probe
             | Purpose::Refresh
@@ -205,7 +206,7 @@ impl Pilot {
                 }
                 return Verdict::Keep;
             }
-            Purpose::Refresh => return Verdict::Keep,
+            Purpose::Look | Purpose::Refresh => return Verdict::Keep,
             Purpose::Probe => self.answered_probe(),
             Purpose::Start(preparation) => {
                 let start_id = answer.attribute("StartId").filter(|it| !it.is_empty());
@@ -237,7 +238,7 @@ impl Pilot {
         match &session.purpose {
             Purpose::Monitor | Purpose::Refresh => return false,
             // Who refuses is alive.
-            Purpose::Probe => self.answered_probe(),
+            Purpose::Look | Purpose::Probe => self.answered_probe(),
             Purpose::Ask { action, .. } | Purpose::Kill { action, .. } => {
                 self.finish(*action, Outcome::Refused(Arc::from(text)));
             }

@@ -3,6 +3,7 @@
 //! It asks nothing of peers; see `errands` for that.
 
 use super::brokers::Miss;
+use super::hearing::Hearing;
 use super::session::{Patience, Purpose, Session};
 use super::{Command, ConnectionId, Pilot, Verdict, flush, overlay, words};
 use crate::exchange::{Loss, LossClass, Observation};
@@ -44,6 +45,7 @@ pub(super) struct Standing {
     misses: u32,
     /// How many more oddities of this session are told of.
     warnings: u32,
+    hearing: Hearing,
 }
 
 /// A second look at the whole domain, while the session goes on telling.
@@ -118,7 +120,11 @@ impl Pilot {
             Link::Opening => (),
             Link::Up(standing) => {
                 if standing.probe.is_none() && standing.probe_due <= now {
-                    self.probe(now, standing.entry.clone());
+                    if standing.hearing.is_deaf() {
+                        self.drop_deaf(now);
+                    } else {
+                        self.probe(now, standing.entry.clone());
+                    }
                 }
             }
         }
@@ -134,6 +140,7 @@ impl Pilot {
         if let (Purpose::Monitor, Link::Up(standing)) = (&session.purpose, &mut self.link) {
             standing.misses = 0;
             standing.probe_due = now + self.settings.probe_interval;
+            standing.hearing.heard();
         }
     }
 
@@ -161,7 +168,7 @@ impl Pilot {
                 let length = self.settings.answer_timeout;
                 session.patience = Patience::while_bytes_arrive(now, length);
             }
-            Purpose::Refresh => {
+            Purpose::Look | Purpose::Refresh => {
                 let length = self.settings.answer_timeout;
                 session.patience = Patience::while_bytes_arrive(now, length);
             }
@@ -186,6 +193,9 @@ impl Pilot {
         {
             self.brokers.learn(&peer.address);
         }
+        if let Link::Up(standing) = &mut self.link {
+            standing.hearing.told(&sighting);
+        }
         if let Refresh::Running { told, .. } = &mut self.refresh
             && told.len() <= TOLD_MAX
         {
@@ -207,7 +217,16 @@ impl Pilot {
         status: Status,
     ) -> Verdict {
         match &session.purpose {
+            Purpose::Look => {
+                self.answered_probe();
+                if let Link::Up(standing) = &mut self.link {
+                    let seen = words::snapshot(status, &session.address);
+                    standing.hearing.looked(&seen);
+                }
+                Verdict::Done
+            }
             Purpose::Monitor => {
+                let snapshot = words::snapshot(status, &session.address);
                 self.link = Link::Up(Standing {
                     connection,
                     entry: session.address.clone(),
@@ -216,10 +235,11 @@ impl Pilot {
                     probe: None,
                     misses: 0,
                     warnings: WARNINGS_MAX,
+                    hearing: Hearing::new(&snapshot),
                 });
                 session.patience = Patience::endless();
                 self.brokers.stood(&session.address);
-                self.see(words::snapshot(status, &session.address));
+                self.see(snapshot);
                 Verdict::Keep
             }
             Purpose::Refresh => {
@@ -312,12 +332,39 @@ impl Pilot {
 
     fn probe(&mut self, now: Timestamp, entry: Address) {
         let interval = self.settings.probe_interval;
+        let Link::Up(standing) = &mut self.link else {
+            return;
+        };
+        standing.probe_due = now + interval;
+        let purpose = if standing.hearing.is_look_due() {
+            Purpose::Look
+        } else {
+            Purpose::Probe
+        };
         let patience = Patience::fixed(now, interval.min(self.settings.dial_timeout));
-        let connection = self.dial(entry, Purpose::Probe, patience);
+        let connection = self.dial(entry, purpose, patience);
         if let Link::Up(standing) = &mut self.link {
             standing.probe = Some(connection);
-            standing.probe_due = now + interval;
         }
+    }
+
+    /// Ends a session that does not tell what happens, though its broker lives.
+    fn drop_deaf(&mut self, now: Timestamp) {
+        let Link::Up(standing) = &self.link else {
+            return;
+        };
+        let (connection, address) = (standing.connection, standing.entry.clone());
+        let loss = Loss {
+            class: LossClass::Connection,
+            reason: format!(
+                "{address}: the session is silent though the domain is not as it told: something \
+                 holds it open and lets nothing pass"
+            )
+            .into(),
+            address,
+        };
+        self.drop_connection(connection);
+        self.unlink(now, loss, Miss::Passing);
     }
 
     /// Notes an answer to a probe; any answer will do.

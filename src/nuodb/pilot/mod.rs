@@ -6,6 +6,7 @@
 
 mod brokers;
 mod errands;
+mod hearing;
 mod link;
 mod overlay;
 mod session;
@@ -450,7 +451,7 @@ impl Pilot {
                 self.end_errand(session, loss);
             }
             Purpose::Monitor => self.unlink(now, loss, miss),
-            Purpose::Probe => self.missed_probe(now, connection, &loss),
+            Purpose::Look | Purpose::Probe => self.missed_probe(now, connection, &loss),
             Purpose::Refresh => self.missed_refresh(now),
         }
     }

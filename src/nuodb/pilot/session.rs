@@ -23,6 +23,8 @@ pub(super) enum Purpose {
     },
     /// To end a process.
     Kill { action: ActionId, pid: u32 },
+    /// To see whether the session still tells of all that happens.
+    Look,
     /// To be told of the domain.
     Monitor,
     /// To see whether the entry peer lives.
@@ -59,7 +61,7 @@ impl Purpose {
         match self {
             Self::Ask { action, .. } | Self::Kill { action, .. } => Some(*action),
             Self::Start(preparation) => Some(preparation.action),
-            Self::Monitor | Self::Probe | Self::Refresh => None,
+            Self::Look | Self::Monitor | Self::Probe | Self::Refresh => None,
         }
     }
 
@@ -68,7 +70,7 @@ impl Purpose {
         match self {
             Self::Ask { question, .. } => Some(words::question(question)),
             Self::Kill { pid, .. } => Some(words::process_stop(*pid)),
-            Self::Monitor | Self::Refresh => Some(words::monitor()),
+            Self::Look | Self::Monitor | Self::Refresh => Some(words::monitor()),
             Self::Probe => Some(words::identity()),
             Self::Start(_) => None,
         }
@@ -95,7 +97,7 @@ impl Purpose {
                 Question::Quiesce(_) | Question::Unquiesce(_) => "ChorusManagement",
             },
             Self::Kill { .. } => "ProcessStop",
-            Self::Monitor | Self::Refresh => "Monitor",
+            Self::Look | Self::Monitor | Self::Refresh => "Monitor",
             Self::Probe => "Identity",
             Self::Start(_) => "ProcessStart",
         }
@@ -232,6 +234,7 @@ impl Session {
             Purpose::Start(preparation) => preparation.phase == Phase::Sent,
             Purpose::Ask { .. }
             | Purpose::Kill { .. }
+            | Purpose::Look
             | Purpose::Monitor
             | Purpose::Probe
             | Purpose::Refresh => self.purpose.is_open_to_all() || client.is_authorised(),

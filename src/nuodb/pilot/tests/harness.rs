@@ -171,6 +171,12 @@ impl World {
         self.settle();
     }
 
+    /// Lets nothing pass any more on the connections on which somebody is told of changes.
+    pub(super) fn deafen(&mut self) {
+        let watching = self.lines.values_mut().filter(|it| it.is_watching);
+        watching.for_each(|it| it.is_held = true);
+    }
+
     /// Ends all connections to a peer, and refuses new ones.
     pub(super) fn kill_peer(&mut self, host: &str) {
         self.manner(host, Manner::Refuses);
