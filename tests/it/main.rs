@@ -14,6 +14,7 @@ mod domain;
 mod driver;
 mod histories;
 mod journal;
+mod restart;
 mod sandbox;
 mod supervisor;
 mod tidy;

@@ -95,7 +95,10 @@ impl EventLoop {
             domain: self.name.clone(),
             source,
         })?;
-        info!(domain = self.name.as_str(), "the journal can be written again");
+        info!(
+            domain = self.name.as_str(),
+            "the journal can be written again"
+        );
         let mut gap = self.event(now, Kind::Gap);
         if let Some(outage) = self.outage.take() {
             let text = format!(
