@@ -156,10 +156,10 @@ impl Model {
             if due > now {
                 break;
             }
-            if self.is_minority() {
-                self.set_aside(id, changes);
-            } else {
+            if self.can_tell_of(self.kept(id).peer) {
                 self.end(id, Ending::Exit, changes);
+            } else {
+                self.set_aside(id, changes);
             }
         }
         self.mind_look(now);

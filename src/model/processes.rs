@@ -80,7 +80,7 @@ impl Model {
             .lost
             .is_some_and(|lost| process.last_seen <= lost && now.since(lost) <= exit_settle);
         match (process.presence, process.status) {
-            (Presence::Live, _) if self.is_minority() => self.set_aside(id, changes),
+            (Presence::Live, _) if !self.can_tell_of(peer) => self.set_aside(id, changes),
             (Presence::Live, _) if gone_with_peer => {
                 // The loss and the return of its peer were both told before its exit.
                 self.make_unreachable(id, changes);
@@ -103,6 +103,12 @@ impl Model {
                 self.exits.insert((due, life, id));
             }
         }
+    }
+
+    /// Returns whether an exit at that peer can be believed: a broker that sees little itself knows
+    /// what became of its own processes only.
+    pub(super) fn can_tell_of(&self, peer: PeerId) -> bool {
+        !self.is_minority() || self.entry == Some(peer)
     }
 
     /// Two sightings at one peer and pid are of one life unless both say otherwise.

@@ -131,17 +131,28 @@ fn a_view_that_widens_while_it_is_told_is_looked_at_again() {
     assert_eq!(story.told(), "8 ended: Unknown");
 }
 
-#[test]
-fn a_minority_view_knows_of_no_exits() {
+/// A view of `a` alone with an agent `d` that is no broker, and a process at each of them.
+fn minority() -> Story {
     let mut story = watched();
+    story.see(Sighting::PeerJoined(PeerSeen {
+        is_broker: false,
+        ..peer("d", 4)
+    }));
     story.see(Sighting::PeerLost(peer("b", 2)));
-    story.see(Sighting::ProcessJoined(running("a", 5)));
+    story.see(Sighting::ProcessJoined(running("a", 4)));
+    story.see(Sighting::ProcessJoined(running("d", 5)));
     story.see(Sighting::PeerLost(peer("c", 3)));
     story.told();
     assert!(story.model.is_minority());
-    story.see(Sighting::ProcessGone(process("a", 5)));
+    story
+}
+
+#[test]
+fn a_minority_view_knows_of_no_exits() {
+    let mut story = minority();
+    story.see(Sighting::ProcessGone(process("d", 5)));
     story.pass(Duration::from_secs(60));
-    assert_eq!(story.told(), "5 unreachable; database inactive");
+    assert_eq!(story.told(), "5 unreachable");
     assert_eq!(story.model.next_timeout(), None);
     // With a majority it has its time to show itself.
     story.see(Sighting::PeerJoined(peer("b", 2)));
@@ -150,6 +161,15 @@ fn a_minority_view_knows_of_no_exits() {
     story.told();
     story.pass(Duration::from_secs(20));
     assert_eq!(story.told(), "5 ended: Unknown");
+}
+
+#[test]
+fn a_broker_that_sees_nobody_knows_what_becomes_of_its_own_processes() {
+    let mut story = minority();
+    story.see(Sighting::ProcessGone(process("a", 4)));
+    assert_eq!(story.told(), "");
+    story.pass(Duration::from_millis(50));
+    assert_eq!(story.told(), "4 ended: Exit");
 }
 
 #[test]
