@@ -204,6 +204,14 @@ impl Server {
         self.outbox.take()
     }
 
+    /// Returns whether the client is about to prove that it knows the password.
+    pub const fn is_logging_in(&self) -> bool {
+        matches!(
+            self.progress,
+            Progress::Authorising { .. } | Progress::Verifying { .. }
+        )
+    }
+
     /// Returns the next thing that was learned.
     pub fn poll_event(&mut self) -> Option<ServerEvent> {
         self.events.pop_front()

@@ -26,7 +26,7 @@ use dbwarden::supervisor::{Effect, Input};
 use dbwarden::time::{Moment, Timestamp};
 use dbwarden::warden::Warden;
 
-use dice::Dice;
+pub(crate) use dice::Dice;
 use laws::{Broken, Laws};
 use plan::{CALM, Plan, STORM};
 use world::{Item, World};

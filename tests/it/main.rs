@@ -7,6 +7,7 @@
 
 mod api;
 mod check;
+mod connection;
 mod daemon;
 mod demo;
 mod docs;
@@ -14,7 +15,6 @@ mod domain;
 mod driver;
 mod histories;
 mod journal;
-mod restart;
 mod sandbox;
 mod supervisor;
 mod tidy;

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -56,6 +57,8 @@ pub(super) struct Context {
     pub(super) tls: Option<TlsServer>,
     pub(super) clock: Clock,
     pub(super) stage: mpsc::Sender<Happening>,
+    /// How many clients began to log in.
+    pub(super) logins: AtomicU64,
 }
 
 /// One connection.
@@ -95,7 +98,7 @@ impl Connection {
         let mut server = Server::new(&context.server, entropy);
         let mut buffer = vec![0; READ_SIZE];
         let mut deadline = Some(context.clock.after(ASK_WITHIN));
-        let mut is_over = false;
+        let (mut is_over, mut is_counted) = (false, false);
         while !is_over {
             tokio::select! {
                 read = stream.read(&mut buffer) => {
@@ -105,6 +108,9 @@ impl Connection {
                     }
                     self.unmuted().await;
                     is_over = server.handle_bytes(&buffer[..length]).is_err();
+                    if server.is_logging_in() && !std::mem::replace(&mut is_counted, true) {
+                        context.logins.fetch_add(1, Ordering::Relaxed);
+                    }
                     while let Some(event) = server.poll_event() {
                         is_over |= self.learn(event, &mut deadline).await;
                     }

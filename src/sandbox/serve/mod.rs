@@ -17,6 +17,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use thiserror::Error;
 use tokio::net::UnixListener;
@@ -249,6 +250,7 @@ impl Sandbox {
             tls: load_tls(&settings, tls.as_ref())?,
             clock: Clock::start(),
             stage: stage.clone(),
+            logins: AtomicU64::new(0),
         };
         let props = Props {
             world: world(&settings, &peers)?,

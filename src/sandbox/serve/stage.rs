@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ pub struct Survey {
     pub engines: Vec<EngineView>,
     /// Every Monitor session, and at which peer it is.
     pub monitors: Vec<(SessionId, PeerNumber)>,
+    /// How many clients began to log in since the beginning, with whatever password.
+    pub logins: u64,
 }
 
 /// What the stage begins with.
@@ -177,6 +180,7 @@ impl Stage {
                     peers: world.peers(),
                     engines: world.engines(),
                     monitors: world.monitors(),
+                    logins: self.props.context.logins.load(Ordering::Relaxed),
                 });
             }
         }
