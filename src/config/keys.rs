@@ -342,12 +342,17 @@ pub(super) static LISTENER: Table = Table {
             "What the listener is called in the log.";
         "kind" Required("\"log\""),
             "\"log\" writes a line to the daemon's log; \"exec\" runs a program, with the event as \
-             a line of JSON on its input and as DBWARDEN_* in its environment; \"webhook\" posts \
-             the JSON to an HTTP server; \"alertmanager\" keeps the alerts of an Alertmanager.";
+             a line of JSON on its input and as DBWARDEN_* in its environment; \"pipe\" keeps a \
+             program running, hands it such a line for each event and waits for its id; \
+             \"webhook\" posts the JSON to an HTTP server; \"alertmanager\" keeps the alerts of \
+             an Alertmanager.";
         "command" Example("[\"/usr/local/bin/page\", \"--team\", \"db\"]"),
-            "For \"exec\": the program, by an absolute path, and its arguments. No shell reads \
-             them. Exit code 0 means done, 64, 65, 77 and 78 mean never, all else means try again. \
-             Others must not be able to change the program.";
+            "For \"exec\" and \"pipe\": the program, by an absolute path, and its arguments. No \
+             shell reads them. For \"exec\", exit code 0 means done, 64, 65, 77 and 78 mean \
+             never, all else means try again. Others must not be able to change the program.";
+        "may-request" Example("[\"start-te\"]"),
+            "For \"exec\" and \"pipe\": what the program may ask for, by `dbwarden request` or in \
+             its answer.";
         "url" Example("\"https://hooks.example.com/dbwarden\""),
             "For \"webhook\" and \"alertmanager\": the server, or where its address comes from if \
              there is a secret in it, such as { file = \"/etc/dbwarden/hook.url\" }. An \
@@ -371,14 +376,31 @@ pub(super) static LISTENER: Table = Table {
         "events" Default("[\"*\"]"),
             "Which events: by name, by group (peer, process, database, healing, domain, daemon), \
              or * for all.";
+        "where" Example("'database == \"teas\" && !snapshot'"),
+            "What else must be so of an event: an expression in CEL with the names of the JSON \
+             form.";
         "severity" Default("\"info\""),
             "The least urgent events to tell: \"info\", \"warning\" or \"critical\".";
         "on-connect" Default("\"snapshot\""),
             "What to tell of the state that is found on connecting: \"snapshot\" tells all of it, \
              \"changes\" only what happens from then on.";
+        "deliver" Default("\"every\""),
+            "Which events about one database, peer or domain are told when several wait: \"every\" \
+             one, in order, or only the \"latest\".";
         "timeout" Default("\"60s\""),
             "How long telling one event may take. A program is then asked to end, and killed two \
              seconds later, with all that it started.";
+        "concurrency" Default("1"),
+            "How many events may be told at once, never two about the same.";
+        "batch" Example("256"),
+            "For \"pipe\", \"webhook\" and \"alertmanager\": how many events are told together \
+             at most. Without it, 256; for \"webhook\", 1; with more than that it is posted \
+             lists.";
+        "best-effort" Default("false"),
+            "Whether it is also told, without a number and maybe in vain, while the journal cannot \
+             be written.";
+        "heartbeat" Example("\"1m\""),
+            "How often it is told a `heartbeat` while the daemon is well, whatever `events` says.";
         "retry" DefaultTable(&RETRY, "{ tries = 10, first = \"1s\", max = \"5m\" }"),
             "What happens when telling fails.";
     },

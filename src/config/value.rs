@@ -39,6 +39,22 @@ pub(super) fn text(node: &Node) -> Result<String, Wrong> {
     Ok(text.clone())
 }
 
+/// Reads text that is not empty and may have several lines.
+pub(super) fn lines(node: &Node) -> Result<String, Wrong> {
+    match &node.value {
+        Value::Text(text) if !text.trim().is_empty() => Ok(text.clone()),
+        Value::Text(_) => Err(Wrong::new("is empty", "write something")),
+        other @ (Value::Array(_)
+        | Value::Boolean(_)
+        | Value::Integer(_)
+        | Value::Other(_)
+        | Value::Table(_)) => {
+            let problem = format!("is {}", other.noun());
+            Err(Wrong::new(problem, "write text in quotes"))
+        }
+    }
+}
+
 /// Reads an argument of a program: any text, even an empty one, that the system can hand over.
 pub(super) fn argument(node: &Node) -> Result<String, Wrong> {
     let Value::Text(text) = &node.value else {

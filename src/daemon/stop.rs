@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::Daemon;
+use crate::journal::{Batch, Health, Journal, Progress};
 use crate::listener::Unfinished;
 
 /// The least that journals get to be closed, whatever the others used up.
@@ -30,6 +31,17 @@ impl Daemon {
             warn!(tasks, "did not stop in time and is ended");
         }
         self.tasks.shutdown().await;
+        // Listeners are to hear the last that was written as well.
+        let rest = deadline.since(self.clock.timestamp());
+        let written = timeout(rest, async {
+            on_record(&self.journal).await;
+            for watched in self.watched.values() {
+                on_record(&watched.journal).await;
+            }
+        });
+        if written.await.is_err() {
+            warn!("the journals did not write everything in time");
+        }
         let rest = deadline.since(self.clock.timestamp());
         let mut flushes = JoinSet::new();
         let dispatcher = self.dispatcher;
@@ -56,6 +68,15 @@ impl Daemon {
         }
         self.api.stop().await;
     }
+}
+
+/// Waits until everything that was written is on record, or cannot be.
+async fn on_record(journal: &Journal) {
+    let ticket = journal.write(Batch::default());
+    let mut progress = journal.progress();
+    let is_done = |it: &Progress| it.ticket >= ticket || it.health != Health::Working;
+    // A journal that is gone writes nothing more.
+    let _ = progress.wait_for(is_done).await;
 }
 
 /// Says who was not told everything, which is told after the next start.

@@ -9,6 +9,7 @@ use super::exec::{Exec, ProgramSettings};
 use super::expression::Expression;
 use super::filter::Filter;
 use super::log::Log;
+use super::pipe::Pipe;
 use super::webhook::{Webhook, WebhookSettings};
 use super::wish::WishKind;
 use crate::event::{Kind, Recorded, Severity};
@@ -148,6 +149,8 @@ pub enum ListenerKind {
     Exec(ProgramSettings),
     /// Writes a line to the daemon's log for each event.
     Log,
+    /// Keeps a program running and hands it a line for each event.
+    Pipe(ProgramSettings),
     /// Posts each event to an HTTP server.
     Webhook(WebhookSettings),
 }
@@ -176,6 +179,13 @@ impl ListenerSettings {
                 self.terms.timeout,
             )),
             ListenerKind::Log => Box::new(Log::new(self.name.clone())),
+            ListenerKind::Pipe(settings) => Box::new(Pipe::new(
+                self.name.clone(),
+                settings.clone(),
+                self.terms.timeout,
+                self.terms.batch,
+                self.terms.retry,
+            )),
             ListenerKind::Webhook(settings) => {
                 let is_list = self.terms.batch > 1;
                 Box::new(Webhook::new(self.name.clone(), settings.clone(), is_list))

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -52,25 +52,56 @@ impl Daemon {
         fs::create_dir(dir.path().join("conf.d")).unwrap();
         fs::write(dir.path().join("conf.d/own.toml"), own).unwrap();
         let log = log(dir.path());
-        let child = Command::new(env!("CARGO_BIN_EXE_dbwarden"))
-            .args(["run", "--config"])
-            .arg(dir.path().join("config.toml"))
-            .stdin(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let child = spawn(dir.path(), log);
         Self { child, dir }
+    }
+
+    /// Ends it by a signal, has its files changed, and starts it again on what is left. Its log
+    /// begins anew.
+    pub(crate) fn again(mut self, signal: Signal, change: impl FnOnce(&Path)) -> Self {
+        self.signal(signal);
+        self.child.wait().unwrap();
+        change(self.dir.path());
+        let log = File::create(self.path("log")).unwrap();
+        self.child = spawn(self.dir.path(), log.into());
+        self
+    }
+
+    /// Runs a client of it, as a person would.
+    pub(crate) fn ask(&self, args: &[&str]) -> Output {
+        let mut client = self.client(args);
+        client.output().unwrap()
+    }
+
+    /// Returns a client of it, as a person would start it.
+    pub(crate) fn client(&self, args: &[&str]) -> Command {
+        let mut client = Command::new(env!("CARGO_BIN_EXE_dbwarden"));
+        client
+            .args(args)
+            .env("DBWARDEN_SOCKET", self.path("dbwarden.sock"))
+            .env_remove("DBWARDEN_LISTENER")
+            .env_remove("DBWARDEN_DOMAIN");
+        client
+    }
+
+    /// Returns the events that it shows when it is asked so.
+    pub(crate) fn events(&self, args: &[&str]) -> Vec<Value> {
+        let output = self.ask(&[&["events", "--json"], args].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines();
+        lines.map(|it| serde_json::from_str(it).unwrap()).collect()
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap()
     }
 
@@ -98,15 +129,33 @@ impl Daemon {
     }
 }
 
+/// Starts the program on the configuration in a directory.
+fn spawn(dir: &Path, log: Stdio) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_dbwarden"))
+        .args(["run", "--config"])
+        .arg(dir.join("config.toml"))
+        .stdin(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
 impl Drop for Daemon {
+    #[expect(
+        clippy::print_stderr,
+        reason = "a failed test tells what the daemon said"
+    )]
     fn drop(&mut self) {
         // It has ended already unless the test failed.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("what it said:\n{}", self.log());
+        }
     }
 }
 
-fn pid(number: u32) -> Pid {
+pub(crate) fn pid(number: u32) -> Pid {
     Pid::from_raw(number.try_into().unwrap()).unwrap()
 }
 
@@ -135,13 +184,13 @@ pub(crate) fn teas(sandbox: &Running) -> String {
 }
 
 /// The engines of a sandbox as `list --json` has them.
-fn engines(sandbox: &Running) -> Vec<Value> {
+pub(crate) fn engines(sandbox: &Running) -> Vec<Value> {
     let output = sandbox.ctl(&["list", "--json"]);
     let list: Value = serde_json::from_slice(&output.stdout).unwrap();
     list["engines"].as_array().unwrap().clone()
 }
 
-fn running_te(sandbox: &Running) -> Vec<u32> {
+pub(crate) fn running_te(sandbox: &Running) -> Vec<u32> {
     let engines = engines(sandbox).into_iter();
     engines
         .filter(|it| it["role"] == "TE" && it["status"] == "RUNNING")

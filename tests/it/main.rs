@@ -15,6 +15,7 @@ mod domain;
 mod driver;
 mod histories;
 mod journal;
+mod restart;
 mod sandbox;
 mod supervisor;
 mod tidy;

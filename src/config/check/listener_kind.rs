@@ -10,8 +10,8 @@ use crate::config::section::{Report, Section, Wrong};
 use crate::config::value;
 use crate::event::Severity;
 use crate::listener::{
-    Address, AlertmanagerSettings, Deliver, Header, HttpSettings, ListenerKind, ProgramSettings,
-    RESEND_EVERY, Secret, Terms, WebhookSettings, check_label, check_program,
+    Address, AlertmanagerSettings, Deliver, Header, HttpSettings, ListenerKind, PIPE_BATCH,
+    ProgramSettings, RESEND_EVERY, Secret, Terms, WebhookSettings, check_label, check_program,
 };
 use crate::telemetry::chain;
 
@@ -24,13 +24,15 @@ enum Word {
     Alertmanager,
     Exec,
     Log,
+    Pipe,
     Webhook,
 }
 
 impl Word {
-    const ALL: [(&'static str, Self); 4] = [
+    const ALL: [(&'static str, Self); 5] = [
         ("log", Self::Log),
         ("exec", Self::Exec),
+        ("pipe", Self::Pipe),
         ("webhook", Self::Webhook),
         ("alertmanager", Self::Alertmanager),
     ];
@@ -38,10 +40,11 @@ impl Word {
     /// Returns the keys that only some kinds have, and this one does.
     fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Alertmanager => &["url", "headers", "tls", "labels", "resend-every"],
-            Self::Exec => &["command"],
+            Self::Alertmanager => &["url", "headers", "tls", "labels", "resend-every", "batch"],
+            Self::Exec => &["command", "may-request"],
             Self::Log => &[],
-            Self::Webhook => &["url", "headers", "tls", "secret"],
+            Self::Pipe => &["command", "may-request", "batch"],
+            Self::Webhook => &["url", "headers", "tls", "secret", "batch"],
         }
     }
 }
@@ -52,6 +55,8 @@ pub(super) struct Given<'a> {
     pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
     /// The environment variables that programs do not get.
     pub(super) withhold: &'a [String],
+    /// Where programs reach the daemon.
+    pub(super) socket: &'a Path,
 }
 
 /// Reads which listener it is, and changes the terms where the kind needs others.
@@ -68,12 +73,17 @@ pub(super) fn check(
     match word {
         Word::Alertmanager => alertmanager(report, section, given, terms)
             .map_or(ListenerKind::Log, ListenerKind::Alertmanager),
-        Word::Exec => ListenerKind::Exec(ProgramSettings {
-            command: check_command(report, section),
-            withhold: given.withhold.to_vec(),
-            socket: None,
-        }),
+        Word::Exec => ListenerKind::Exec(program(report, section, given)),
         Word::Log => ListenerKind::Log,
+        Word::Pipe => {
+            // It reads as much at once as it likes, and answers each for itself.
+            terms.batch = if section.node("batch").is_some() {
+                terms.batch
+            } else {
+                PIPE_BATCH
+            };
+            ListenerKind::Pipe(program(report, section, given))
+        }
         Word::Webhook => {
             webhook(report, section, given).map_or(ListenerKind::Log, ListenerKind::Webhook)
         }
@@ -308,6 +318,15 @@ fn source(
     given: &Given<'_>,
 ) -> Option<Secret> {
     password::read_from(report, section, what, given.variable, &mut Vec::new()).map(Secret::new)
+}
+
+/// Reads which program is run.
+fn program(report: &mut Report, section: &Section<'_>, given: &Given<'_>) -> ProgramSettings {
+    ProgramSettings {
+        command: check_command(report, section),
+        withhold: given.withhold.to_vec(),
+        socket: Some(given.socket.to_owned()),
+    }
 }
 
 /// Reads a program with its arguments.

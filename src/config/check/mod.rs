@@ -78,6 +78,7 @@ pub(super) fn check(
     let given = listener_kind::Given {
         variable,
         withhold: &withhold,
+        socket: &daemon.socket,
     };
     let mut listeners: Vec<_> = listeners
         .iter()

@@ -164,6 +164,7 @@ fn other(literal: &str) -> String {
         "false" => "true".to_owned(),
         "\"10s\"" => "\"11s\"".to_owned(),
         _ if literal.parse::<u64>().is_ok() => format!("{literal}1"),
+        _ if literal.starts_with('\'') => "'true'".to_owned(),
         _ if literal.starts_with('[') => literal.replacen('[', "[\"another\", ", 1),
         _ if literal.starts_with('{') => "{ another = 1 }".to_owned(),
         _ => match quoted {

@@ -21,7 +21,10 @@ use super::record::Record;
 use super::{Delivery, Listener, ListenerError, Notified, Reply};
 
 pub use program::{ProgramError, check_program};
-use running::{KILL_AFTER, LINGER, Running};
+use running::Running;
+pub(in crate::listener) use running::{
+    KILL_AFTER, LINGER, Leader, OUTPUT_KEPT, command, hear, watch_exit,
+};
 
 /// Exit codes after which no further try is made: wrong usage, wrong data, no permission, wrong
 /// configuration, as `sysexits.h` numbers them.
@@ -107,6 +110,12 @@ pub enum ExecError {
 /// The last of what a program wrote; shown as the end of a message, on one line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Output(String);
+
+impl Output {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+}
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -16,14 +16,14 @@ use super::ProgramSettings;
 use crate::listener::record::{PREFIX, Record};
 
 /// How long a program has between being asked to end and being killed.
-pub(super) const KILL_AFTER: Duration = Duration::from_secs(2);
+pub(in crate::listener) const KILL_AFTER: Duration = Duration::from_secs(2);
 
 /// How long the output is listened to once the program has ended, since what it started may have
 /// more to say.
-pub(super) const LINGER: Duration = Duration::from_secs(1);
+pub(in crate::listener) const LINGER: Duration = Duration::from_secs(1);
 
 /// How much of the end of the output is kept.
-const OUTPUT_KEPT: usize = 8 * 1024;
+pub(in crate::listener) const OUTPUT_KEPT: usize = 8 * 1024;
 
 /// What the service manager gave the daemon for its own use.
 const OF_THE_DAEMON: [&str; 7] = [
@@ -130,7 +130,7 @@ impl Running {
     deprecated,
     reason = "its successor is unsafe for the sake of descriptors that are not owned; this one is"
 )]
-fn watch_exit(process: Pid) -> io::Result<AsyncFd<OwnedFd>> {
+pub(in crate::listener) fn watch_exit(process: Pid) -> io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::with_interest(
         pidfd_open(process, PidfdFlags::empty())?,
         Interest::READABLE,
@@ -138,7 +138,10 @@ fn watch_exit(process: Pid) -> io::Result<AsyncFd<OwnedFd>> {
 }
 
 /// Returns the command of `settings` with its environment, in a group of its own.
-fn command(listener: &str, settings: &ProgramSettings) -> io::Result<Command> {
+pub(in crate::listener) fn command(
+    listener: &str,
+    settings: &ProgramSettings,
+) -> io::Result<Command> {
     let (program, arguments) = settings
         .command
         .split_first()
@@ -160,7 +163,8 @@ fn command(listener: &str, settings: &ProgramSettings) -> io::Result<Command> {
     }
     command.env(format!("{PREFIX}LISTENER"), listener);
     if let Some(socket) = &settings.socket {
-        command.env(format!("{PREFIX}SOCKET"), socket);
+        // The program may go elsewhere; where we are is where the path begins.
+        command.env(format!("{PREFIX}SOCKET"), std::path::absolute(socket)?);
     }
     Ok(command)
 }
@@ -186,7 +190,7 @@ async fn feed(input: &mut Option<Input>) {
 }
 
 /// Reads some of the output and keeps its end; forgets the pipe when it has ended.
-async fn hear(output: &mut Option<pipe::Receiver>, tail: &mut Vec<u8>) {
+pub(in crate::listener) async fn hear(output: &mut Option<pipe::Receiver>, tail: &mut Vec<u8>) {
     let Some(pipe) = output else {
         return;
     };
@@ -206,14 +210,14 @@ async fn hear(output: &mut Option<pipe::Receiver>, tail: &mut Vec<u8>) {
 /// The group is signalled only while its leader is not yet reaped: until then the kernel gives its
 /// number to nobody else. Dropping the leader kills the group.
 #[derive(Debug)]
-struct Leader {
+pub(in crate::listener) struct Leader {
     child: Child,
     group: Pid,
     is_reaped: bool,
 }
 
 impl Leader {
-    fn new(child: Child) -> Self {
+    pub(in crate::listener) fn new(child: Child) -> Self {
         let group = child
             .id()
             .and_then(|it| i32::try_from(it).ok())
@@ -226,17 +230,28 @@ impl Leader {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(in crate::listener) fn signal(&self, signal: Signal) {
         if !self.is_reaped {
             // It fails only if everybody in the group has gone, or is beyond our reach.
             let _ = kill_process_group(self.group, signal);
         }
     }
 
-    async fn reap(&mut self) -> io::Result<ExitStatus> {
+    pub(in crate::listener) async fn reap(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await?;
         self.is_reaped = true;
         Ok(status)
+    }
+
+    /// Returns the number of the group.
+    pub(in crate::listener) fn group(&self) -> Pid {
+        self.group
+    }
+
+    /// Returns whether it has ended; then it is reaped.
+    pub(in crate::listener) fn has_ended(&mut self) -> bool {
+        self.is_reaped |= matches!(self.child.try_wait(), Ok(Some(_)));
+        self.is_reaped
     }
 }
 
