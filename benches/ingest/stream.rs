@@ -8,7 +8,7 @@ use dbwarden::nuodb::message::{BrokerElement, Event, ProcessElement, Status};
 use dbwarden::nuodb::server::{Server, ServerEvent, ServerSettings};
 use dbwarden::nuodb::srp::Password;
 
-/// How many monitor events the stream has.
+/// How many monitor events are measured at once.
 pub(crate) const EVENTS: u32 = 100_000;
 
 const PEERS: u32 = 20;
@@ -66,17 +66,19 @@ impl Recording {
         }
     }
 
-    /// Returns the snapshot and all events, encrypted.
-    pub(crate) fn stream(mut self) -> (Vec<u8>, Vec<u8>) {
+    /// Returns the snapshot, and then `count` events in parts of [`EVENTS`], encrypted.
+    pub(crate) fn stream(mut self, count: u32) -> (Vec<u8>, impl Iterator<Item = Vec<u8>>) {
         self.server.send_status(&status());
         let snapshot = self.server.poll_transmit().expect("the snapshot waits");
-        for event in events() {
-            self.server.send_event(&event);
-        }
-        (
-            snapshot,
-            self.server.poll_transmit().expect("the events wait"),
-        )
+        let mut events = events(count).peekable();
+        let parts = std::iter::from_fn(move || {
+            events.peek()?;
+            for event in events.by_ref().take(EVENTS as usize) {
+                self.server.send_event(&event);
+            }
+            self.server.poll_transmit()
+        });
+        (snapshot, parts)
     }
 }
 
@@ -87,7 +89,7 @@ pub(crate) fn documents() -> Vec<Vec<u8>> {
         event.write(&mut document);
         document
     };
-    events().into_iter().map(document).collect()
+    events(EVENTS).map(document).collect()
 }
 
 fn status() -> Status {
@@ -131,29 +133,36 @@ fn process(life: u32) -> ProcessElement {
 }
 
 /// Every process joins, becomes active and running, and exits when many others have joined.
-fn events() -> Vec<Event> {
-    let lives = EVENTS / 4;
-    let mut events = Vec::new();
-    for life in 0..lives + LIVING {
-        if life < lives {
-            let mut joined = process(life);
-            joined.start_id = Some(format!("67419876{life:08}").into());
-            events.push(Event::NewProcess(joined));
-            for word in ["ACTIVE", "RUNNING"] {
-                let mut process = process(life);
-                process.node_id = Some(life);
-                process.state = Some(word.into());
-                let status = word.into();
-                events.push(Event::StatusChanged { status, process });
-            }
-        }
-        if let Some(gone) = life.checked_sub(LIVING) {
-            let mut process = process(gone);
-            process.node_id = Some(gone);
-            process.state = Some("RUNNING".into());
-            events.push(Event::ProcessExit(process));
-        }
-    }
-    assert_eq!(events.len(), EVENTS as usize);
-    events
+fn events(count: u32) -> impl Iterator<Item = Event> {
+    assert_eq!(count % 4, 0, "each process has four events");
+    let lives = count / 4;
+    (0..lives + LIVING).flat_map(move |life| {
+        let arrives = (life < lives).then(|| arrival(life));
+        let leaves = life.checked_sub(LIVING).map(departure);
+        arrives.into_iter().flatten().chain(leaves)
+    })
+}
+
+fn arrival(life: u32) -> [Event; 3] {
+    let mut joined = process(life);
+    joined.start_id = Some(format!("67419876{life:08}").into());
+    let becomes = |word: &str| {
+        let mut process = process(life);
+        process.node_id = Some(life);
+        process.state = Some(word.into());
+        let status = word.into();
+        Event::StatusChanged { status, process }
+    };
+    [
+        Event::NewProcess(joined),
+        becomes("ACTIVE"),
+        becomes("RUNNING"),
+    ]
+}
+
+fn departure(life: u32) -> Event {
+    let mut process = process(life);
+    process.node_id = Some(life);
+    process.state = Some("RUNNING".into());
+    Event::ProcessExit(process)
 }

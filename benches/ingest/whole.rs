@@ -1,4 +1,4 @@
-//! The whole path: pilot, warden, journal, dispatcher and a listener that drops what it is told.
+//! The whole path: pilot, warden, journal, dispatcher and a listener that counts.
 //!
 //! Only the sockets are missing; their reads are slices of 64 KiB.
 
@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dbwarden::exchange::Observation;
-use dbwarden::journal::{Batch, Journal};
+use dbwarden::journal::{Batch, Journal, Ticket};
 use dbwarden::listener::{
-    Delivery, Dispatcher, Hooks, Listener, Notified, Registration, Reply, Terms,
+    Closed, Delivery, Dispatcher, Hooks, Listener, Notified, Registration, Reply, Terms,
 };
 use dbwarden::model::{self, Address};
 use dbwarden::nuodb::pilot::{Command, ConnectionId, Input as PilotInput, Pilot, PilotSettings};
@@ -18,6 +18,8 @@ use dbwarden::policy::Policy;
 use dbwarden::supervisor::{Effect, Input, Settings};
 use dbwarden::time::{Moment, Timestamp};
 use dbwarden::warden::Warden;
+use tokio::runtime::Runtime;
+use tokio::time::sleep;
 
 use crate::stream::{self, Recording};
 
@@ -26,83 +28,160 @@ const READ: usize = 64 * 1024;
 /// How fast virtual time goes: one read a millisecond.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Returns how long it took, and how many events the listener was told.
-pub(crate) fn measure(mut recording: Recording) -> (Duration, u64) {
-    let client = stream::client_settings();
-    let settings = PilotSettings::new(vec![Address::new("10.0.0.0", 48_004)], client);
-    let mut pilot = Pilot::new(settings);
-    let mut now = Timestamp::from_micros(1);
-    let mut connection = None;
-    recording.shake_hands(|bytes| speak(&mut pilot, now, &mut connection, bytes));
-    let connection = connection.expect("the pilot dialled");
-    let (snapshot, events) = recording.stream();
+/// So many inputs and events may wait for the journal, as in the daemon.
+const BACKLOG_MAX: usize = 65_536;
+
+/// How often it is looked whether everything is told.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// Where the path ends.
+pub(crate) struct End {
+    pub(crate) journal: Journal,
+    /// `None` if nobody listens.
+    pub(crate) listener: Option<Registration>,
+    /// Counts the events the listener is done with.
+    pub(crate) told: Arc<AtomicU64>,
+    /// Inputs and facts are written as well as events.
+    pub(crate) is_durable: bool,
+}
+
+/// Returns how long it takes in memory, and how many events a listener was told that drops them.
+pub(crate) fn in_memory(recording: Recording) -> (Duration, u64) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .expect("a runtime can be had");
+    let told = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&told);
+    let listener = Registration {
+        name: "drop".to_owned(),
+        terms: Terms::default(),
+        make: Arc::new(move || Box::new(Counted::new(Drop, Arc::clone(&counter)))),
+    };
+    let end = End {
+        journal: Journal::memory(1, 65_536),
+        listener: Some(listener),
+        told: Arc::clone(&told),
+        is_durable: false,
+    };
+    let took = measure(recording, stream::EVENTS, &runtime, end);
+    (took, told.load(Ordering::Relaxed))
+}
+
+/// Returns how long `events` take up to the end.
+pub(crate) fn measure(
+    mut recording: Recording,
+    events: u32,
+    runtime: &Runtime,
+    end: End,
+) -> Duration {
+    let client = stream::client_settings();
+    let settings = PilotSettings::new(vec![Address::new("10.0.0.0", 48_004)], client);
+    let mut pilot = Pilot::new(settings);
+    let mut connection = None;
+    let now = Timestamp::from_micros(1);
+    recording.shake_hands(|bytes| speak(&mut pilot, now, &mut connection, bytes));
+    let mut settings = Settings::new("prod".into());
+    settings.policies = vec![Policy::default()];
+    let mut path = Path {
+        pilot,
+        connection: connection.expect("the pilot dialled"),
+        warden: Warden::new(model::Settings::default(), settings),
+        journal: end.journal.clone(),
+        is_durable: end.is_durable,
+        now,
+        last: Ticket::default(),
+    };
+    let (snapshot, parts) = recording.stream(events);
     runtime.block_on(async {
-        let journal = Journal::memory(1, 65_536);
-        let told = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&told);
-        let listener = Registration {
-            name: "drop".to_owned(),
-            terms: Terms::default(),
-            make: Arc::new(move || Box::new(Drop(Arc::clone(&counter)))),
-        };
-        let source = Arc::new(journal.clone());
-        let dispatcher = Dispatcher::start(source, vec![listener], Hooks::default());
-        let mut settings = Settings::new("prod".into());
-        settings.policies = vec![Policy::default()];
-        let mut warden = Warden::new(model::Settings::default(), settings);
-        let mut feed = |now: Timestamp, bytes: &[u8]| {
-            pilot.handle(now, PilotInput::Bytes { connection, bytes });
-            turn(&mut pilot, &mut warden, &journal, now);
-        };
-        feed(now, &snapshot);
+        let source = Arc::new(end.journal.clone());
+        let listeners = end.listener.into_iter().collect::<Vec<_>>();
+        let is_heard = !listeners.is_empty();
+        let dispatcher = Dispatcher::start(source, listeners, Hooks::default());
+        path.feed(&snapshot);
+        let mut took = Duration::ZERO;
+        for part in parts {
+            took += path.travel(&part).await;
+        }
         #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
         let begin = Instant::now();
-        for bytes in events.chunks(READ) {
-            now = now + TICK;
-            feed(now, bytes);
-            tokio::task::yield_now().await;
+        path.arrive().await;
+        while is_heard && end.told.load(Ordering::Relaxed) < end.journal.last_seq() {
+            sleep(LOOK_EVERY).await;
         }
-        // The last exits settle.
-        now = now + Duration::from_secs(1);
-        feed(now, &[]);
-        while told.load(Ordering::Relaxed) < journal.last_seq() {
-            tokio::task::yield_now().await;
-        }
-        let took = begin.elapsed();
-        dispatcher.flush(Duration::from_secs(1)).await;
-        (took, told.load(Ordering::Relaxed))
+        took += begin.elapsed();
+        dispatcher.flush(Duration::from_secs(10)).await;
+        took
     })
 }
 
-/// What the event loop does with what one read brought.
-fn turn(pilot: &mut Pilot, warden: &mut Warden, journal: &Journal, now: Timestamp) {
-    let now = Moment::simulated(now);
-    let mut effects = Vec::new();
-    let mut observations: Vec<Observation> = Vec::new();
-    while let Some(command) = pilot.poll() {
-        if let Command::Observe(observation) = command {
-            observations.push(observation);
+/// What stands between the socket and the journal.
+struct Path {
+    pilot: Pilot,
+    connection: ConnectionId,
+    warden: Warden,
+    journal: Journal,
+    is_durable: bool,
+    now: Timestamp,
+    last: Ticket,
+}
+
+impl Path {
+    async fn travel(&mut self, part: &[u8]) -> Duration {
+        #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+        let begin = Instant::now();
+        let mut progress = self.journal.progress();
+        for bytes in part.chunks(READ) {
+            self.now = self.now + TICK;
+            self.feed(bytes);
+            tokio::task::yield_now().await;
+            while self.journal.backlog() >= BACKLOG_MAX {
+                progress.changed().await.expect("the journal is there");
+            }
         }
+        begin.elapsed()
     }
-    for observation in observations {
-        warden.handle(now, Input::Observed(observation), &mut effects);
+
+    /// The last exits settle, and everything is on record.
+    async fn arrive(&mut self) {
+        self.now = self.now + Duration::from_secs(1);
+        self.feed(&[]);
+        let mut progress = self.journal.progress();
+        let everything = progress.wait_for(|it| it.ticket >= self.last).await;
+        drop(everything.expect("the journal is there"));
     }
-    warden.handle(now, Input::Timeout, &mut effects);
-    let events = effects
-        .into_iter()
-        .filter_map(|effect| match effect {
+
+    /// What pilot and event loop do with what one read brought.
+    fn feed(&mut self, bytes: &[u8]) {
+        let connection = self.connection;
+        let input = PilotInput::Bytes { connection, bytes };
+        self.pilot.handle(self.now, input);
+        let mut observations: Vec<Observation> = Vec::new();
+        while let Some(command) = self.pilot.poll() {
+            if let Command::Observe(observation) = command {
+                observations.push(observation);
+            }
+        }
+        let now = Moment::simulated(self.now);
+        let mut batch = Batch::default();
+        let mut effects = Vec::new();
+        let inputs = observations.into_iter().map(Input::Observed);
+        for input in inputs.chain([Input::Timeout]) {
+            if self.is_durable {
+                batch.inputs.push((now, input.clone()));
+            }
+            self.warden.handle(now, input, &mut effects);
+        }
+        if self.is_durable {
+            batch.facts = self.warden.drain_facts();
+        }
+        let events = effects.into_iter().filter_map(|effect| match effect {
             Effect::Raise(event) => Some(event),
             Effect::Answer { .. } | Effect::Do(_) => None,
-        })
-        .collect();
-    journal.write(Batch {
-        events,
-        ..Batch::default()
-    });
+        });
+        batch.events = events.collect();
+        self.last = self.journal.write(batch);
+    }
 }
 
 /// Hands bytes of the broker to the pilot, and returns what it says.
@@ -141,8 +220,48 @@ fn speak(
     said
 }
 
+/// A listener whose events are counted when it is done with them.
+pub(crate) struct Counted<L> {
+    listener: L,
+    told: Arc<AtomicU64>,
+}
+
+impl<L> Counted<L> {
+    pub(crate) fn new(listener: L, told: Arc<AtomicU64>) -> Self {
+        Self { listener, told }
+    }
+}
+
+impl<L: Listener> Listener for Counted<L> {
+    fn name(&self) -> &str {
+        self.listener.name()
+    }
+
+    fn notify<'a>(&'a mut self, delivery: Delivery<'a>) -> Notified<'a> {
+        let events = delivery.events().count();
+        let (told, listener) = (&self.told, &mut self.listener);
+        Box::pin(async move {
+            let reply = listener.notify(delivery).await;
+            told.fetch_add(u64::try_from(events).expect("it fits"), Ordering::Relaxed);
+            reply
+        })
+    }
+
+    fn farewell(&self) -> Duration {
+        self.listener.farewell()
+    }
+
+    fn is_atomic(&self) -> bool {
+        self.listener.is_atomic()
+    }
+
+    fn close(&mut self) -> Closed<'_> {
+        self.listener.close()
+    }
+}
+
 /// A listener that drops what it is told.
-struct Drop(Arc<AtomicU64>);
+struct Drop;
 
 impl Listener for Drop {
     fn name(&self) -> &'static str {
@@ -151,7 +270,6 @@ impl Listener for Drop {
 
     fn notify<'a>(&'a mut self, delivery: Delivery<'a>) -> Notified<'a> {
         black_box(delivery.event);
-        self.0.fetch_add(1, Ordering::Relaxed);
         Box::pin(std::future::ready(Ok(Reply::done())))
     }
 }

@@ -338,7 +338,7 @@ impl Queue {
 
     /// Returns whether there is something to note before anything else can be told.
     pub(super) fn has_news(&self, window: usize) -> bool {
-        !self.notes.is_empty() || !self.told.is_empty() || !self.choose(window).is_empty()
+        !self.notes.is_empty() || !self.told.is_empty() || !self.choose(window, 1).is_empty()
     }
 
     /// Returns how far the cursor is from where it was last noted.
@@ -362,7 +362,7 @@ impl Queue {
             notes.push(Note::Advance { cursor });
             self.noted = cursor;
         }
-        for key in self.choose(window) {
+        for key in self.choose(window, usize::MAX) {
             self.waiting.remove(&key);
             self.beginning.push(key);
             let Some(item) = self.items.get_mut(&key) else {
@@ -381,11 +381,11 @@ impl Queue {
         notes
     }
 
-    /// Returns what is to be begun next, if no more than `window` may be under way.
-    fn choose(&self, window: usize) -> Vec<Key> {
+    /// Returns what is to be begun next, up to `limit`, if no more than `window` may be under way.
+    fn choose(&self, window: usize, limit: usize) -> Vec<Key> {
         let mut chosen = Vec::new();
         let busy = self.beginning.len() + self.ready.len() + self.under_way;
-        let room = window.saturating_sub(busy);
+        let room = window.saturating_sub(busy).min(limit);
         if self.alone.is_some() || room == 0 {
             return chosen;
         }
