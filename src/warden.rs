@@ -108,8 +108,10 @@ impl Warden {
                 let (request, answer) = (request.id, Answer::Refused { reason });
                 effects.push(Effect::Answer { request, answer });
             }
-            Input::JournalFailed | Input::Recovered(_) | Input::Resumed { .. } | Input::Timeout => {
-            }
+            Input::JournalFailed => self.supervisor.journal_failed(),
+            Input::Recovered(recovery) => self.supervisor.recovered(now.at, recovery),
+            Input::Resumed { .. } => self.supervisor.resumed(),
+            Input::Timeout => (),
         }
         self.supervisor.act(now, &self.model, effects);
     }

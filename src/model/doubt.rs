@@ -20,19 +20,19 @@ const MINORITY_FACTOR: u32 = 15;
 const RETIRE_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// Something that ought to be there did not show.
-#[derive(Clone, Copy, Debug, Default)]
-struct Doubt {
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Doubt {
     /// When a view of the majority first did not show it, and whose view that was.
-    first: Option<(Timestamp, Option<PeerId>)>,
+    pub(super) first: Option<(Timestamp, Option<PeerId>)>,
 }
 
 /// What is doubted, and how the domain is seen.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Doubts {
-    peers: BTreeMap<PeerId, Doubt>,
-    processes: BTreeMap<ProcessId, Doubt>,
+    pub(super) peers: BTreeMap<PeerId, Doubt>,
+    pub(super) processes: BTreeMap<ProcessId, Doubt>,
     /// Fewer than half of the known brokers are in view.
-    is_minority: bool,
+    pub(super) is_minority: bool,
     /// When the next look is due.
     look: Option<Timestamp>,
     /// That moment has come.
@@ -52,14 +52,9 @@ impl Doubts {
         self.peers.contains_key(&id)
     }
 
-    /// Forgets the doubt about a peer: it was seen, or is known to be lost.
-    pub(super) fn clear_peer(&mut self, id: PeerId) {
-        self.peers.remove(&id);
-    }
-
     /// Forgets the doubt about a process: it was seen, or what became of it is known.
-    pub(super) fn clear_process(&mut self, id: ProcessId) {
-        self.processes.remove(&id);
+    pub(super) fn clear_process(&mut self, id: ProcessId) -> bool {
+        self.processes.remove(&id).is_some()
     }
 }
 
@@ -85,6 +80,25 @@ impl Model {
         std::mem::take(&mut self.doubts.is_look_wanted)
     }
 
+    /// Forgets the doubt about a peer: it was seen, or is known to be lost.
+    pub(super) fn clear_peer(&mut self, id: PeerId) {
+        if self.doubts.peers.remove(&id).is_some() {
+            self.touched.peers.insert(id);
+        }
+    }
+
+    fn doubt_peer(&mut self, id: PeerId, doubt: Doubt) {
+        if self.doubts.peers.insert(id, doubt) != Some(doubt) {
+            self.touched.peers.insert(id);
+        }
+    }
+
+    fn keep_doubting(&mut self, id: ProcessId, doubt: Doubt) {
+        if self.doubts.processes.insert(id, doubt) != Some(doubt) {
+            self.touch(id);
+        }
+    }
+
     /// Takes in that a complete picture does not show what counts as there.
     pub(super) fn doubt_missing(&mut self, now: Timestamp, changes: &mut Vec<Change>) {
         let generation = self.generation;
@@ -98,7 +112,7 @@ impl Model {
             let doubt = self.doubts.peers.get(&id).copied().unwrap_or_default();
             match self.weigh(now, doubt) {
                 None => self.lose_peer(now, id, changes),
-                Some(doubt) => drop(self.doubts.peers.insert(id, doubt)),
+                Some(doubt) => self.doubt_peer(id, doubt),
             }
         }
         let processes: Vec<ProcessId> = self
@@ -120,17 +134,17 @@ impl Model {
             // that is known.
             Presence::Ending { .. } if !self.is_pending(process, id) => {
                 if is_with_peer || self.is_minority() {
-                    self.doubts.processes.insert(id, doubt);
+                    self.keep_doubting(id, doubt);
                 } else {
                     self.end(id, Ending::Exit, changes);
                 }
             }
             Presence::Ending { .. } | Presence::Unreachable { .. } => (),
             // It goes with its peer, or shows itself when that does.
-            Presence::Live if is_with_peer => drop(self.doubts.processes.insert(id, doubt)),
+            Presence::Live if is_with_peer => self.keep_doubting(id, doubt),
             Presence::Live => match self.weigh(now, doubt) {
                 None => self.end(id, Ending::Unknown, changes),
-                Some(doubt) => drop(self.doubts.processes.insert(id, doubt)),
+                Some(doubt) => self.keep_doubting(id, doubt),
             },
         }
     }
@@ -207,8 +221,9 @@ impl Model {
     fn count_brokers(&mut self, now: Timestamp, mut is_in_view: impl FnMut(&Peer) -> bool) {
         let was_minority = self.is_minority();
         let (mut seen, mut known) = (0_usize, 0_usize);
-        for peer in &mut self.peers {
+        for (id, peer) in (0..).map(PeerId).zip(&mut self.peers) {
             let is_seen = is_in_view(peer);
+            let was_retired = peer.is_retired;
             if let PeerPresence::Unreachable { since } = peer.presence
                 && !was_minority
                 && since + RETIRE_AFTER <= now
@@ -216,11 +231,15 @@ impl Model {
                 peer.is_retired = true;
             }
             peer.is_retired &= !is_seen;
+            if peer.is_retired != was_retired {
+                self.touched.peers.insert(id);
+            }
             if peer.is_broker && !peer.is_retired {
                 known += 1;
                 seen += usize::from(is_seen);
             }
         }
         self.doubts.is_minority = 2 * seen < known;
+        self.touched.domain |= self.doubts.is_minority != was_minority;
     }
 }

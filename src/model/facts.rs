@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::doubt::Doubt;
 use super::ids::{Address, AgentId, DatabaseName, PeerName, StartId};
 use super::sighting::{Role, Status};
 use super::state::{
@@ -23,6 +24,8 @@ pub struct KnownDomain {
     pub was_synced: bool,
     /// The peer that told last.
     pub entry: Option<PeerName>,
+    /// Whether fewer than half of the known brokers were in view.
+    pub is_minority: bool,
     /// How many lives of processes were numbered.
     pub lives: u64,
     /// The last failed starts, the latest last: a failure is told once.
@@ -54,6 +57,17 @@ pub struct KnownPeer {
     pub presence: PeerPresence,
     /// When the domain last lost it.
     pub lost: Option<Timestamp>,
+    /// Whether it was lost so long ago that nobody expects to see it.
+    pub is_retired: bool,
+    /// It counts as connected, and did not show.
+    pub doubt: Option<KnownDoubt>,
+}
+
+/// Something counts as there that a look at the domain did not show.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct KnownDoubt {
+    /// When a view of the majority first did not show it, and whose view that was.
+    pub first: Option<(Timestamp, Option<PeerName>)>,
 }
 
 /// What is known of one database; how many processes it has follows from them.
@@ -96,6 +110,8 @@ pub struct KnownProcess {
     pub presence: Presence,
     /// When it was first seen.
     pub first_seen: Timestamp,
+    /// It counts as there, and did not show.
+    pub doubt: Option<KnownDoubt>,
 }
 
 /// All that is known, in no particular order.
@@ -150,10 +166,21 @@ impl Model {
         peers.sort_by_key(|it| it.number);
         databases.sort_by_key(|it| it.number);
         processes.sort_by_key(|it| it.life);
-        let names: BTreeMap<PeerName, PeerId> = peers
-            .into_iter()
-            .map(|it| (it.name.clone(), model.restore_peer(it)))
-            .collect();
+        let mut doubts = Vec::new();
+        for mut peer in peers {
+            let doubt = peer.doubt.take();
+            let id = model.restore_peer(peer);
+            doubts.extend(doubt.map(|it| (id, it)));
+        }
+        let names = model.names.clone();
+        // Whoever doubted first and is not known any more is nobody in particular.
+        let read = |it: KnownDoubt| Doubt {
+            first: it
+                .first
+                .map(|(at, by)| (at, by.and_then(|it| names.get(&it).copied()))),
+        };
+        let doubts = doubts.into_iter().map(|(id, it)| (id, read(it)));
+        model.doubts.peers = doubts.collect();
         for KnownDatabase { name, .. } in databases {
             model.database_of(name);
         }
@@ -168,12 +195,15 @@ impl Model {
             let Some(database) = model.database_named(&process.database) else {
                 return Err(unknown(format!("the database {}", process.database)));
             };
-            model.restore_process(peer, database, process);
+            let doubt = process.doubt.clone().map(read);
+            let id = model.restore_process(peer, database, process);
+            model.doubts.processes.extend(doubt.map(|it| (id, it)));
         }
         if domain.was_synced {
             model.freshness = Freshness::Stale { since: now };
         }
         model.domain = domain.name;
+        model.doubts.is_minority = domain.is_minority;
         model.lives = domain.lives;
         model.failed_starts = domain.failed_starts.into();
         if let Some(entry) = domain.entry {
@@ -211,13 +241,18 @@ impl Model {
             dial: None,
             labels: BTreeMap::new(),
             lost: known.lost,
-            is_retired: false,
+            is_retired: known.is_retired,
             generation: self.generation,
         });
         id
     }
 
-    fn restore_process(&mut self, peer: PeerId, database: DatabaseId, known: KnownProcess) {
+    fn restore_process(
+        &mut self,
+        peer: PeerId,
+        database: DatabaseId,
+        known: KnownProcess,
+    ) -> ProcessId {
         let place = self.processes.len();
         let id = ProcessId(u32::try_from(place).expect("there are fewer than the limit"));
         let process = Process {
@@ -248,6 +283,7 @@ impl Model {
         }
         self.by_pid.insert((peer, process.pid), id);
         self.processes.push(Some(process));
+        id
     }
 
     /// Takes over changed settings.
@@ -272,6 +308,7 @@ impl Model {
             name: self.domain.clone(),
             was_synced: self.freshness != Freshness::Unknown,
             entry: self.entry.map(|id| self.peer(id).name.clone()),
+            is_minority: self.is_minority(),
             lives: self.lives,
             failed_starts: self.failed_starts.iter().cloned().collect(),
         }
@@ -292,6 +329,15 @@ impl Model {
             version: peer.version.clone(),
             presence: peer.presence,
             lost: peer.lost,
+            is_retired: peer.is_retired,
+            doubt: self.doubts.peers.get(&id).map(|it| self.known_doubt(*it)),
+        }
+    }
+
+    fn known_doubt(&self, doubt: Doubt) -> KnownDoubt {
+        let name = |id: PeerId| self.peer(id).name.clone();
+        KnownDoubt {
+            first: doubt.first.map(|(at, by)| (at, by.map(name))),
         }
     }
 
@@ -304,7 +350,8 @@ impl Model {
     }
 
     /// Returns the facts of a process.
-    pub fn known_process(&self, process: &Process) -> KnownProcess {
+    pub fn known_process(&self, id: ProcessId, process: &Process) -> KnownProcess {
+        let doubt = self.doubts.processes.get(&id);
         KnownProcess {
             peer: self.peer(process.peer).name.clone(),
             pid: process.pid,
@@ -320,6 +367,7 @@ impl Model {
             agent_id: process.agent_id.clone(),
             presence: process.presence,
             first_seen: process.first_seen,
+            doubt: doubt.map(|it| self.known_doubt(*it)),
         }
     }
 }

@@ -19,7 +19,9 @@ mod state;
 mod tests;
 
 pub use change::{Change, Ending};
-pub use facts::{Known, KnownDatabase, KnownDomain, KnownPeer, KnownProcess, Touched, Unknown};
+pub use facts::{
+    Known, KnownDatabase, KnownDomain, KnownDoubt, KnownPeer, KnownProcess, Touched, Unknown,
+};
 pub use ids::{Address, AddressError, AgentId, DatabaseName, DomainName, PeerName, StartId};
 pub use sighting::{PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status, StatusSeen};
 pub use state::{

@@ -81,7 +81,7 @@ impl Model {
             // Its agent was restarted, and the loss of the one before was not told, or not yet.
             self.lose_peer(now, id, changes);
         }
-        self.doubts.clear_peer(id);
+        self.clear_peer(id);
         self.remember_aliases(id, &seen);
         let rule = self.rule_of(&seen).cloned();
         let generation = self.generation;
@@ -127,7 +127,7 @@ impl Model {
 
     /// Makes a peer a tombstone, and its processes unreachable.
     pub(super) fn lose_peer(&mut self, now: Timestamp, id: PeerId, changes: &mut Vec<Change>) {
-        self.doubts.clear_peer(id);
+        self.clear_peer(id);
         let peer = &mut self.peers[id.0 as usize];
         if !peer.is_connected() {
             return;

@@ -202,7 +202,9 @@ impl Model {
     ) {
         let (status, word) = read_status(&seen);
         let generation = self.generation;
-        self.doubts.clear_process(id);
+        if self.doubts.clear_process(id) {
+            self.touch(id);
+        }
         let process = self.processes[id.index()]
             .as_mut()
             .expect("ids of processes come from the index");
@@ -264,7 +266,9 @@ impl Model {
 
     /// Notes that the peer of a process is out of reach.
     pub(super) fn make_unreachable(&mut self, id: ProcessId, changes: &mut Vec<Change>) {
-        self.doubts.clear_process(id);
+        if self.doubts.clear_process(id) {
+            self.touch(id);
+        }
         let was = self.kept(id).presence;
         if matches!(was, Presence::Unreachable { .. }) {
             return;
@@ -373,6 +377,13 @@ impl Model {
     pub(super) fn kept(&self, id: ProcessId) -> &Process {
         self.process(id)
             .expect("ids of processes come from the index")
+    }
+
+    /// Notes that the facts of a process changed.
+    pub(super) fn touch(&mut self, id: ProcessId) {
+        let process = self.kept(id);
+        let key = (process.peer, process.pid);
+        self.touched.processes.insert(key);
     }
 
     /// Returns a process that is about to change.

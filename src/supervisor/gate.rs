@@ -153,6 +153,7 @@ impl Supervisor {
             }
             (Freshness::Synced { .. }, Session::Settled | Session::Settling { .. }) => (),
         }
+        self.gates.sees_minority = model.is_minority();
         let settles = self.gates.session.opens(self.settings.settle);
         if settles.is_some_and(|at| at <= now.at) {
             self.gates.session = Session::Settled;

@@ -63,7 +63,7 @@ impl Warden {
             let key = FactKey::process(&self.model.peer(*peer).name, *pid);
             let id = self.model.process_with(*peer, *pid);
             let fact = id.and_then(|id| {
-                let known = self.model.known_process(self.model.process(id)?);
+                let known = self.model.known_process(id, self.model.process(id)?);
                 Some(self.supervisor.process_fact(known, id))
             });
             facts.push(FactChange { key, fact });
@@ -82,7 +82,7 @@ impl Warden {
         facts.extend(databases.map(|(id, _)| self.supervisor.database_fact(&self.model, id)));
         let processes = self.model.processes();
         facts.extend(processes.map(|(id, it)| {
-            let known = self.model.known_process(it);
+            let known = self.model.known_process(id, it);
             self.supervisor.process_fact(known, id)
         }));
         facts.extend(self.supervisor.facts(&self.model));

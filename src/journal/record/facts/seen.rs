@@ -6,8 +6,8 @@ use super::{Text, at, meaning, shared};
 use crate::exchange::{ActionId, LossClass};
 use crate::journal::record::RecordError;
 use crate::model::{
-    Address, KnownDatabase, KnownDomain, KnownPeer, KnownProcess, PeerPresence, Presence, Role,
-    Status,
+    Address, KnownDatabase, KnownDomain, KnownDoubt, KnownPeer, KnownProcess, PeerPresence,
+    Presence, Role, Status,
 };
 use crate::supervisor::{DatabaseFact, DomainFact, Gate, ProcessFact};
 use crate::time::Timestamp;
@@ -20,6 +20,8 @@ pub(super) struct DomainRecord<'a> {
     was_synced: bool,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     entry: Option<Text<'a>>,
+    #[serde(default)]
+    minority: bool,
     lives: u64,
     /// Agent and start, the latest last.
     #[serde(borrow)]
@@ -52,6 +54,7 @@ impl<'a> From<&'a DomainFact> for DomainRecord<'a> {
             name: it.known.name.as_deref().map(Into::into),
             was_synced: it.known.was_synced,
             entry: it.known.entry.as_ref().map(|it| it.as_str().into()),
+            minority: it.known.is_minority,
             lives: it.known.lives,
             failed_starts: starts.collect(),
             told_loss: it.told_loss.map(|it| match it {
@@ -82,6 +85,7 @@ impl TryFrom<DomainRecord<'_>> for DomainFact {
                 name: it.name.as_ref().map(shared),
                 was_synced: it.was_synced,
                 entry: it.entry.as_ref().map(|it| shared(it).into()),
+                is_minority: it.minority,
                 lives: it.lives,
                 failed_starts: starts.collect(),
             },
@@ -122,6 +126,39 @@ pub(super) struct PeerRecord<'a> {
     presence: PeerPresenceRecord,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lost: Option<u64>,
+    #[serde(default)]
+    retired: bool,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    doubt: Option<DoubtRecord<'a>>,
+}
+
+/// Since when, and in whose view; empty if no view counted yet.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct DoubtRecord<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<u64>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    by: Option<Text<'a>>,
+}
+
+impl<'a> From<&'a KnownDoubt> for DoubtRecord<'a> {
+    fn from(it: &'a KnownDoubt) -> Self {
+        let by = it.first.as_ref().and_then(|(_, by)| by.as_ref());
+        Self {
+            since: it.first.as_ref().map(|(since, _)| since.as_micros()),
+            by: by.map(|it| it.as_str().into()),
+        }
+    }
+}
+
+impl From<DoubtRecord<'_>> for KnownDoubt {
+    fn from(it: DoubtRecord<'_>) -> Self {
+        let by = it.by.as_ref().map(|it| shared(it).into());
+        Self {
+            first: it.since.map(|since| (at(since), by)),
+        }
+    }
 }
 
 /// Host and port.
@@ -168,6 +205,8 @@ impl<'a> From<&'a KnownPeer> for PeerRecord<'a> {
                 },
             },
             lost: it.lost.map(Timestamp::as_micros),
+            retired: it.is_retired,
+            doubt: it.doubt.as_ref().map(Into::into),
         }
     }
 }
@@ -193,6 +232,8 @@ impl From<PeerRecord<'_>> for KnownPeer {
                 }
             },
             lost: it.lost.map(at),
+            is_retired: it.retired,
+            doubt: it.doubt.map(Into::into),
         }
     }
 }
@@ -261,6 +302,8 @@ pub(super) struct ProcessRecord<'a> {
     agent: Text<'a>,
     presence: PresenceRecord,
     first_seen: u64,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    doubt: Option<DoubtRecord<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seat: Option<u32>,
 }
@@ -296,6 +339,7 @@ impl<'a> From<&'a ProcessFact> for ProcessRecord<'a> {
                 Presence::Unreachable { registered } => PresenceRecord::Unreachable { registered },
             },
             first_seen: known.first_seen.as_micros(),
+            doubt: known.doubt.as_ref().map(Into::into),
             seat: *seat,
         }
     }
@@ -334,6 +378,7 @@ impl TryFrom<ProcessRecord<'_>> for ProcessFact {
                 PresenceRecord::Unreachable { registered } => Presence::Unreachable { registered },
             },
             first_seen: at(it.first_seen),
+            doubt: it.doubt.map(Into::into),
         };
         Ok(Self {
             known,

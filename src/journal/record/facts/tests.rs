@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::{at, from_json, to_json};
 use crate::exchange::{ActionId, LossClass, Place};
 use crate::model::{
-    Address, KnownDatabase, KnownDomain, KnownPeer, KnownProcess, PeerPresence, Presence, Role,
-    Status,
+    Address, KnownDatabase, KnownDomain, KnownDoubt, KnownPeer, KnownProcess, PeerPresence,
+    Presence, Role, Status,
 };
 use crate::supervisor::{
     ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactKind,
@@ -30,6 +30,12 @@ fn address() -> impl Strategy<Value = Address> {
     (text(), any::<u16>()).prop_map(|(host, port)| Address::new(host, port))
 }
 
+fn doubt() -> impl Strategy<Value = KnownDoubt> {
+    of((time(), of(text()))).prop_map(|first| KnownDoubt {
+        first: first.map(|(at, by)| (at, by.map(|it| it.as_str().into()))),
+    })
+}
+
 fn domain() -> impl Strategy<Value = Fact> {
     let class = prop::sample::select(vec![
         LossClass::Connection,
@@ -40,7 +46,7 @@ fn domain() -> impl Strategy<Value = Fact> {
         of(text()),
         any::<bool>(),
         of(text()),
-        any::<u64>(),
+        (any::<bool>(), any::<u64>()),
         vec((text(), text()), 0..3),
     );
     let said = (of(class), prop::sample::subsequence(&Gate::ALL[..], 0..5));
@@ -61,7 +67,8 @@ fn domain() -> impl Strategy<Value = Fact> {
                 name: name.map(Into::into),
                 was_synced,
                 entry: entry.map(|it| it.as_str().into()),
-                lives,
+                is_minority: lives.0,
+                lives: lives.1,
                 failed_starts: starts.collect(),
             },
             told_loss,
@@ -82,7 +89,8 @@ fn peer() -> impl Strategy<Value = Fact> {
     ];
     let names = (text(), any::<u32>(), text(), vec(text(), 0..3));
     let places = (address(), vec(address(), 0..3), text(), text());
-    (names, places, any::<bool>(), presence, of(time())).prop_map(
+    let lost = (of(time()), any::<bool>(), of(doubt()));
+    (names, places, any::<bool>(), presence, lost).prop_map(
         |(names, places, is_broker, presence, lost)| {
             let (name, number, agent, agents) = names;
             let (address, addresses, hostname, version) = places;
@@ -97,7 +105,9 @@ fn peer() -> impl Strategy<Value = Fact> {
                 hostname: hostname.into(),
                 version: version.into(),
                 presence,
-                lost,
+                lost: lost.0,
+                is_retired: lost.1,
+                doubt: lost.2,
             })
         },
     )
@@ -140,8 +150,8 @@ fn process() -> impl Strategy<Value = Fact> {
         of(any::<u32>()),
         of(any::<u32>()),
     );
-    (names, numbers, role, status, presence, time()).prop_map(
-        |(names, numbers, role, status, presence, first_seen)| {
+    (names, numbers, role, status, presence, time(), of(doubt())).prop_map(
+        |(names, numbers, role, status, presence, first_seen, doubt)| {
             let (peer, database, word, version, agent, start_id) = names;
             let (pid, life, port, node_id, seat) = numbers;
             let known = KnownProcess {
@@ -159,6 +169,7 @@ fn process() -> impl Strategy<Value = Fact> {
                 agent_id: agent.as_str().into(),
                 presence,
                 first_seen,
+                doubt,
             };
             Fact::Process(ProcessFact { known, seat })
         },
