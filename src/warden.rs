@@ -9,7 +9,7 @@ mod present;
 use std::sync::Arc;
 
 use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
-use crate::exchange::{ActionId, Answer, Deed, Loss, LossClass, Observation};
+use crate::exchange::{ActionId, Deed, Loss, LossClass, Observation};
 use crate::model::{
     self, Change, DatabaseId, DomainName, Ending, Freshness, Model, PeerId, Process,
 };
@@ -81,6 +81,7 @@ impl Warden {
                 effects.push(Effect::Do(Deed::Refresh));
             }
         }
+        let mut asked = None;
         match input {
             Input::Observed(Observation::Sighted(sighting)) => {
                 self.model.observe(now.at, sighting, &mut self.changes);
@@ -104,16 +105,18 @@ impl Warden {
                     .report(now, &self.model, action, &outcome, effects);
             }
             Input::Requested(request) => {
-                let reason = "requests are not served yet".into();
-                let (request, answer) = (request.id, Answer::Refused { reason });
-                effects.push(Effect::Answer { request, answer });
+                let found = self.supervisor.request(now, &self.model, request, effects);
+                asked = Some(found);
             }
             Input::JournalFailed => self.supervisor.journal_failed(),
             Input::Recovered(recovery) => self.supervisor.recovered(now.at, recovery),
-            Input::Resumed { .. } => self.supervisor.resumed(),
+            Input::Resumed { by } => self.supervisor.resumed(now, &self.model, &by, effects),
             Input::Timeout => (),
         }
         self.supervisor.act(now, &self.model, effects);
+        if let Some(asked) = asked {
+            effects.push(self.supervisor.answer(now.at, &self.model, &asked));
+        }
     }
 
     /// Returns when [`Input::Timeout`] is next due, if ever.

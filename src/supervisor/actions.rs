@@ -137,6 +137,10 @@ impl Supervisor {
         if let Some(it) = self.action_mut(action) {
             it.stage = ActionStage::Committed { deadline };
         }
+        // Whoever asked gets one try.
+        if let Some(vacancy) = self.slot_mut(slot).vacancy_mut() {
+            vacancy.wish = None;
+        }
         effects.push(Effect::Do(Deed::Commit { action }));
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::evidence::{Blocked, Verdict};
-use super::facts::{ActionStage, HoldReason};
+use super::facts::{ActionStage, HoldReason, WishFact};
 use super::state::{About, Action, Agent, Evidence, Phase, SlotId, Supervisor, Vacancy};
 use super::{Effect, Mode};
 use crate::event::Kind;
@@ -28,7 +28,7 @@ const FAILURES_MAX: usize = 10_000;
 const LAST_OF_ROLE_PAUSE: Duration = Duration::from_secs(10);
 
 /// What is done about one vacancy.
-enum Decision {
+pub(super) enum Decision {
     /// Ask the agent of the peer it was on whether it answers.
     Ask(PeerId),
     /// Nothing now.
@@ -88,6 +88,10 @@ impl Supervisor {
         match self.slot(id).phase {
             Phase::Acting { .. } | Phase::Filled(_) | Phase::Vacant(_) => (),
             Phase::Empty => self.miss_declared(now.at, id),
+            Phase::Held { .. } if !self.is_wanted(id) => {
+                self.enter(id, Phase::Empty);
+                self.tell_released(now, model, id, "nobody wants it any more", effects);
+            }
             Phase::Held { again, reason } => {
                 if again <= now.at {
                     let again = now.at + HELD_AGAIN;
@@ -123,17 +127,26 @@ impl Supervisor {
     }
 
     fn mind_vacancy(&mut self, now: Moment, model: &Model, id: SlotId, effects: &mut Vec<Effect>) {
-        if !self.is_wanted(id) {
+        if !self.is_minded(id) {
             self.enter(id, Phase::Empty);
             return;
         }
-        self.look_at(id, None);
-        if self.settings.mode == Mode::Observe {
+        self.mind_wish(now, model, id, effects);
+        let wish = self.slot(id).vacancy().and_then(|it| it.wish.as_ref());
+        let (is_asked_for, until) = (wish.is_some(), wish.map(|it| it.until));
+        self.look_at(id, until);
+        let is_wanted = self.is_wanted(id);
+        if self.settings.mode == Mode::Observe || !(is_wanted || is_asked_for) {
             return;
         }
         match self.decide(now.at, model, id) {
             Decision::Ask(peer) => self.ask(model, id, peer, effects),
             Decision::Blocked(blocked) => self.tell_blocked(now, model, id, blocked, effects),
+            Decision::Hold(_) if !is_wanted => {
+                // Nobody has to release what nobody but the one who asks wants.
+                let blocked = Blocked::by("database-down");
+                self.tell_blocked(now, model, id, blocked, effects);
+            }
             Decision::Hold(reason) => {
                 let again = now.at + HELD_AGAIN;
                 self.enter(id, Phase::Held { reason, again });
@@ -143,7 +156,7 @@ impl Supervisor {
         }
     }
 
-    fn decide(&self, now: Timestamp, model: &Model, id: SlotId) -> Decision {
+    pub(super) fn decide(&self, now: Timestamp, model: &Model, id: SlotId) -> Decision {
         let Phase::Vacant(vacancy) = &self.slot(id).phase else {
             return Decision::Blocked(Blocked::by("not-vacant"));
         };
@@ -187,6 +200,9 @@ impl Supervisor {
             .filter(|it| Some(it.peer) != here)
             .cloned()
             .collect();
+        if let Some(asked) = self.decide_as_asked(now, model, id, vacancy, &all) {
+            return asked;
+        }
         let tries = self.slot(id).tries;
         let step = if is_last && tries > 0 {
             // Nobody is served without it: one try as the stages begin, then everywhere in turn.
@@ -224,7 +240,7 @@ impl Supervisor {
         }
     }
 
-    fn decide_elsewhere(
+    pub(super) fn decide_elsewhere(
         &self,
         now: Timestamp,
         model: &Model,
@@ -235,7 +251,10 @@ impl Supervisor {
         match self.may_go_elsewhere(now, model, id, vacancy) {
             Verdict::Allowed => match choose(elsewhere) {
                 Some(it) => self.chosen(id, vacancy, it, "elsewhere"),
-                None => Decision::Blocked(Blocked::by("no-peer")),
+                None => Decision::Blocked(Blocked {
+                    gate: "no-peer",
+                    until: self.next_settled_peer(now, model, id),
+                }),
             },
             Verdict::Ask => vacancy
                 .evidence
@@ -246,7 +265,7 @@ impl Supervisor {
         }
     }
 
-    fn chosen(
+    pub(super) fn chosen(
         &self,
         id: SlotId,
         vacancy: &Vacancy,
@@ -259,8 +278,10 @@ impl Supervisor {
             Evidence::Unreachable { .. } => "its peer is out of reach, of us too",
             Evidence::Vanished { .. } => "it was gone when we looked again",
         };
+        let asked = vacancy.wish.as_ref();
+        let asked = asked.map_or_else(String::new, |it| format!("{} asked for it; ", it.by));
         let why = format!(
-            "{evidence}; try {}, {place}; processes there: {}",
+            "{asked}{evidence}; try {}, {place}; processes there: {}",
             self.slot(id).tries + 1,
             candidate.processes,
         );
@@ -340,6 +361,7 @@ impl Supervisor {
         let Phase::Vacant(vacancy) = self.enter(id, Phase::Empty) else {
             unreachable!("only a vacancy is decided about");
         };
+        let by = vacancy.wish.as_ref().map(|it| it.by.clone());
         self.enter(id, Phase::Acting { action, vacancy });
         // Counted before it is tried: whatever happens, no try is forgotten.
         self.slot_mut(id).tries += 1;
@@ -355,7 +377,7 @@ impl Supervisor {
                 target,
                 stage,
                 start_id: None,
-                by: None,
+                by,
             },
         );
         let start = Start {
@@ -423,6 +445,22 @@ impl Supervisor {
         self.raise(now, model, Kind::SlotHeld, about, effects);
     }
 
+    pub(super) fn tell_released(
+        &self,
+        now: Moment,
+        model: &Model,
+        id: SlotId,
+        why: &str,
+        effects: &mut Vec<Effect>,
+    ) {
+        let about = About {
+            slot: Some(id),
+            text: why.to_owned(),
+            ..About::default()
+        };
+        self.raise(now, model, Kind::SlotReleased, about, effects);
+    }
+
     fn tell_blocked(
         &mut self,
         now: Moment,
@@ -434,10 +472,14 @@ impl Supervisor {
         let Some(vacancy) = self.slot(id).vacancy() else {
             return;
         };
-        let tell_at = vacancy.since + BLOCKED_AFTER;
+        let wish = vacancy.wish.as_ref();
+        let asked = wish.map_or(vacancy.since, WishFact::asked);
+        let tell_at = vacancy.since.max(asked) + BLOCKED_AFTER;
         let tell = (!vacancy.told.blocked).then_some(tell_at);
         let again = tell.filter(|at| *at > now.at);
-        self.look_at(id, blocked.until.into_iter().chain(again).min());
+        let given_up = wish.map(|it| it.until);
+        let look = blocked.until.into_iter().chain(again).chain(given_up);
+        self.look_at(id, look.min());
         if tell.is_none_or(|at| at > now.at) {
             return;
         }
@@ -489,7 +531,8 @@ impl Supervisor {
                     )
                 })
                 .count();
-            let is_degraded = missing > 0;
+            // Without a policy nothing is wanted, so nothing is missing.
+            let is_degraded = missing > 0 && watch.policy.is_some();
             if watch.degraded == is_degraded {
                 continue;
             }

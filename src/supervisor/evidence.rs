@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Mode;
 use super::decide::has_engine;
 use super::facts::HoldReason;
 use super::gate::Gate;
@@ -68,7 +69,11 @@ impl Supervisor {
         } else {
             self.may_go_elsewhere(now, model, slot, vacancy)
         };
-        if let Some(gate) = self.gates.closed() {
+        if self.settings.mode != Mode::Heal {
+            Some("the mode is another now")
+        } else if !self.is_wanted(slot) && vacancy.wish.is_none() {
+            Some("nobody wants it any more")
+        } else if let Some(gate) = self.gates.closed() {
             Some(match gate {
                 Gate::Journal => "gate journal closed",
                 Gate::Memory => "gate memory closed",

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::gate::Gate;
 use crate::exchange::{ActionId, LossClass, Place};
@@ -363,6 +364,17 @@ pub struct WishFact {
     pub place: Place,
     /// When it is given up.
     pub until: Timestamp,
+}
+
+impl WishFact {
+    /// For so long what was asked for may wait for the gates.
+    pub const PATIENCE: Duration = Duration::from_secs(600);
+
+    /// Returns when it was asked for.
+    pub(super) fn asked(&self) -> Timestamp {
+        let patience = u64::try_from(Self::PATIENCE.as_micros()).expect("it is minutes");
+        Timestamp::from_micros(self.until.as_micros().saturating_sub(patience))
+    }
 }
 
 /// One start of the healer's that is not settled.

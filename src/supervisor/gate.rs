@@ -202,8 +202,13 @@ impl Supervisor {
     }
 
     /// A person accepts that memory was lost.
-    pub fn resumed(&mut self) {
+    pub fn resumed(&mut self, now: Moment, model: &Model, by: &str, effects: &mut Vec<Effect>) {
         self.gates.memory_lost = false;
         self.changed.domain = true;
+        let about = About {
+            text: format!("{by} accepts that memory was lost"),
+            ..About::default()
+        };
+        self.raise(now, model, Kind::OperatorCommand, about, effects);
     }
 }

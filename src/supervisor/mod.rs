@@ -10,6 +10,7 @@ mod evidence;
 mod facts;
 mod gate;
 mod memory;
+mod request;
 mod slots;
 mod state;
 mod view;
@@ -32,6 +33,7 @@ pub use facts::{
 };
 pub use gate::Gate;
 pub use memory::{Changed, Dangling};
+pub use request::Asked;
 pub use state::Supervisor;
 pub use view::{ActionView, ClosedGate, Completeness, SlotView};
 

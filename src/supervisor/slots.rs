@@ -7,9 +7,8 @@ use super::Effect;
 use super::facts::ActionStage;
 use super::gate::Session;
 use super::state::{
-    About, Action, Agent, Evidence, Lapsed, Phase, Slot, SlotId, Supervisor, Vacancy, Watch,
+    Action, Agent, Evidence, Lapsed, Phase, Slot, SlotId, Supervisor, Vacancy, Watch,
 };
-use crate::event::Kind;
 use crate::exchange::ActionId;
 use crate::model::{
     Change, DatabaseId, DatabaseName, Ending, Model, PeerId, PeerPresence, Process, ProcessId,
@@ -150,15 +149,17 @@ impl Supervisor {
     /// Seats a process that joined: where the start it came from was meant for, else on the lowest
     /// seat that is missed, else on the lowest free one, else on a new one if what is observed is
     /// kept. Surplus stays without a seat.
-    fn seat(&mut self, now: Moment, model: &Model, id: ProcessId, effects: &mut Vec<Effect>) {
+    pub(super) fn seat(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        id: ProcessId,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(process) = model.process(id) else {
             return;
         };
         self.watch(model, process.database);
-        let watch = &self.watches[process.database.index()];
-        let Some(policy) = watch.policy else {
-            return;
-        };
         if process.role != Role::Te {
             return;
         }
@@ -167,13 +168,13 @@ impl Supervisor {
         let meant = start
             .map(|action| self.actions[&action].slot)
             .filter(|slot| !matches!(self.slot(*slot).phase, Phase::Filled(_)));
-        let is_surplus = is_ours || !self.settings.policies[policy].keep_observed;
-        let is_wanted = |slot| self.is_wanted(slot);
+        let is_surplus = is_ours || !self.policy_of(process.database).keep_observed;
+        let is_missed = |slot| self.is_wanted(slot) || self.slot(slot).vacancy().is_some();
         let missed = self
             .free_seat(process.database, |slot| {
-                is_wanted(slot) && self.is_deserted(slot)
+                is_missed(slot) && self.is_deserted(slot)
             })
-            .or_else(|| self.free_seat(process.database, is_wanted));
+            .or_else(|| self.free_seat(process.database, is_missed));
         match meant.or(missed) {
             Some(slot) => self.fill(now, model, slot, id, effects),
             // What the healer started adds nothing to what is wanted.
@@ -259,13 +260,7 @@ impl Supervisor {
                 self.filled_while_acting(now, model, action, effects);
             }
             Phase::Held { .. } => {
-                let text = "a process fills it".to_owned();
-                let about = About {
-                    slot: Some(slot),
-                    text,
-                    ..About::default()
-                };
-                self.raise(now, model, Kind::SlotReleased, about, effects);
+                self.tell_released(now, model, slot, "a process fills it", effects);
             }
             Phase::Empty | Phase::Filled(_) | Phase::Leaving { .. } | Phase::Vacant(_) => (),
         }
@@ -311,7 +306,8 @@ impl Supervisor {
             PeerPresence::Connected { since } => since + self.policy(id).return_grace <= until,
             PeerPresence::Unreachable { .. } => false,
         };
-        if peer_stayed && database.running(Role::Sm) > 0 {
+        let is_one_less = peer_stayed && database.running(Role::Sm) > 0;
+        if is_one_less {
             self.slot_mut(id).observed = false;
             if self.is_wanted(id)
                 && let Some(last) = self.last_beyond_declared(id)
@@ -321,7 +317,7 @@ impl Supervisor {
                 return;
             }
         }
-        let phase = if self.is_wanted(id) {
+        let phase = if self.is_wanted(id) || (self.is_minded(id) && !is_one_less) {
             Phase::Vacant(Box::new(Vacancy::new(now, Evidence::Exit { peer })))
         } else {
             Phase::Empty
@@ -451,7 +447,7 @@ impl Supervisor {
         evidence: Evidence,
     ) {
         self.judge_uptime(slot, uptime);
-        if !self.is_wanted(slot) {
+        if !self.is_minded(slot) {
             self.enter(slot, Phase::Empty);
             return;
         }
@@ -478,10 +474,7 @@ impl Supervisor {
     /// Processes of one database that ran side by side end close together: waits, for it may be a
     /// person's doing.
     fn suspect_a_person(&mut self, now: Timestamp, process: &Process) {
-        let Some(policy) = self.watches[process.database.index()].policy else {
-            return;
-        };
-        let confirm_for = self.settings.policies[policy].confirm_for;
+        let confirm_for = self.policy_of(process.database).confirm_for;
         self.changed.databases.insert(process.database);
         let watch = self.watch_mut(process.database);
         watch.exits.retain(|at| now.since(*at) <= TOGETHER);

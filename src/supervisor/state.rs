@@ -245,6 +245,37 @@ impl Supervisor {
         }
     }
 
+    /// Takes over changed settings; `act` must follow. Nothing is forgotten, and the seed stays.
+    pub fn configure(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        settings: Settings,
+        effects: &mut Vec<Effect>,
+    ) {
+        let kept = model.databases().map(|(id, _)| id);
+        let kept = kept.filter(|id| id.index() < self.watches.len());
+        let kept: Vec<_> = kept
+            .map(|id| (id, self.policy_of(id).keep_observed))
+            .collect();
+        let seed = self.settings.seed;
+        self.settings = Settings { seed, ..settings };
+        self.changed.domain = true;
+        for (id, was_observed) in kept {
+            let policy = self.policy_for(&model.database(id).name);
+            self.watch_mut(id).policy = policy;
+            self.declare_seats(id);
+            self.touched.insert(id);
+            if was_observed || !self.policy_of(id).keep_observed {
+                continue;
+            }
+            // What runs is kept from now on, so it needs seats.
+            for (_, process) in std::mem::take(&mut self.watch_mut(id).surplus) {
+                self.seat(now, model, process, effects);
+            }
+        }
+    }
+
     pub(super) fn slot(&self, id: SlotId) -> &Slot {
         &self.slots[id.0 as usize]
     }
@@ -271,11 +302,24 @@ impl Supervisor {
             .map_or(&self.unhealed, |index| &self.settings.policies[index])
     }
 
+    /// Returns whether a policy applies to the database of a slot. Without one its seats are
+    /// watched, and nothing is wanted but what somebody asks for.
+    pub(super) fn is_healed(&self, id: SlotId) -> bool {
+        let database = self.slot(id).database;
+        self.watches[database.index()].policy.is_some()
+    }
+
     /// Returns whether somebody should sit there.
     pub(super) fn is_wanted(&self, id: SlotId) -> bool {
         let slot = self.slot(id);
         let policy = self.policy(id);
-        slot.ordinal < policy.te_min() || (policy.keep_observed && slot.observed)
+        let is_kept = slot.ordinal < policy.te_min() || (policy.keep_observed && slot.observed);
+        is_kept && self.is_healed(id)
+    }
+
+    /// Returns whether it matters that nobody sits there: somebody should, or may ask for it.
+    pub(super) fn is_minded(&self, id: SlotId) -> bool {
+        self.is_wanted(id) || !self.is_healed(id)
     }
 
     /// Puts a slot into a phase, and keeps the books about it.

@@ -153,6 +153,9 @@ impl Warden {
         supervisor: supervisor::Settings,
         effects: &mut Vec<Effect>,
     ) {
-        let _ = (now, model, supervisor, effects);
+        self.model.configure(model);
+        self.supervisor
+            .configure(now, &self.model, supervisor, effects);
+        self.supervisor.act(now, &self.model, effects);
     }
 }

@@ -9,13 +9,19 @@
 //! - `lost` the session is gone;
 //! - `ready 1`, `started 1`, `registered 1 5`, `failed 1 REASON`, `refused 1 TEXT`, `not-sent 1`,
 //!   `unanswered 1`, `answers 1` what the driver tells of an action;
+//! - `ask BY teas`, `ask BY teas elsewhere`, `ask BY teas on B` somebody requests an engine;
+//! - `restart` the daemon is killed and starts with what it remembered; `recovered-backup`,
+//!   `recovered-lost`, `journal-failed`, `resume BY` what becomes of its memory;
+//! - `reload off`, `on`, `suggest`, `no-options` another configuration is read;
 //! - `wait` time passes.
 //!
 //! Time passes between the lines as well: whatever falls due is handled at its time. What the
 //! healer does is written the same way: seconds, and deeds or events; a line that ends in `...` is
 //! only the beginning of one.
 
+mod gates;
 mod harness;
+mod requests;
 
 use harness::{check, check_with, settings};
 

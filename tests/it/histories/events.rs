@@ -19,7 +19,8 @@ pub(super) struct Events {
     joined: BTreeSet<String>,
     held: BTreeSet<(String, String)>,
     blocked: BTreeSet<(String, String)>,
-    frozen: Option<bool>,
+    /// Whether each gate that was told of is closed.
+    gates: BTreeMap<String, bool>,
 }
 
 fn expect(holds: bool, event: &Event) -> Result<(), Broken> {
@@ -66,8 +67,8 @@ impl Events {
                 self.blocked.retain(|(it, _)| *it != database);
                 self.degraded.remove(&database)
             }
-            Kind::DomainFrozen => self.frozen.replace(true) == Some(false),
-            Kind::DomainThawed => self.frozen.replace(false) != Some(false),
+            Kind::DomainFrozen => self.turn(event, true),
+            Kind::DomainThawed => self.turn(event, false),
             Kind::SlotHeld => {
                 self.held.insert(slot.unwrap());
                 true
@@ -80,6 +81,14 @@ impl Events {
             _ => true,
         };
         expect(holds, event)
+    }
+
+    /// Notes that a gate opened or closed; returns whether it was the other way before. Of a new
+    /// warden's nobody expects a session, so that one is closed without a word.
+    fn turn(&mut self, event: &Event, is_closed: bool) -> bool {
+        let gate = event.text.as_deref().unwrap_or_default().to_owned();
+        let was_closed = self.gates.insert(gate.clone(), is_closed);
+        was_closed.unwrap_or(gate == "gate not-synced") != is_closed
     }
 
     /// A process that is told to be gone is not told to be there.
@@ -95,6 +104,11 @@ impl Events {
                 && told.lives[it.life].start.as_deref() == start.map(StartId::as_str)
         });
         expect(!stays, event)
+    }
+
+    /// Returns whether no gate that was told of is closed.
+    pub(super) fn is_open(&self) -> bool {
+        self.gates.values().all(|it| !it)
     }
 
     /// How many slots of a database listeners know not to be minded for now.

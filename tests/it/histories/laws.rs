@@ -488,13 +488,16 @@ impl Laws {
         )]
         match event.kind {
             Kind::DomainThawed => {
+                self.thawed = self.events.is_open();
+                if event.text.as_deref() != Some("gate not-synced") {
+                    return Ok(());
+                }
                 let Some(synced) = self.told.synced else {
                     return Err("thawed without a session".to_owned());
                 };
                 let quiet = self.told.quiet + self.plan.settle;
                 let longest = synced + Duration::from_secs(10).max(self.plan.settle);
                 ensure!(now >= quiet.min(longest), "thawed before it settled");
-                self.thawed = true;
             }
             Kind::DomainFrozen => self.thawed = false,
             Kind::ActionStarted => {

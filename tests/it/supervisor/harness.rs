@@ -5,12 +5,15 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use dbwarden::event::{Event, Group, Kind};
-use dbwarden::exchange::{ActionId, Deed, Loss, LossClass, Observation, Outcome, Question, Stop};
+use dbwarden::exchange::{
+    ActionId, Answer, Deed, Loss, LossClass, Observation, Outcome, Place, Question, Request,
+    RequestId, Stop, Wish,
+};
 use dbwarden::model::{
     self, Address, AgentId, PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status, StatusSeen,
 };
 use dbwarden::policy::Policy;
-use dbwarden::supervisor::{Effect, Input, Settings};
+use dbwarden::supervisor::{Effect, Input, Mode, Recovery, Settings};
 use dbwarden::time::{Moment, Timestamp};
 use dbwarden::warden::Warden;
 
@@ -64,20 +67,24 @@ fn squeeze(line: &str) -> String {
 /// A warden and the world as its story tells it.
 struct World {
     warden: Warden,
+    settings: Settings,
     now: Timestamp,
     begun: bool,
     /// The agent of each peer, which changes when it returns.
     agents: BTreeMap<String, String>,
+    requests: u64,
     told: String,
 }
 
 impl World {
     fn new(settings: Settings) -> Self {
         Self {
-            warden: Warden::new(model::Settings::default(), settings),
+            warden: Warden::new(model::Settings::default(), settings.clone()),
+            settings,
             now: START,
             begun: false,
             agents: BTreeMap::new(),
+            requests: 0,
             told: String::new(),
         }
     }
@@ -87,6 +94,9 @@ impl World {
         let at = START + Duration::from_secs_f64(at.parse().unwrap());
         self.pass(at);
         let (verb, rest) = what.trim().split_once(' ').unwrap_or((what.trim(), ""));
+        if verb == "first-up" {
+            self.begun = true;
+        }
         if verb == "up" && !self.begun {
             // Everything was there long before the story begins.
             self.begun = true;
@@ -98,9 +108,39 @@ impl World {
             self.now = at;
             return;
         }
-        if let Some(input) = self.input(verb, rest) {
+        if verb == "restart" {
+            self.restart();
+        } else if verb == "reload" {
+            self.reload(rest);
+        } else if let Some(input) = self.input(verb, rest) {
             self.handle(input);
         }
+    }
+
+    /// Kills the daemon and starts it again with what it remembered.
+    fn restart(&mut self) {
+        let facts = self.warden.facts();
+        let now = Moment::simulated(self.now);
+        let settings = self.settings.clone();
+        let restored = Warden::restore(model::Settings::default(), settings, now, facts);
+        self.warden = restored.unwrap();
+    }
+
+    /// Reads the configuration again, in which this is different.
+    fn reload(&mut self, what: &str) {
+        match what {
+            "off" => self.settings.policies.clear(),
+            "on" => self.settings.policies = vec![Policy::default()],
+            "suggest" => self.settings.mode = Mode::Suggest,
+            "no-options" => self.settings.te_options.clear(),
+            other => panic!("nothing can be reloaded as `{other}`"),
+        }
+        self.settings.generation += 1;
+        let mut effects = Vec::new();
+        let (now, settings) = (Moment::simulated(self.now), self.settings.clone());
+        self.warden
+            .configure(now, model::Settings::default(), settings, &mut effects);
+        self.tell(effects);
     }
 
     /// Lets time pass up to `at`, and handles what falls due at its own time.
@@ -126,6 +166,11 @@ impl World {
         };
         let outcome = match verb {
             "wait" => return None,
+            "ask" => return Some(Input::Requested(self.request(rest))),
+            "journal-failed" => return Some(Input::JournalFailed),
+            "recovered-backup" => return Some(Input::Recovered(Recovery::Backup)),
+            "recovered-lost" => return Some(Input::Recovered(Recovery::Lost)),
+            "resume" => return Some(Input::Resumed { by: first.into() }),
             "up" | "first-up" => return seen(Observation::Snapshot(self.snapshot(rest))),
             "lost" => return seen(Observation::Lost(loss)),
             "lose" => return sighted(Sighting::PeerLost(self.peer(first))),
@@ -160,9 +205,13 @@ impl World {
         let mut effects = Vec::new();
         self.warden
             .handle(Moment::simulated(self.now), input, &mut effects);
+        self.tell(effects);
+    }
+
+    fn tell(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             let line = match effect {
-                Effect::Answer { answer, .. } => Some(format!("answer {answer:?}")),
+                Effect::Answer { answer, .. } => Some(answer_line(&answer)),
                 Effect::Do(deed) => Some(deed_line(&deed)),
                 Effect::Raise(event) => event_line(&event),
             };
@@ -174,6 +223,26 @@ impl World {
                 let dot = if fraction.is_empty() { "" } else { "." };
                 writeln!(self.told, "{seconds}{dot}{fraction} {line}").unwrap();
             }
+        }
+    }
+
+    /// Reads `BY DATABASE`, then nothing, `elsewhere` or `on PEER`.
+    fn request(&mut self, text: &str) -> Request {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let place = match words[2..] {
+            [] => Place::Anywhere,
+            ["elsewhere"] => Place::Elsewhere,
+            ["on", peer] => Place::On(format!("{peer}:1").as_str().into()),
+            _ => panic!("no request `{text}`"),
+        };
+        self.requests += 1;
+        Request {
+            id: RequestId(self.requests),
+            by: words[0].into(),
+            wish: Wish::StartTe {
+                database: words[1].into(),
+                place,
+            },
         }
     }
 
@@ -248,6 +317,14 @@ impl World {
     }
 }
 
+fn answer_line(answer: &Answer) -> String {
+    let line = match answer {
+        Answer::Accepted { text, .. } => format!("accepted: {text}"),
+        Answer::Refused { reason } => format!("refused: {reason}"),
+    };
+    line.replace(":1", "")
+}
+
 fn deed_line(deed: &Deed) -> String {
     let host = |peer: &dbwarden::exchange::Target| peer.address.host.to_string();
     match deed {
@@ -297,7 +374,8 @@ fn event_line(event: &Event) -> Option<String> {
         Group::Database => {
             matches!(event.kind, Kind::DatabaseDegraded | Kind::DatabaseRestored)
         }
-        Group::Daemon | Group::Peer => false,
+        Group::Daemon => event.kind == Kind::OperatorCommand,
+        Group::Peer => false,
     };
     if !told {
         return None;

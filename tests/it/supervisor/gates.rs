@@ -1,0 +1,139 @@
+//! Stories of the gates of a domain: what closes them, what is told, and what opens them.
+
+use super::harness::check;
+
+#[test]
+fn a_view_of_the_minority_is_looked_at_and_not_acted_on() {
+    check(
+        "
+        0   up a* b c d: sm 1@a, sm 4@c, te 2@b, te 3@d
+        10  lost
+        11  up a* : sm 1@a
+        120 up a* b c d: sm 1@a, sm 4@c, te 2@b
+        125 up a* b c d: sm 1@a, sm 4@c, te 2@b
+        ",
+        "
+        10 domain_disconnected: closed
+        10 domain_frozen: gate not-synced
+        11 domain_connected
+        11 domain_frozen: gate minority-view
+        11 domain_thawed: gate not-synced
+        41 refresh
+        120 domain_thawed: gate minority-view
+        122 refresh
+        125 process_failed te 3@d
+        125 database_degraded teas
+        125 action_started 1 te/2 on d: it was gone when we looked again; try 1, here; ...
+        125 prepare 1 te on d
+        ",
+    );
+}
+
+#[test]
+fn nothing_is_done_that_would_not_be_remembered() {
+    check(
+        "
+        0   up a* b: sm 1@a, te 2@b, te 3@a
+        10  journal-failed
+        11  exit te 2@b
+        12  ask operator teas
+        20  restart
+        21  up a* b: sm 1@a, te 3@a
+        ",
+        "
+        10 domain_frozen: gate journal
+        11.05 process_failed te 2@b
+        11.05 database_degraded teas
+        12 refused: the journal cannot be written, so nothing that is done would be remembered
+        20 domain_frozen: gate not-synced
+        21 domain_connected
+        21 domain_thawed: gate not-synced
+        21 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        21 prepare 1 te on b
+        ",
+    );
+}
+
+#[test]
+fn a_prepared_start_does_not_leave_when_the_journal_fails_meanwhile() {
+    check(
+        "
+        0   up a* b: sm 1@a, te 2@b, te 3@a
+        10  exit te 2@b
+        11  journal-failed
+        12  ready 1
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        11 domain_frozen: gate journal
+        12 abandon 1
+        12 action_failed 1 te/1 on b: gate journal closed
+        ",
+    );
+}
+
+#[test]
+fn after_lost_memory_a_person_says_when_to_act() {
+    check(
+        "
+        0   recovered-lost
+        1   first-up a* b: sm 1@a, te 2@b, te 3@a
+        100 exit te 2@b
+        101 ask page-me teas
+        110 restart
+        111 up a* b: sm 1@a, te 3@a
+        200 resume operator
+        ",
+        "
+        0 domain_frozen: gate memory
+        1 domain_connected
+        1 process_joined sm 1@a
+        1 process_joined te 2@b
+        1 process_joined te 3@a
+        1 domain_thawed: gate not-synced
+        100.05 process_failed te 2@b
+        100.05 database_degraded teas
+        101 refused: memory was lost; `dbwarden resume --accept-lost-memory` accepts that
+        110 domain_frozen: gate not-synced
+        111 domain_connected
+        111 domain_thawed: gate not-synced
+        200 operator_command: operator accepts that memory was lost
+        200 domain_thawed: gate memory
+        200 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        200 prepare 1 te on b
+        ",
+    );
+}
+
+#[test]
+fn after_a_backup_was_read_what_was_under_way_has_time_to_show() {
+    check(
+        "
+        0   up a* b: sm 1@a, te 2@b, te 3@a
+        10  restart
+        10  recovered-backup
+        11  up a* b: sm 1@a, te 2@b, te 3@a
+        20  exit te 2@b
+        25  restart
+        26  up a* b: sm 1@a, te 3@a
+        60  wait
+        ",
+        "
+        10 domain_frozen: gate not-synced
+        10 domain_frozen: gate recovered
+        11 domain_connected
+        11 domain_thawed: gate not-synced
+        20.05 process_failed te 2@b
+        20.05 database_degraded teas
+        25 domain_frozen: gate not-synced
+        26 domain_connected
+        26 domain_thawed: gate not-synced
+        40 domain_thawed: gate recovered
+        40 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        40 prepare 1 te on b
+        ",
+    );
+}
