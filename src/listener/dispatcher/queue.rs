@@ -385,7 +385,9 @@ impl Queue {
     fn choose(&self, window: usize, limit: usize) -> Vec<Key> {
         let mut chosen = Vec::new();
         let busy = self.beginning.len() + self.ready.len() + self.under_way;
-        let room = window.saturating_sub(busy).min(limit);
+        // What is ready and not under way when nothing is waits behind something that failed.
+        let least = usize::from(window > 0 && self.is_quiet());
+        let room = window.saturating_sub(busy).max(least).min(limit);
         if self.alone.is_some() || room == 0 {
             return chosen;
         }
@@ -482,3 +484,6 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
