@@ -181,7 +181,7 @@ impl<'a> Record<'a> {
         serde_json::to_string(self).expect("names, numbers and text have a form in JSON")
     }
 
-    fn to_fields(&self) -> Map<String, Value> {
+    pub(super) fn to_fields(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(fields)) => fields,
             other => unreachable!("a struct is an object in JSON, not {other:?}"),
