@@ -8,6 +8,7 @@ mod director;
 mod judge;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dbwarden::sandbox::serve::{DatabaseSettings, Sandbox, Settings};
@@ -132,4 +133,30 @@ async fn a_wrong_password_is_tried_once_whatever_the_brokers_do() {
         assert!(text.contains("password"), "{text}");
         sandbox.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn brokers_of_an_earlier_run_are_asked_when_the_only_configured_one_is_gone() {
+    let sandbox = sandbox().await;
+    let brokers = brokers(&sandbox);
+    let mut watch = Watch::start(&setup(&brokers[..1], "fallback"));
+    let judge = Judge::new(&sandbox, &mut watch).await;
+    watch.end();
+    let (peer, exits_first) = (PeerNumber(1), false);
+    let fault = Fault::Lose { peer, exits_first };
+    sandbox.control(fault).await.unwrap();
+    watch.resume();
+    let knows = |it: &Watch| it.was_told(judge.before, "peer_unreachable");
+    watch
+        .until("a learned broker tells of the loss", knows)
+        .await;
+    watch.end();
+    let told: BTreeSet<_> = watch.told[judge.before..]
+        .iter()
+        .filter(|it| !it.kind().starts_with("domain_"))
+        .map(|it| (it.kind(), judge.peer(it)))
+        .collect();
+    let expected = ["peer_unreachable", "process_unreachable"].map(|it| (it, Some(peer)));
+    assert_eq!(told, BTreeSet::from(expected), "{}", watch.story());
+    sandbox.stop().await;
 }

@@ -44,6 +44,8 @@ pub(super) struct Director<'a> {
     pub(super) crashed: BTreeSet<u32>,
     /// How many engines were started.
     pub(super) started: usize,
+    /// How often the daemon was restarted.
+    restarts: u32,
     /// Whether a broker told that saw nobody.
     was_minority: bool,
     /// What to do to mend it.
@@ -62,6 +64,7 @@ impl<'a> Director<'a> {
             isolated: BTreeSet::new(),
             crashed: BTreeSet::new(),
             started: 0,
+            restarts: 0,
             was_minority: false,
             mending: Vec::new(),
         }
@@ -87,6 +90,13 @@ impl<'a> Director<'a> {
             self.crash(watch, &BTreeSet::new()).await;
         }
         self.break_session(watch, entry).await;
+        if self.dice.percent(20) {
+            watch.note("the daemon is restarted");
+            watch.end();
+            self.restarts += 1;
+            self.pause(watch, 0, 100).await;
+            watch.resume();
+        }
         for _ in 0..self.dice.below(4) {
             self.pause(watch, 0, 150).await;
             match self.dice.below(4) {
@@ -199,6 +209,7 @@ pub(super) struct Deeds {
     agents_lost: u32,
     crashed: usize,
     started: usize,
+    restarts: u32,
     slowest_reconnect: Duration,
 }
 
@@ -217,6 +228,7 @@ impl Deeds {
         self.agents_lost += u32::from(director.lost.contains(&AGENT));
         self.crashed += director.crashed.len();
         self.started += director.started;
+        self.restarts += director.restarts;
         self.slowest_reconnect = self.slowest_reconnect.max(judge.slowest);
     }
 

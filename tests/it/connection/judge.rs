@@ -20,7 +20,7 @@ pub(super) struct Judge {
     engines: Vec<EngineInfo>,
     names: BTreeMap<String, PeerNumber>,
     /// So many events had been told when trouble began.
-    before: usize,
+    pub(super) before: usize,
     pub(super) failovers: usize,
     pub(super) reconnects: usize,
     /// The longest time without a session.
@@ -119,11 +119,15 @@ impl Judge {
         }
     }
 
+    /// Returns which peer it is about.
+    pub(super) fn peer(&self, told: &Told) -> Option<PeerNumber> {
+        self.names.get(told.event["peer"].as_str()?).copied()
+    }
+
     fn judge_event(&self, director: &Director<'_>, told: &Told) -> Result<(), String> {
-        let peer = told.event["peer"].as_str();
-        let peer = peer.and_then(|it| self.names.get(it));
-        let may_be_away =
-            peer.is_some_and(|it| director.lost.contains(it) || director.isolated.contains(it));
+        let may_be_away = self
+            .peer(told)
+            .is_some_and(|it| director.lost.contains(&it) || director.isolated.contains(&it));
         let has_crashed = told.pid().is_some_and(|it| director.crashed.contains(&it));
         let is_new = self.engines.iter().all(|it| Some(it.pid) != told.pid());
         let is_true = match told.kind() {
@@ -179,7 +183,8 @@ impl Judge {
                     broke.get_or_insert(told.at);
                 }
                 "domain_connected" | "domain_failover" => {
-                    let since = broke.take().ok_or("connected twice")?;
+                    // A daemon that began anew had lost nothing.
+                    let since = broke.take().unwrap_or(told.at);
                     self.slowest = self.slowest.max(told.at.saturating_sub(since));
                     match told.kind() {
                         "domain_failover" => self.failovers += 1,
