@@ -405,7 +405,7 @@ fn brokers(warden: &Warden) -> Vec<Address> {
     let peers = warden.model().peers();
     peers
         .filter(|(_, it)| it.is_broker)
-        .map(|(_, it)| it.address.clone())
+        .map(|(_, it)| it.agent_address().clone())
         .collect()
 }
 

@@ -25,6 +25,15 @@ pub(super) fn aliases(peers: &[PeerSettings]) -> BTreeMap<Address, usize> {
     aliases
 }
 
+/// Returns where to dial the configured peers that are dialled elsewhere than they say, by each
+/// address they may say.
+pub fn dials(peers: &[PeerSettings]) -> BTreeMap<Address, Address> {
+    let aliases = aliases(peers).into_iter();
+    aliases
+        .filter_map(|(address, index)| Some((address, peers[index].dial.clone()?)))
+        .collect()
+}
+
 impl Model {
     /// Finds the peers that a complete picture means, each at most once, the one that tells first.
     ///
@@ -67,13 +76,13 @@ impl Model {
     }
 
     fn by_host(&self, seen: &PeerSeen) -> Option<PeerId> {
-        self.addresses.get(&host_alias(seen)?).copied()
+        self.addresses.get(&seen.host_alias()?).copied()
     }
 
     /// Returns what the configuration says of a peer.
     pub(super) fn rule_of(&self, seen: &PeerSeen) -> Option<&PeerSettings> {
         let by_address = self.configured.get(&seen.address.folded());
-        let index = by_address.or_else(|| self.configured.get(&host_alias(seen)?))?;
+        let index = by_address.or_else(|| self.configured.get(&seen.host_alias()?))?;
         self.settings.peers.get(*index)
     }
 
@@ -106,10 +115,4 @@ impl Model {
             peer.labels = labels;
         }
     }
-}
-
-/// Returns host name and port as an alias, if there is a host name.
-pub(super) fn host_alias(seen: &PeerSeen) -> Option<Address> {
-    let is_named = !seen.hostname.is_empty();
-    is_named.then(|| Address::new(seen.hostname.clone(), seen.address.port).folded())
 }

@@ -22,6 +22,7 @@ pub use change::{Change, Ending};
 pub use facts::{
     Known, KnownDatabase, KnownDomain, KnownDoubt, KnownPeer, KnownProcess, Touched, Unknown,
 };
+pub use identity::dials;
 pub use ids::{Address, AddressError, AgentId, DatabaseName, DomainName, PeerName, StartId};
 pub use sighting::{PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status, StatusSeen};
 pub use state::{

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::change::Change;
-use super::identity::host_alias;
 use super::ids::Address;
 use super::sighting::PeerSeen;
 use super::state::{MAX_ENTITIES, Model, Peer, PeerId, PeerPresence, Presence, ProcessId};
@@ -178,7 +177,7 @@ impl Model {
             is_news |= peer.agents.insert(seen.agent_id.clone());
         }
         is_news |= self.claim_address(id, &seen.address.folded());
-        if let Some(by_host) = host_alias(seen)
+        if let Some(by_host) = seen.host_alias()
             && !self.addresses.contains_key(&by_host)
         {
             is_news |= self.claim_address(id, &by_host);

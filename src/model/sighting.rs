@@ -75,6 +75,14 @@ pub struct PeerSeen {
     pub version: Arc<str>,
 }
 
+impl PeerSeen {
+    /// Returns host name and port as an alias, if there is a host name.
+    pub fn host_alias(&self) -> Option<Address> {
+        let is_named = !self.hostname.is_empty();
+        is_named.then(|| Address::new(self.hostname.clone(), self.address.port).folded())
+    }
+}
+
 /// A process as it was seen.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProcessSeen {

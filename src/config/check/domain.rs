@@ -67,6 +67,7 @@ pub(super) fn check(
         peers: peer::check_peers(report, section),
         ..model::Settings::default()
     };
+    pilot.dials = model::dials(&model.peers);
     section.set(
         report,
         "exit-settle",

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Strategy;
-use crate::model::Address;
+use crate::model::{Address, AgentId};
 use crate::time::Timestamp;
 
 /// How many brokers are remembered. Real domains have three to nine; a broker that announces
@@ -54,6 +54,8 @@ pub(super) struct Brokers {
 #[derive(Debug)]
 struct Broker {
     address: Address,
+    /// Who was last seen there: one broker may be known under several addresses.
+    agent: Option<AgentId>,
     is_configured: bool,
     misses: u32,
     /// Its own cool-down.
@@ -81,15 +83,18 @@ impl Brokers {
             brokers.add(address.clone(), true);
         }
         for address in learned {
-            brokers.learn(address);
+            brokers.learn(address, None);
         }
         brokers
     }
 
     /// Takes in a broker that the domain announced. It comes after those known already; when
     /// there are too many, the one learned first is forgotten.
-    pub(super) fn learn(&mut self, address: &Address) {
-        if self.knows(address) {
+    pub(super) fn learn(&mut self, address: &Address, agent: Option<&AgentId>) {
+        if let Some(known) = self.find(address) {
+            if agent.is_some() {
+                known.agent = agent.cloned();
+            }
             return;
         }
         if self.known.len() >= BROKERS_MAX {
@@ -99,20 +104,24 @@ impl Brokers {
             }
         }
         self.add(address.clone(), false);
+        if let Some(added) = self.known.last_mut() {
+            added.agent = agent.cloned();
+        }
     }
 
     /// Returns whom to try next and when, unless no broker is known.
     pub(super) fn next(&self) -> Option<(Timestamp, Address)> {
         let last = self.last.as_ref();
-        let last = last.and_then(|it| self.known.iter().position(|at| at.address == *it));
+        let last = last.and_then(|it| self.known.iter().position(|at| at.address.is_same(it)));
         let ready: Vec<usize> = (0..self.known.len())
             .filter(|it| self.known[*it].not_before <= self.not_before)
             .collect();
-        let others: Vec<usize> = ready
-            .iter()
-            .copied()
-            .filter(|it| Some(*it) != last)
-            .collect();
+        let agent = last.and_then(|it| self.known[it].agent.as_ref());
+        let is_other = |it: &usize| {
+            let is_same_agent = agent.is_some() && self.known[*it].agent.as_ref() == agent;
+            Some(*it) != last && !is_same_agent
+        };
+        let others: Vec<usize> = ready.iter().copied().filter(is_other).collect();
         let picked = self.pick(if others.is_empty() { &ready } else { &others }, last);
         let broker = match picked {
             Some(index) => &self.known[index],
@@ -150,8 +159,11 @@ impl Brokers {
         }
     }
 
-    /// Notes that a session to `address` stands.
-    pub(super) fn stood(&mut self, address: &Address) {
+    /// Notes that a session to `address` stands, and who answers there.
+    pub(super) fn stood(&mut self, address: &Address, agent: &AgentId) {
+        if let Some(known) = self.find(address) {
+            known.agent = Some(agent.clone());
+        }
         self.is_first_round = false;
         self.last = Some(address.clone());
         self.known.iter_mut().for_each(|it| it.misses = 0);
@@ -173,7 +185,7 @@ impl Brokers {
         self.draws += 1;
         self.last = Some(address.clone());
         let (pace, draw) = (self.pace, self.draws);
-        if let Some(broker) = self.known.iter_mut().find(|it| it.address == *address) {
+        if let Some(broker) = self.find(address) {
             broker.misses = broker.misses.saturating_add(1);
             let cool_down = match miss {
                 Miss::Passing => pace.pause(broker.misses, draw),
@@ -190,14 +202,15 @@ impl Brokers {
         self.not_before = now + pause;
     }
 
-    fn knows(&self, address: &Address) -> bool {
-        self.known.iter().any(|it| it.address == *address)
+    fn find(&mut self, address: &Address) -> Option<&mut Broker> {
+        self.known.iter_mut().find(|it| it.address.is_same(address))
     }
 
     fn add(&mut self, address: Address, is_configured: bool) {
-        if !self.knows(&address) {
+        if self.find(&address).is_none() {
             self.known.push(Broker {
                 address,
+                agent: None,
                 is_configured,
                 misses: 0,
                 not_before: Timestamp::ZERO,
@@ -240,6 +253,10 @@ mod tests {
         Address::new(host, 48_004)
     }
 
+    fn agent(name: &str) -> AgentId {
+        AgentId::from(name)
+    }
+
     fn brokers(hosts: &[&str]) -> Brokers {
         with(hosts, &[], Strategy::Fallback, PACE.seed)
     }
@@ -261,7 +278,7 @@ mod tests {
                 "no broker failed twice in a row"
             );
             now = at.max(now) + Duration::from_secs(60);
-            brokers.stood(&whom);
+            brokers.stood(&whom, &agent(&whom.host));
             brokers.lost(now, &whom, Miss::Passing, Duration::from_secs(60));
             hosts.push(whom.host.to_string());
         }
@@ -374,7 +391,7 @@ mod tests {
     fn after_a_loss_another_broker_is_tried_first() {
         let mut brokers = brokers(&["a", "b"]);
         let now = Timestamp::from_micros(1);
-        brokers.stood(&address("a"));
+        brokers.stood(&address("a"), &agent("x"));
         brokers.lost(now, &address("a"), Miss::Passing, Duration::from_secs(60));
         let (at, whom) = brokers.next().unwrap();
         assert_eq!(whom, address("b"));
@@ -387,7 +404,7 @@ mod tests {
         let mut now = Timestamp::ZERO;
         for _ in 0..10 {
             now = brokers.next().unwrap().0.max(now);
-            brokers.stood(&address("a"));
+            brokers.stood(&address("a"), &agent("x"));
             brokers.lost(now, &address("a"), Miss::Passing, Duration::from_millis(1));
         }
         assert!(brokers.next().unwrap().0.since(now) >= PACE.first);
@@ -417,8 +434,8 @@ mod tests {
     fn learned_brokers_come_after_the_configured_ones_and_are_bounded() {
         let mut brokers = brokers(&["a"]);
         for number in 0..200 {
-            brokers.learn(&address(&format!("x{number}")));
-            brokers.learn(&address("a"));
+            brokers.learn(&address(&format!("x{number}")), None);
+            brokers.learn(&address("a"), None);
         }
         assert_eq!(brokers.known.len(), BROKERS_MAX);
         assert_eq!(brokers.known[0].address, address("a"));
@@ -428,5 +445,27 @@ mod tests {
     #[test]
     fn no_broker_is_no_try() {
         assert_eq!(brokers(&[]).next(), None);
+    }
+
+    #[test]
+    fn a_broker_under_another_address_is_no_other_broker() {
+        for strategy in [Strategy::Fallback, Strategy::Random, Strategy::RoundRobin] {
+            let mut brokers = with(&["a", "b"], &[], strategy, 7);
+            for (name, number) in [("b", "10.0.0.2"), ("a", "10.0.0.1")] {
+                brokers.stood(&address(name), &agent(name));
+                brokers.learn(&address(number), Some(&agent(name)));
+            }
+            let now = Timestamp::from_micros(1);
+            brokers.lost(now, &address("a"), Miss::Passing, Duration::from_secs(60));
+            let next = brokers.next().unwrap().1.host;
+            assert!(["b", "10.0.0.2"].contains(&&*next), "{strategy:?}: {next}");
+        }
+        // If it is the only one, it is tried under each of its names.
+        let mut brokers = with(&["a"], &[], Strategy::Fallback, 7);
+        brokers.stood(&address("a"), &agent("a"));
+        brokers.learn(&address("10.0.0.1"), Some(&agent("a")));
+        let tried = tries(&mut brokers, &mut Timestamp::ZERO.clone(), 8);
+        let hosts = hosts(&tried);
+        assert!(hosts.contains('a') && hosts.contains("10.0.0.1"), "{hosts}");
     }
 }

@@ -7,7 +7,7 @@ use super::hearing::Hearing;
 use super::session::{Patience, Purpose, Session};
 use super::{Command, ConnectionId, Pilot, Verdict, flush, overlay, words};
 use crate::exchange::{Loss, LossClass, Observation};
-use crate::model::{Address, Sighting, Snapshot};
+use crate::model::{Address, PeerSeen, Sighting, Snapshot};
 use crate::nuodb::cipher::CipherName;
 use crate::nuodb::message::{Element, Event, Status};
 use crate::time::Timestamp;
@@ -191,7 +191,7 @@ impl Pilot {
         if let Sighting::PeerJoined(peer) = &sighting
             && peer.is_broker
         {
-            self.brokers.learn(&peer.address);
+            self.learn(peer);
         }
         if let Link::Up(standing) = &mut self.link {
             standing.hearing.told(&sighting);
@@ -238,7 +238,8 @@ impl Pilot {
                     hearing: Hearing::new(&snapshot),
                 });
                 session.patience = Patience::endless();
-                self.brokers.stood(&session.address);
+                self.brokers
+                    .stood(&session.address, &snapshot.entry.agent_id);
                 self.see(snapshot);
                 Verdict::Keep
             }
@@ -252,9 +253,18 @@ impl Pilot {
         }
     }
 
+    /// Takes in a broker, where the configuration says it is dialled or where it says itself.
+    fn learn(&mut self, peer: &PeerSeen) {
+        let dials = &self.settings.dials;
+        let by_host = || dials.get(&peer.host_alias()?);
+        let dial = dials.get(&peer.address.folded()).or_else(by_host);
+        let address = dial.unwrap_or(&peer.address);
+        self.brokers.learn(address, Some(&peer.agent_id));
+    }
+
     fn see(&mut self, snapshot: Snapshot) {
         for peer in snapshot.peers.iter().filter(|it| it.is_broker) {
-            self.brokers.learn(&peer.address);
+            self.learn(peer);
         }
         let mut ended = Vec::new();
         for process in &snapshot.processes {

@@ -50,6 +50,8 @@ pub struct PilotSettings {
     pub brokers: Vec<Address>,
     /// Brokers that the domain announced in an earlier run; more are learned as it tells of them.
     pub learned: Vec<Address>,
+    /// Where peers are dialled that say such an address, or host name and port, of themselves.
+    pub dials: BTreeMap<Address, Address>,
     /// Which of them is tried next.
     pub strategy: Strategy,
     /// What each session needs.
@@ -78,6 +80,7 @@ impl PilotSettings {
         Self {
             brokers,
             learned: Vec::new(),
+            dials: BTreeMap::new(),
             strategy: Strategy::default(),
             client,
             reconnect_first: Duration::from_millis(500),

@@ -157,6 +157,21 @@ fn brokers_of_an_earlier_run_are_asked_when_the_configured_ones_are_gone() {
 }
 
 #[test]
+fn a_broker_that_is_dialled_elsewhere_than_it_says_is_asked_there() {
+    let mut world = World::with(&["a"], |it| {
+        let [says, dial] = ["b", "gate"].map(|it| crate::model::Address::new(it, 48_004));
+        it.dials.insert(says, dial);
+    });
+    world.add("b", true);
+    world.run(seconds(1));
+    world.kill_peer("a");
+    world.run(seconds(5));
+    let log = world.log();
+    assert!(log.contains("dial gate"), "{log}");
+    assert!(!log.contains("dial b"), "{log}");
+}
+
+#[test]
 fn a_certificate_that_is_not_trusted_sends_it_to_the_next_broker_only() {
     let mut world = World::new(&["a", "b"]);
     world.manner("a", Manner::Untrusted);
