@@ -14,6 +14,7 @@ mod faults;
 mod laws;
 mod plan;
 mod told;
+mod twin;
 mod world;
 
 use std::collections::VecDeque;

@@ -66,6 +66,13 @@ impl Driver {
         Some(Input::Reported { action, outcome })
     }
 
+    /// Forgets what it was at: nothing of it is reported any more.
+    pub(super) fn die(&mut self) {
+        for errand in self.errands.values_mut() {
+            errand.stage = Stage::Done;
+        }
+    }
+
     /// Notes which engine a start gave life to.
     pub(super) fn born(&mut self, action: ActionId, start: u32) {
         if let Some(errand) = self.errands.get_mut(&action) {

@@ -349,6 +349,14 @@ impl World {
         )))]
     }
 
+    /// The daemon dies and comes back: its session and its driver are gone, and deeds that were on
+    /// their way to the driver with them.
+    pub(super) fn die(&mut self, pause: Duration) {
+        self.disconnect(pause);
+        self.queue.retain(|_, it| !matches!(it, Item::Deed(_)));
+        self.driver.die();
+    }
+
     fn tell_snapshot(&mut self) -> Vec<Input> {
         let snapshot = self.snapshot();
         let present: Vec<(String, u32)> = snapshot
