@@ -396,6 +396,8 @@ impl Queue {
             let lane = self.lanes.get(&item.entity);
             lane.is_some_and(|it| it.keys.front() == Some(*key))
         };
+        // Of what is ready, only that counts which does not wait for a thing that waits itself.
+        let is_next = |key: &Key| is_front(&key) && self.may_begin(*key);
         // Who tells several entities at once begins with one of each.
         let fronts = self.waiting.iter().filter(is_front);
         let first = self.manner.is_spread.then_some(fronts);
@@ -410,7 +412,7 @@ impl Queue {
                 break;
             }
             if item.is_alone {
-                if busy + chosen.len() == 0 {
+                if chosen.is_empty() && self.is_quiet() && !self.ready.iter().any(is_next) {
                     chosen.push(*key);
                 }
                 break;
@@ -440,6 +442,9 @@ impl Queue {
         for key in &self.ready {
             if taken.len() >= share {
                 break;
+            }
+            if self.alone.is_some_and(|it| it != *key) {
+                continue;
             }
             let Some(item) = self.items.get_mut(key) else {
                 continue;

@@ -55,3 +55,34 @@ fn a_queue_that_ends_begins_nothing() {
     queue.push(event(1), None);
     assert!(begin(&mut queue, 0).is_empty());
 }
+
+/// Returns a queue whose first event is to be tried again, with another one ready behind it.
+fn torn() -> Queue {
+    let mut queue = queue();
+    (1..=2).for_each(|it| queue.push(event(it), None));
+    assert_eq!(begin(&mut queue, 1), [1]);
+    assert!(begin(&mut queue, 2).is_empty());
+    queue
+}
+
+#[test]
+fn a_dead_letter_is_told_again_though_others_are_ready_behind_what_failed() {
+    let mut queue = torn();
+    let failed = Fate::Failed(Arc::new(ListenerError::temporary("not now")));
+    queue.settle(vec![(Key::Event(1), failed)]);
+    queue.rested(Key::Event(1));
+    queue.push_replay(event(0), 3);
+    assert_eq!(begin(&mut queue, 1), [0], "alone");
+    queue.settle(vec![(Key::Replay(0), Fate::Told)]);
+    assert_eq!(begin(&mut queue, 1), [1, 2]);
+}
+
+#[test]
+fn one_of_a_refused_batch_is_tried_alone_though_others_are_ready_behind_it() {
+    let mut queue = torn();
+    let refused = Fate::Doubted(Arc::new(ListenerError::permanent("nonsense")));
+    queue.settle(vec![(Key::Event(1), refused)]);
+    assert_eq!(begin(&mut queue, 1), [1], "alone");
+    queue.settle(vec![(Key::Event(1), Fate::Told)]);
+    assert_eq!(begin(&mut queue, 1), [2]);
+}
