@@ -22,7 +22,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
 use tracing::{error, info};
 
 use self::port::Api;
@@ -158,6 +158,7 @@ pub async fn run(
     mut load: impl FnMut() -> Result<Config, String>,
 ) -> Result<(), DaemonError> {
     let (mut daemon, mut alarms) = Daemon::start(settings)?;
+    let _ = timeout(watched::SETTLING, daemon.dispatcher.settled()).await;
     daemon.raise(Kind::DaemonStarted, None);
     tell(Stage::Ready);
     let result = loop {

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::clock::Clock;
@@ -26,6 +28,9 @@ const QUEUE: usize = 256;
 
 /// How many orders of the daemon may wait; each follows from one reload.
 const ORDERS: usize = 16;
+
+/// How long the journal may take to note the listeners before anything happens.
+pub(super) const SETTLING: Duration = Duration::from_secs(2);
 
 /// How what a domain tells is understood, and how it is healed.
 pub(super) type Healing = (model::Settings, supervisor::Settings);
@@ -132,6 +137,7 @@ impl Daemon {
         };
         let source = Arc::new(journal.clone());
         let dispatcher = Dispatcher::start(source, registrations, hooks);
+        let settled = timeout(SETTLING, dispatcher.settled());
         let event_loop = EventLoop::new(Beginning {
             clock: self.clock,
             settings: both,
@@ -151,6 +157,9 @@ impl Daemon {
         let label = format!("the event loop of the domain `{name}`");
         let asked = stop.subscribe();
         self.tasks.spawn(async move {
+            // Who is not known to the journal begins behind what it has; a journal that cannot be
+            // written keeps nobody from watching.
+            let _ = settled.await;
             let result = event_loop.run().await;
             // One that was asked to end has done as it was told.
             let is_asked = *asked.borrow();

@@ -135,17 +135,16 @@ impl<J: Source + Ledger> Dispatcher<J> {
         self.workers.insert(name, handle);
     }
 
-    /// Waits until the journal knows where each listener stands; from then on none of them misses
-    /// anything that is committed.
-    pub async fn settled(&self) {
-        let mut waits: Vec<_> = self
-            .workers
-            .values()
-            .map(|it| it.is_settled.clone())
-            .collect();
-        for it in &mut waits {
-            // A worker that is gone waits for nothing.
-            let _ = it.wait_for(|is_settled| *is_settled).await;
+    /// Returns what waits until the journal knows where each listener stands; from then on none of
+    /// them misses anything that is committed.
+    pub fn settled(&self) -> impl Future<Output = ()> + Send + use<J> {
+        let handles = self.workers.values();
+        let waits: Vec<_> = handles.map(|it| it.is_settled.clone()).collect();
+        async move {
+            for mut it in waits {
+                // A worker that is gone waits for nothing.
+                let _ = it.wait_for(|is_settled| *is_settled).await;
+            }
         }
     }
 
