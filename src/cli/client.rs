@@ -52,6 +52,8 @@ pub(super) enum Failure {
     Denied(String),
     /// The daemon does not answer, or not any more.
     Gone(String),
+    /// What was asked about is not as it should be.
+    NotMet(String),
     /// What answers is no daemon of ours.
     Protocol(String),
     /// It was refused.
@@ -108,6 +110,7 @@ impl Failure {
         let (exit, text) = match self {
             Self::Denied(text) => (Exit::Denied, text),
             Self::Gone(text) => (Exit::Unavailable, text),
+            Self::NotMet(text) => (Exit::NotMet, text),
             Self::Protocol(text) => (Exit::Protocol, text),
             Self::Refused(text) => (Exit::Failed, text),
             // Whoever read our answer has seen enough.

@@ -14,13 +14,17 @@ use super::paint::{Cell, Paint, Tone, align};
 /// Begins a screen anew, and forgets what is below.
 const CLEAR: &str = "\x1b[H\x1b[J";
 
+/// The gates that somebody must do something about: make room, or accept a loss.
+const NEEDS_SOMEBODY: [&str; 2] = ["journal", "memory"];
+
 /// Show what the daemon watches, what is wanted, and what it does about it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 With --json one object, with --follow one per line; docs/api.md tells its fields.
 
-Exit codes: 0 shown, 64 wrong command line, 69 no daemon, or it ended while it was followed, or a \
-domain does not answer, 77 not allowed.")]
+Exit codes: 0 shown, 2 shown, and a domain is not healed until somebody makes room for its journal \
+or accepts that memory was lost, 64 wrong command line, 69 no daemon, or it ended while it was \
+followed, or a domain does not answer, 77 not allowed.")]
 pub(super) struct Args {
     #[command(flatten)]
     socket: SocketArgs,
@@ -71,7 +75,8 @@ pub(super) fn run(args: &Args) -> Exit {
         } else {
             say(picture(&status, Paint::for_stdout()))?;
         }
-        answered(&status)
+        answered(&status)?;
+        needs_nobody(&status)
     })
 }
 
@@ -128,6 +133,21 @@ fn answered(status: &Value) -> Result<(), Failure> {
         if let Some(problem) = domain["problem"].as_str() {
             let name = text(&domain["domain"]);
             return Err(Failure::Gone(format!("the domain `{name}`: {problem}")));
+        }
+    }
+    Ok(())
+}
+
+/// Fails when a domain is not healed before somebody does something about it.
+fn needs_nobody(status: &Value) -> Result<(), Failure> {
+    for domain in array(&status["domains"]) {
+        for gate in array(&domain["gates"]) {
+            let name = text(&gate["gate"]);
+            if NEEDS_SOMEBODY.contains(&name) {
+                let (domain, why) = (text(&domain["domain"]), text(&gate["text"]));
+                let problem = format!("the domain `{domain}` is not healed, gate {name}: {why}");
+                return Err(Failure::NotMet(problem));
+            }
         }
     }
     Ok(())

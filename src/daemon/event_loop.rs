@@ -295,23 +295,31 @@ impl EventLoop {
             let _ = answer.send(refusal);
             return;
         }
-        self.last_request += 1;
-        request.id = RequestId(self.last_request);
-        self.waiting.insert(request.id, answer);
+        request.id = self.promise(answer);
         let mut turn = Turn::default();
         self.feed(&mut turn, Input::Requested(request));
         self.record(turn);
+    }
+
+    /// Remembers that somebody waits for this answer.
+    fn promise(&mut self, answer: oneshot::Sender<Answer>) -> RequestId {
+        self.last_request += 1;
+        let id = RequestId(self.last_request);
+        self.waiting.insert(id, answer);
+        id
     }
 
     fn run_errand(&mut self, errand: Errand) {
         match errand {
             Errand::Request { request, answer } => self.asked(request, answer),
             Errand::Resume { by, answer } => {
+                let request = self.promise(answer);
                 let mut turn = Turn::default();
                 self.feed(&mut turn, Input::Resumed { by });
-                self.record(turn);
                 let text = "the healer acts again as soon as every other gate is open".into();
-                let _ = answer.send(Answer::Accepted { action: None, text });
+                let answer = Answer::Accepted { action: None, text };
+                turn.effects.push(Effect::Answer { request, answer });
+                self.record(turn);
             }
             Errand::View(reader) => {
                 let _ = reader.send(self.warden.view(self.clock.now()));

@@ -5,6 +5,7 @@
 
 mod carrier;
 mod clock;
+mod diary;
 mod event_loop;
 mod port;
 mod pulse;
@@ -23,7 +24,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{interval, timeout};
-use tracing::{error, info};
+use tracing::info;
 
 use self::port::Api;
 use self::pulse::Pulse;
@@ -31,8 +32,8 @@ use self::watched::{Opened, Watched, clock_after, generation};
 use crate::api::ApiError;
 use crate::config::{Config, DomainSettings};
 use crate::driver::nuodb::DriverError;
-use crate::event::{Event, Kind, Subject};
-use crate::journal::{Batch, Condition, Journal, JournalError, StateDirectory};
+use crate::event::{Event, Kind};
+use crate::journal::{Journal, JournalError, StateDirectory};
 use crate::listener::{Dispatcher, Hooks, Registration};
 use crate::model::DomainName;
 use crate::warden::RestoreError;
@@ -161,6 +162,9 @@ pub async fn run(
     let _ = timeout(watched::SETTLING, daemon.dispatcher.settled()).await;
     daemon.raise(Kind::DaemonStarted, None);
     tell(Stage::Ready);
+    let mut progress = daemon.journal.progress();
+    // It may have been opened on a full disk.
+    progress.mark_changed();
     let result = loop {
         tokio::select! {
             Some(ended) = daemon.tasks.join_next() => {
@@ -176,6 +180,12 @@ pub async fn run(
             Some((domain, event)) = alarms.recv() => {
                 tell(Stage::Status(format!("domain {domain}: {}", sentence(&event))));
                 daemon.alarm(&domain, &event);
+            }
+            Ok(()) = progress.changed() => {
+                let health = progress.borrow_and_update().health.clone();
+                if let Some(text) = daemon.mind(health).await {
+                    tell(Stage::Status(text));
+                }
             }
             command = commands.recv() => match command {
                 Some(Command::Reload) => {
@@ -215,6 +225,8 @@ struct Daemon {
     own: Vec<Registration>,
     state: StateDirectory,
     journal: Journal,
+    /// Why its own journal cannot be written.
+    outage: Option<Arc<str>>,
     dispatcher: Dispatcher<Journal>,
     watched: BTreeMap<DomainName, Watched>,
     tasks: JoinSet<Ended>,
@@ -258,6 +270,7 @@ impl Daemon {
             clock,
             dispatcher: Dispatcher::start(Arc::new(journal.clone()), Vec::new(), hooks),
             journal,
+            outage: None,
             own: listeners,
             state,
             watched: BTreeMap::new(),
@@ -285,30 +298,6 @@ impl Daemon {
         let configured = self.config.listeners.iter().cloned();
         let configured = configured.map(Registration::from);
         self.own.iter().cloned().chain(configured).collect()
-    }
-
-    /// Tells if the daemon's own journal is not what it was.
-    fn say_condition(&self, condition: &Condition) {
-        let (Condition::FromBackup { aside, why } | Condition::Lost { aside, why }) = condition
-        else {
-            return;
-        };
-        let text = format!(
-            "the daemon's own journal is damaged ({why}) and was moved to {}; events before this \
-             one are lost",
-            aside.display()
-        );
-        error!("{text}");
-        self.raise(Kind::Gap, Some(&text));
-    }
-
-    fn raise(&self, kind: Kind, text: Option<&str>) {
-        let mut event = Event::new(self.clock.now(), None, kind, Subject::default());
-        event.text = text.map(Into::into);
-        self.journal.write(Batch {
-            events: vec![event],
-            ..Batch::default()
-        });
     }
 
     /// Tells what cannot be recorded to those that want it nevertheless.

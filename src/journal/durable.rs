@@ -42,6 +42,9 @@ impl Durable {
         let recovered = opened.recovered.clone();
         let ring = ring_of(&opened, settings.remembered);
         let shared = Arc::new(Shared::new(ring, recovered.epoch));
+        if let Some(why) = &opened.full {
+            shared.fail(why);
+        }
         let (queries, receiver) = mpsc::channel(reader::QUEUE);
         let reader = Reader {
             shared: Arc::clone(&shared),

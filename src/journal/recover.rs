@@ -58,6 +58,8 @@ pub(super) struct Opened {
     /// The last events, as far as they can be read.
     pub(super) tail: Vec<Arc<Recorded>>,
     pub(super) recovered: Recovered,
+    /// Why it can be read and not written, if it cannot.
+    pub(super) full: Option<Arc<str>>,
 }
 
 /// Why a file is not used as it is.
@@ -136,7 +138,7 @@ fn nothing(paths: &Paths, why: &str) -> Result<Option<Opened>, Trouble> {
 
 /// Checks an open file, reads what must not be forgotten, and begins to write.
 fn adopt(paths: &Paths, mut store: Store) -> Result<Opened, StoreError> {
-    store.check(&paths.journal)?;
+    let mut full = store.check(&paths.journal)?;
     let state = store.state().clone();
     if let Some((epoch, commits)) = Mark::read(&paths.mark)
         && epoch == store.epoch
@@ -157,7 +159,11 @@ fn adopt(paths: &Paths, mut store: Store) -> Result<Opened, StoreError> {
         ..Group::default()
     };
     group.state.is_open = true;
-    store.write(&group, &book)?;
+    match store.write(&group, &book) {
+        Ok(()) => (),
+        Err(error) if error.is_full() => full = Some(error),
+        Err(error) => return Err(error),
+    }
     let condition = state.condition.as_deref().and_then(read_condition);
     let recovered = Recovered {
         facts,
@@ -166,7 +172,9 @@ fn adopt(paths: &Paths, mut store: Store) -> Result<Opened, StoreError> {
         epoch: store.epoch,
         condition: condition.unwrap_or(Condition::Sound),
     };
-    finish(paths, store, book, recovered)
+    let opened = finish(paths, store, book, recovered)?;
+    let full = full.map(|it| it.to_string().into());
+    Ok(Opened { full, ..opened })
 }
 
 /// What is left of a damaged journal.
@@ -255,6 +263,7 @@ fn finish(
         mark,
         tail,
         recovered,
+        full: None,
     })
 }
 

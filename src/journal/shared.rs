@@ -214,6 +214,15 @@ impl Shared {
         refused.into()
     }
 
+    /// Tells that the file cannot be written, and returns what waits for that.
+    pub(super) fn fail(&self, why: &Arc<str>) -> Vec<Work> {
+        let refused = self.refuse(why);
+        let why = Arc::clone(why);
+        let health = Health::Failed { why };
+        self.progress.send_modify(|it| it.health = health);
+        refused
+    }
+
     /// Takes batches again.
     pub(super) fn welcome(&self) {
         self.queue().refusal = None;

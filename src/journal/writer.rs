@@ -103,15 +103,23 @@ impl Writer {
         back_up: Box<dyn Fn() + Send>,
     ) -> Self {
         let Opened {
-            store, book, mark, ..
+            store,
+            book,
+            mark,
+            full,
+            ..
         } = opened;
+        let mode = match full {
+            None => Mode::Working,
+            Some(_) => Mode::Failed { damage: None },
+        };
         Self {
             shared,
             paths,
             settings,
             file: Some(File { store, mark }),
             book,
-            mode: Mode::Working,
+            mode,
             back_up,
             backed_up: None,
             is_backup_due: false,
@@ -321,11 +329,8 @@ impl Writer {
         self.mode = Mode::Failed {
             damage: error.damage(),
         };
-        let refused = self.shared.refuse(&why);
+        let refused = self.shared.fail(&why);
         refuse(&self.shared, refused, &why);
-        self.tell(Health::Failed {
-            why: Arc::clone(&why),
-        });
         why
     }
 
@@ -362,7 +367,12 @@ impl Writer {
             let written = backup::write(&self.paths.backup, file.store.epoch, state, &stored);
             warn_of(&self.paths, written);
         }
-        match recover::open(&self.paths, &self.settings, damage.as_deref()) {
+        let opened = recover::open(&self.paths, &self.settings, damage.as_deref());
+        let opened = opened.and_then(|it| match &it.full {
+            None => Ok(it),
+            Some(why) => Err(JournalError::Unusable(Arc::clone(why))),
+        });
+        match opened {
             Ok(opened) => {
                 let recovered = opened.recovered.clone();
                 let ring = ring_of(&opened, self.settings.remembered);

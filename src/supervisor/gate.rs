@@ -7,6 +7,7 @@ use super::state::{About, Supervisor};
 use super::{Effect, Recovery};
 use crate::event::Kind;
 use crate::model::{Freshness, Model};
+use crate::policy::Pattern;
 use crate::time::{Moment, Timestamp};
 
 /// Membership that never gets quiet must not keep the gate closed for ever.
@@ -193,12 +194,22 @@ impl Supervisor {
         self.changed.domain = true;
         match recovery {
             Recovery::Backup => {
-                let timeouts = self.settings.policies.iter().map(|it| it.start_timeout);
-                let longest = timeouts.chain([self.unhealed.start_timeout]).max();
-                self.gates.recovered_until = longest.map(|it| now + it);
+                self.gates.recovered_until = Some(now + self.longest_start());
             }
             Recovery::Lost => self.gates.memory_lost = true,
         }
+    }
+
+    /// Returns how long a start may take before it counts as failed, whatever it is for.
+    fn longest_start(&self) -> Duration {
+        let policies = &self.settings.policies;
+        let domain = self.settings.domain.as_str();
+        let is_for_all = policies.iter().any(|it| {
+            it.databases.contains(&Pattern::any()) && it.domains.iter().any(|it| it.matches(domain))
+        });
+        let without = (!is_for_all).then_some(self.unhealed.start_timeout);
+        let timeouts = policies.iter().map(|it| it.start_timeout).chain(without);
+        timeouts.max().unwrap_or_default()
     }
 
     /// A person accepts that memory was lost.

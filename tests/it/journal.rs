@@ -5,6 +5,7 @@
 mod damage;
 mod disk;
 mod harness;
+mod queries;
 
 use std::time::Duration;
 

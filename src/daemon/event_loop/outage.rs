@@ -39,7 +39,12 @@ impl EventLoop {
     pub(super) async fn mind(&mut self, progress: &Progress) -> Result<(), DaemonError> {
         match (&progress.health, &self.outage) {
             (Health::Failed { why }, None) => self.break_off(why),
-            (Health::Writable, _) => self.take_up().await?,
+            (Health::Writable, None) => {
+                // It broke and was mended before anybody looked; what was parked is void.
+                self.break_off("it could not for a moment");
+                self.take_up().await?;
+            }
+            (Health::Writable, Some(_)) => self.take_up().await?,
             (Health::Failed { .. }, Some(_)) | (Health::Working, _) => (),
         }
         Ok(())

@@ -24,11 +24,19 @@ const MEMORY: [&str; 6] = [
 
 impl Store {
     /// Looks for damage. The log is written back first: then the file must have its whole size,
-    /// and a long log slows nobody down.
-    pub(in crate::journal) fn check(&self, path: &Path) -> Result<(), StoreError> {
+    /// and a long log slows nobody down. Without room for that the log is read as it is; returns
+    /// the error then.
+    pub(in crate::journal) fn check(&self, path: &Path) -> Result<Option<StoreError>, StoreError> {
         schema::check(&self.connection, SCHEMA)?;
-        self.checkpoint()?;
-        let size = self.check_size(path)?;
+        let full = match self.checkpoint() {
+            Ok(()) => None,
+            Err(error) if error.is_full() => Some(error),
+            Err(error) => return Err(error),
+        };
+        let size = self.expected_size()?;
+        if full.is_none() {
+            check_size(path, size)?;
+        }
         if size <= SMALL {
             self.quick_check("PRAGMA quick_check(1)")?;
         } else {
@@ -37,23 +45,18 @@ impl Store {
             }
         }
         self.check_end("event", "seq", self.state.last_seq)?;
-        self.check_end("input", "first + count - 1", self.state.last_input)
+        self.check_end("input", "first + count - 1", self.state.last_input)?;
+        Ok(full)
     }
 
-    fn check_size(&self, path: &Path) -> Result<u64, StoreError> {
+    /// Returns how many bytes the file has when the log is written back.
+    fn expected_size(&self) -> Result<u64, StoreError> {
         let number = |pragma| {
             self.connection
                 .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
         };
         let pages = number("page_count")?.cast_unsigned();
-        let expected = pages.saturating_mul(number("page_size")?.cast_unsigned());
-        match path.metadata() {
-            Ok(file) if file.len() < expected => {
-                let why = format!("the file has {} bytes, not {expected}", file.len());
-                Err(StoreError::Damaged(why))
-            }
-            Ok(_) | Err(_) => Ok(expected),
-        }
+        Ok(pages.saturating_mul(number("page_size")?.cast_unsigned()))
     }
 
     fn quick_check(&self, pragma: &str) -> Result<(), StoreError> {
@@ -80,5 +83,15 @@ impl Store {
             let why = format!("the last {table} is {found}, not {expected}");
             Err(StoreError::Damaged(why))
         }
+    }
+}
+
+fn check_size(path: &Path, expected: u64) -> Result<(), StoreError> {
+    match path.metadata() {
+        Ok(file) if file.len() < expected => {
+            let why = format!("the file has {} bytes, not {expected}", file.len());
+            Err(StoreError::Damaged(why))
+        }
+        Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -67,6 +67,14 @@ impl From<RecordError> for StoreError {
 }
 
 impl StoreError {
+    /// Returns whether there is no room: what is there can be read, and nothing can be written.
+    pub(super) fn is_full(&self) -> bool {
+        let Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) = self else {
+            return false;
+        };
+        failure.code == ErrorCode::DiskFull || failure.extended_code == ffi::SQLITE_IOERR_WRITE
+    }
+
     /// Returns what is wrong with the file, if that is what the error says.
     pub(super) fn damage(&self) -> Option<String> {
         match self {
