@@ -68,14 +68,7 @@ impl Reader {
 
     fn answer(&self, query: Query, disk: &Disk) {
         match query {
-            Query::BackUp => match disk.facts() {
-                Ok((facts, state)) => {
-                    let written = backup::write(&self.paths.backup, disk.epoch(), &state, &facts);
-                    warn_of(&self.paths, written);
-                }
-                // It is in nobody's way: the copy that is there stays.
-                Err(error) => warn_of(&self.paths, Err(std::io::Error::other(error))),
-            },
+            Query::BackUp => self.back_up(disk),
             Query::Inputs {
                 after,
                 limit,
@@ -88,6 +81,22 @@ impl Reader {
                 reply,
             } => give(reply, disk.page(after, until, limit)),
             Query::SeqBefore { wall, reply } => give(reply, disk.seq_before(wall)),
+        }
+    }
+
+    /// Copies the facts, unless the last copy is being made: that one is newer.
+    fn back_up(&self, disk: &Disk) {
+        let _alone = self.shared.copying();
+        if self.shared.is_closed() {
+            return;
+        }
+        match disk.facts() {
+            Ok((facts, state)) => {
+                let written = backup::write(&self.paths.backup, disk.epoch(), &state, &facts);
+                warn_of(&self.paths, written);
+            }
+            // It is in nobody's way: the copy that is there stays.
+            Err(error) => warn_of(&self.paths, Err(std::io::Error::other(error))),
         }
     }
 }

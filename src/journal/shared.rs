@@ -93,6 +93,8 @@ pub(super) struct Shared {
     /// Counts how often the file was another one.
     generation: AtomicU64,
     clock: Mutex<Option<Clock>>,
+    /// Held while the facts are copied.
+    copying: Mutex<()>,
 }
 
 impl fmt::Debug for Shared {
@@ -121,6 +123,7 @@ impl Shared {
             backlog: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
             clock: Mutex::new(None),
+            copying: Mutex::new(()),
         }
     }
 
@@ -233,6 +236,16 @@ impl Shared {
         let mut queue = self.queue();
         queue.is_closed = true;
         queue.works.drain(..).collect()
+    }
+
+    /// Keeps others from copying the facts meanwhile.
+    pub(super) fn copying(&self) -> MutexGuard<'_, ()> {
+        self.copying.lock().expect(LOCK)
+    }
+
+    /// Returns whether nothing is taken any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.queue().is_closed
     }
 
     /// Tells of a committed group.

@@ -421,6 +421,7 @@ impl Writer {
         file.mark
             .write(file.store.epoch, file.store.state().commits);
         let copied = file.store.facts().map(|stored| {
+            let _alone = self.shared.copying();
             let state = file.store.state();
             let written = backup::write(&self.paths.backup, file.store.epoch, state, &stored);
             warn_of(&self.paths, written);
