@@ -21,3 +21,4 @@ mod restart;
 mod sandbox;
 mod supervisor;
 mod tidy;
+mod webhook;
