@@ -37,7 +37,7 @@ const HISTORIES: u64 = 2_000;
 
 /// Histories in which the healer is known to start one engine more than is wanted: of a database
 /// whose last processes left while one more was out of reach. See `docs/testing.md`.
-const SURPLUS: [u64; 2] = [1_333, 1_386];
+const SURPLUS: [u64; 3] = [438, 1_333, 1_386];
 
 /// So many timeouts within one virtual second mean that time stands still.
 const TIMEOUTS_PER_SECOND: usize = 60;
