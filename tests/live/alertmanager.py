@@ -141,7 +141,9 @@ def an_inactive_database_fires_across_a_restart_and_resolves_when_it_is_back():
     assert told["labels"] == labels, told
 
     # It does not run out by itself for minutes.
-    code, _, complaint = dbwarden("domain", "start-te", "teas", "--broker", sandbox.broker())
+    password = os.path.join(warden.folder.name, "password")
+    code, _, complaint = dbwarden("domain", "start-te", "teas", "--broker", sandbox.broker(),
+                                  "--password-file", password)
     assert code == 0, complaint
     until("the alert to resolve", lambda: "DatabaseInactive" not in alertmanager.firing())
 
