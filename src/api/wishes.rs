@@ -15,29 +15,10 @@ use super::refusal::Refusal;
 use super::routes::Shared;
 use super::server::BODY_TIMEOUT;
 use crate::exchange::{Answer, Place, Request, RequestId, Wish};
-use crate::listener::WishKind;
+use crate::listener::{WishError, WishKind, WishRecord};
 
 /// What a request may fill.
 const BODY_LIMIT: usize = 64 * 1024;
-
-/// A name longer than this is none.
-const NAME_LIMIT: usize = 1_024;
-
-/// What is asked for.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-enum WishRecord {
-    StartTe(StartTeRecord),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StartTeRecord {
-    database: String,
-    #[serde(default)]
-    elsewhere: bool,
-    on: Option<String>,
-}
 
 /// An object without any key.
 #[derive(Debug, Deserialize)]
@@ -83,44 +64,26 @@ pub(super) async fn resume(
 
 /// Returns what is attempted by a wish, and the wish.
 fn understand(record: WishRecord) -> Result<(String, Wish), Refusal> {
-    match record {
-        WishRecord::StartTe(record) => {
-            let database = named(&record.database, "database")?;
-            let attempted = format!("start a TE of {database}");
-            let (attempted, place) = match (record.on, record.elsewhere) {
-                (None, false) => (attempted, Place::Anywhere),
-                (None, true) => (format!("{attempted} elsewhere"), Place::Elsewhere),
-                (Some(peer), false) => {
-                    let peer = named(&peer, "peer")?;
-                    (format!("{attempted} on {peer}"), Place::On(peer.into()))
-                }
-                (Some(_), true) => {
-                    let problem = "it cannot be both `on` a peer and `elsewhere`";
-                    return Err(Refusal::nonsense(
-                        attempted,
-                        problem,
-                        "leave one of them out",
-                    ));
-                }
-            };
-            let wish = Wish::StartTe {
-                database: database.into(),
-                place,
-            };
-            Ok((attempted, wish))
-        }
-    }
-}
-
-fn named<'a>(name: &'a str, what: &str) -> Result<&'a str, Refusal> {
-    let is_name = !name.is_empty() && name.len() <= NAME_LIMIT && !name.contains(char::is_control);
-    is_name.then_some(name).ok_or_else(|| {
-        Refusal::nonsense(
+    let wish = record.understand().map_err(|error| match error {
+        WishError::Name { name, what } => Refusal::nonsense(
             "start a TE",
             format!("`{}` is no name of a {what}", name.escape_debug()),
             "a name has 1 to 1024 bytes and no control characters",
-        )
-    })
+        ),
+        WishError::Place { database } => Refusal::nonsense(
+            format!("start a TE of {database}"),
+            "it cannot be both `on` a peer and `elsewhere`",
+            "leave one of them out",
+        ),
+    })?;
+    let Wish::StartTe { database, place } = &wish;
+    let attempted = format!("start a TE of {database}");
+    let attempted = match place {
+        Place::Anywhere => attempted,
+        Place::Elsewhere => format!("{attempted} elsewhere"),
+        Place::On(peer) => format!("{attempted} on {peer}"),
+    };
+    Ok((attempted, wish))
 }
 
 /// Returns the answer of a warden as ours.

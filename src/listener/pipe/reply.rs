@@ -8,13 +8,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::exchange::{Place, Wish};
+use crate::exchange::Wish;
+use crate::listener::{WishError, WishRecord};
 
 /// The longest pause that can be asked for.
 const LONGEST: u32 = 86_400;
-
-/// The longest name of a database or a peer.
-const NAME: usize = 1_024;
 
 /// A line that answers an event.
 #[derive(Debug, Eq, PartialEq)]
@@ -56,21 +54,6 @@ struct AnswerRecord<'a> {
     request: Option<WishRecord>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-enum WishRecord {
-    StartTe(StartTeRecord),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StartTeRecord {
-    database: String,
-    #[serde(default)]
-    elsewhere: bool,
-    on: Option<String>,
-}
-
 impl<'a> Line<'a> {
     /// Reads a line; a blank one is none.
     pub(super) fn parse(line: &'a str) -> Result<Option<Self>, LineError> {
@@ -105,23 +88,10 @@ impl<'a> Line<'a> {
 }
 
 fn wish(record: WishRecord) -> Result<Wish, LineError> {
-    let WishRecord::StartTe(record) = record;
-    let is_name =
-        |it: &str| !it.is_empty() && it.len() <= NAME && !it.contains(|it: char| it.is_control());
-    if !is_name(&record.database) || !record.on.as_deref().is_none_or(is_name) {
-        return Err(LineError::Nonsense("a name in its request is none"));
-    }
-    let place = match (record.on, record.elsewhere) {
-        (None, false) => Place::Anywhere,
-        (None, true) => Place::Elsewhere,
-        (Some(peer), false) => Place::On(peer.as_str().into()),
-        (Some(_), true) => {
-            let problem = "its request is both `on` a peer and `elsewhere`";
-            return Err(LineError::Nonsense(problem));
-        }
-    };
-    Ok(Wish::StartTe {
-        database: record.database.as_str().into(),
-        place,
+    record.understand().map_err(|error| {
+        LineError::Nonsense(match error {
+            WishError::Name { .. } => "a name in its request is none",
+            WishError::Place { .. } => "its request is both `on` a peer and `elsewhere`",
+        })
     })
 }
