@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Mode;
-use super::decide::has_engine;
 use super::facts::HoldReason;
 use super::gate::Gate;
+use super::place::has_engine;
 use super::state::{Agent, Evidence, SlotId, Supervisor, Vacancy};
 use crate::model::{Model, PeerId, PeerPresence, Role};
 use crate::time::Timestamp;

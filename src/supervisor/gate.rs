@@ -1,6 +1,8 @@
 //! Whether the healer may act at all: only on knowledge that is fresh and has settled, and only
 //! while it can remember what it does.
 
+mod session;
+
 use std::time::Duration;
 
 use super::state::{About, Supervisor};
@@ -10,8 +12,7 @@ use crate::model::{Freshness, Model};
 use crate::policy::Pattern;
 use crate::time::{Moment, Timestamp};
 
-/// Membership that never gets quiet must not keep the gate closed for ever.
-const SETTLE_MAX: Duration = Duration::from_secs(10);
+pub(super) use session::Session;
 
 /// A named reason not to act anywhere in a domain.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -52,30 +53,6 @@ impl Gate {
     /// Returns the gate of that name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.as_str() == name)
-    }
-}
-
-/// The gate `not-synced`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Session {
-    /// There is no session, so nothing is known for sure.
-    None,
-    /// The model is synced and has settled.
-    Settled,
-    /// The model is synced, but what surrounds us may still be moving.
-    Settling { synced: Timestamp, quiet: Timestamp },
-}
-
-impl Session {
-    /// Returns when the gate opens if nothing moves any more, `None` if it is open or if only a
-    /// session can open it.
-    fn opens(self, settle: Duration) -> Option<Timestamp> {
-        match self {
-            Self::None | Self::Settled => None,
-            Self::Settling { synced, quiet } => {
-                Some((quiet + settle).min(synced + SETTLE_MAX.max(settle)))
-            }
-        }
     }
 }
 

@@ -5,14 +5,19 @@
 //! cannot be written down.
 
 mod actions;
+mod begin;
 mod decide;
 mod evidence;
+mod exits;
 mod facts;
 mod gate;
+mod lapsed;
 mod memory;
+mod place;
 mod request;
-mod slots;
+mod seats;
 mod state;
+mod tell;
 mod view;
 
 use std::collections::BTreeMap;

@@ -4,17 +4,17 @@
 //! once, however many ask for it, by the evidence, the pace and the gates of the healer's own
 //! starts.
 
+mod start;
+
 use std::sync::Arc;
 
 use super::decide::Decision;
-use super::evidence::Verdict;
 use super::facts::WishFact;
-use super::state::{About, Phase, SlotId, Supervisor, Vacancy};
+use super::state::{About, Phase, SlotId, Supervisor};
 use super::{Effect, Mode};
 use crate::event::Kind;
 use crate::exchange::{ActionId, Answer, Place, Request, RequestId, Wish};
-use crate::model::{DatabaseId, DatabaseName, Model};
-use crate::policy::Candidate;
+use crate::model::Model;
 use crate::time::{Moment, Timestamp};
 
 /// What becomes of a request, as far as that is known before the supervisor acts.
@@ -127,41 +127,6 @@ impl Supervisor {
         }
     }
 
-    /// Returns the seat that a request is for, or why it is for none.
-    fn find_seat(
-        &self,
-        model: &Model,
-        name: &DatabaseName,
-        place: &Place,
-    ) -> Result<Found, String> {
-        self.may_ask()?;
-        let Some(database) = model.database_named(name) else {
-            let domain = &self.settings.domain;
-            return Err(format!(
-                "no process of a database `{name}` was ever seen in the domain {domain}; \
-                 `dbwarden status` shows those that were"
-            ));
-        };
-        if !self.settings.te_options.contains_key(name) {
-            return Err(format!(
-                "te-options of {name} are not configured ([] would do)"
-            ));
-        }
-        if let Place::On(peer) = place {
-            let Some((id, _)) = model.peers().find(|(_, it)| it.name == *peer) else {
-                return Err(format!(
-                    "no peer `{peer}` was ever seen; `dbwarden status` shows those that were"
-                ));
-            };
-            if super::decide::has_engine(model, id, database) {
-                return Err(format!(
-                    "{peer} has a transaction engine of {name}; ask for another peer"
-                ));
-            }
-        }
-        self.find_vacancy(model, database, name, place)
-    }
-
     /// Returns why nothing can be asked for, whatever is missing.
     fn may_ask(&self) -> Result<(), String> {
         let reason = if self.gates.journal_failed {
@@ -178,108 +143,6 @@ impl Supervisor {
         Err(reason)
     }
 
-    fn find_vacancy(
-        &self,
-        model: &Model,
-        database: DatabaseId,
-        name: &DatabaseName,
-        place: &Place,
-    ) -> Result<Found, String> {
-        let seats = || {
-            let watch = self.watches.get(database.index());
-            watch.into_iter().flat_map(|it| it.seats.iter().copied())
-        };
-        let is_free = |it: &SlotId| match &self.slot(*it).phase {
-            Phase::Vacant(vacancy) => vacancy.wish.is_none() && self.is_minded(*it),
-            Phase::Acting { .. }
-            | Phase::Empty
-            | Phase::Filled(_)
-            | Phase::Held { .. }
-            | Phase::Leaving { .. } => false,
-        };
-        // Whoever may be alive out of reach is replaced last.
-        let free = seats().filter(is_free);
-        if let Some(slot) = free.min_by_key(|it| (!self.is_deserted(*it), *it)) {
-            let is_joined = false;
-            return Ok(Found { slot, is_joined });
-        }
-        let agrees = |it: &SlotId| self.agrees(model, *it, place);
-        if let Some(slot) = seats().find(agrees) {
-            let is_joined = true;
-            return Ok(Found { slot, is_joined });
-        }
-        let reasons = seats().filter_map(|it| self.no_vacancy(model, it, name));
-        Err(reasons.min().map_or_else(
-            || {
-                format!(
-                    "no transaction engine of {name} is missing; `dbwarden domain start-te {name}` \
-                     starts one more"
-                )
-            },
-            |(_, reason)| reason,
-        ))
-    }
-
-    /// Returns whether what is under way for a seat is what somebody else asks for.
-    fn agrees(&self, model: &Model, slot: SlotId, place: &Place) -> bool {
-        match &self.slot(slot).phase {
-            Phase::Acting { action, vacancy } => {
-                let Some(it) = self.actions.get(action) else {
-                    return false;
-                };
-                match place {
-                    Place::Anywhere => true,
-                    Place::Elsewhere => Some(it.target) != vacancy.evidence.here(),
-                    Place::On(name) => model.peer(it.target).name == *name,
-                }
-            }
-            Phase::Vacant(vacancy) => {
-                let wish = vacancy.wish.as_ref();
-                wish.is_some_and(|it| *place == Place::Anywhere || it.place == *place)
-            }
-            Phase::Empty | Phase::Filled(_) | Phase::Held { .. } | Phase::Leaving { .. } => false,
-        }
-    }
-
-    /// Returns why a seat that may be missed is not for the one who asks, the best reason first.
-    fn no_vacancy(
-        &self,
-        model: &Model,
-        slot: SlotId,
-        database: &DatabaseName,
-    ) -> Option<(u8, String)> {
-        let name = self.name_of(slot);
-        match &self.slot(slot).phase {
-            Phase::Acting { action, .. } => {
-                let start = self.start_name(model, *action);
-                Some((0, format!("{start} is being started already")))
-            }
-            Phase::Vacant(vacancy) => {
-                let by = vacancy.wish.as_ref().map(|it| &it.by)?;
-                Some((
-                    1,
-                    format!("{by} asked for {name} already, at another place"),
-                ))
-            }
-            Phase::Held { reason, .. } => Some((
-                2,
-                format!(
-                    "{name} is held: {}; `dbwarden domain start-te {database}` starts one, and \
-                     that ends the hold",
-                    reason.as_str()
-                ),
-            )),
-            Phase::Leaving { .. } => Some((
-                3,
-                format!("{name} left as somebody wished, and is not missed so far"),
-            )),
-            Phase::Empty if self.is_wanted(slot) => {
-                Some((4, format!("whether {name} is missing is not known yet")))
-            }
-            Phase::Empty | Phase::Filled(_) => None,
-        }
-    }
-
     fn name_of(&self, slot: SlotId) -> String {
         format!("te/{}", self.slot(slot).ordinal + 1)
     }
@@ -290,65 +153,5 @@ impl Supervisor {
             let (slot, peer) = (self.name_of(it.slot), &model.peer(it.target).name);
             format!("{slot} on {peer} (action {action})")
         })
-    }
-
-    /// Gives up what somebody asked for and could not be had in time.
-    pub(super) fn mind_wish(
-        &mut self,
-        now: Moment,
-        model: &Model,
-        id: SlotId,
-        effects: &mut Vec<Effect>,
-    ) {
-        let wish = self.slot(id).vacancy().and_then(|it| it.wish.as_ref());
-        let Some(by) = wish.filter(|it| it.until <= now.at).map(|it| it.by.clone()) else {
-            return;
-        };
-        let gate = match self.decide(now.at, model, id) {
-            Decision::Blocked(blocked) => blocked.gate,
-            Decision::Ask(_) | Decision::Hold(_) | Decision::Start { .. } => "pace",
-        };
-        if let Some(vacancy) = self.slot_mut(id).vacancy_mut() {
-            vacancy.wish = None;
-        }
-        let about = About {
-            slot: Some(id),
-            text: format!("gate {gate}; what {by} asked for is given up"),
-            ..About::default()
-        };
-        self.raise(now, model, Kind::SlotBlocked, about, effects);
-    }
-
-    /// Decides where, as somebody wishes; `None` leaves it to the policy.
-    pub(super) fn decide_as_asked(
-        &self,
-        now: Timestamp,
-        model: &Model,
-        id: SlotId,
-        vacancy: &Vacancy,
-        all: &[Candidate],
-    ) -> Option<Decision> {
-        let here = vacancy.evidence.here();
-        let place = &vacancy.wish.as_ref()?.place;
-        let is_asked = |it: &&Candidate| match place {
-            Place::Anywhere => false,
-            Place::Elsewhere => Some(it.peer) != here,
-            Place::On(name) => it.name == *name,
-        };
-        if *place == Place::Anywhere {
-            return None;
-        }
-        let there: Vec<Candidate> = all.iter().filter(is_asked).cloned().collect();
-        let decision = match there.first() {
-            Some(it) if Some(it.peer) == here => {
-                match self.may_stay_here(now, model, id, vacancy) {
-                    Verdict::Allowed => self.chosen(id, vacancy, it, "here"),
-                    Verdict::Blocked(blocked) => Decision::Blocked(blocked),
-                    Verdict::Ask | Verdict::Hold(_) => return None,
-                }
-            }
-            _ => self.decide_elsewhere(now, model, id, vacancy, &there),
-        };
-        Some(decision)
     }
 }

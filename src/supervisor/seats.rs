@@ -1,30 +1,16 @@
-//! Which process sits where, and what an exit leaves behind.
+//! Which process sits where.
+//!
+//! A process fills the lowest seat that will do; surplus stays without one. What its end leaves
+//! behind is told in `exits`.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::Duration;
 
 use super::Effect;
-use super::facts::ActionStage;
 use super::gate::Session;
-use super::state::{
-    Action, Agent, Evidence, Lapsed, Phase, Slot, SlotId, Supervisor, Vacancy, Watch,
-};
-use crate::exchange::ActionId;
-use crate::model::{
-    Change, DatabaseId, DatabaseName, Ending, Model, PeerId, PeerPresence, Process, ProcessId,
-    Role, StartId,
-};
-use crate::policy::{Policy, noise};
+use super::state::{Evidence, Phase, Slot, SlotId, Supervisor, Watch};
+use crate::model::{Change, DatabaseId, DatabaseName, Ending, Model, Process, ProcessId, Role};
+use crate::policy::Policy;
 use crate::time::{Moment, Timestamp};
-
-/// Processes of one database that end so close together may have been ended by a person.
-const TOGETHER: Duration = Duration::from_secs(5);
-
-/// For so long a start that was given up may still come to life and is taken for ours.
-const LAPSED_FOR: Duration = Duration::from_secs(600);
-
-/// So many given-up starts are remembered.
-const LAPSED_MAX: usize = 256;
 
 impl Supervisor {
     /// Takes in how the model changed. `act` must follow once all changes are told.
@@ -291,55 +277,8 @@ impl Supervisor {
         }
     }
 
-    /// A process left as somebody wished. That lowers what was observed only if its peer stayed,
-    /// and if not the whole database was stopped; nothing lowers what is declared.
-    pub(super) fn mind_leaving(
-        &mut self,
-        now: Timestamp,
-        model: &Model,
-        id: SlotId,
-        peer: PeerId,
-        until: Timestamp,
-    ) {
-        let database = model.database(self.slot(id).database);
-        let peer_stayed = match model.peer(peer).presence {
-            PeerPresence::Connected { since } => since + self.policy(id).return_grace <= until,
-            PeerPresence::Unreachable { .. } => false,
-        };
-        let is_one_less = peer_stayed && database.running(Role::Sm) > 0;
-        if is_one_less {
-            self.slot_mut(id).observed = false;
-            if self.is_wanted(id)
-                && let Some(last) = self.last_beyond_declared(id)
-            {
-                // One less is wanted, but this seat is declared: the last one goes in its place.
-                self.move_seat(model, last, id);
-                return;
-            }
-        }
-        let phase = if self.is_wanted(id) || (self.is_minded(id) && !is_one_less) {
-            Phase::Vacant(Box::new(Vacancy::new(now, Evidence::Exit { peer })))
-        } else {
-            Phase::Empty
-        };
-        self.enter(id, phase);
-    }
-
-    /// Returns the last seat of a slot's database that is in use though it is not declared.
-    fn last_beyond_declared(&self, id: SlotId) -> Option<SlotId> {
-        let declared = self.policy(id).te_min() as usize;
-        let seats = &self.watches[self.slot(id).database.index()].seats;
-        let in_use = |it: &SlotId| {
-            matches!(
-                self.slot(*it).phase,
-                Phase::Acting { .. } | Phase::Filled(_) | Phase::Vacant(_)
-            )
-        };
-        seats.iter().skip(declared).copied().rfind(in_use)
-    }
-
     /// Moves whatever is the matter with one seat to another, and leaves the first empty.
-    fn move_seat(&mut self, model: &Model, from: SlotId, to: SlotId) {
+    pub(super) fn move_seat(&mut self, model: &Model, from: SlotId, to: SlotId) {
         let phase = self.enter(from, Phase::Empty);
         if let Phase::Filled(process) = phase {
             self.seats[process.index()] = Some(to);
@@ -366,196 +305,7 @@ impl Supervisor {
         self.enter(to, phase);
     }
 
-    fn out_of_reach(&mut self, now: Timestamp, model: &Model, id: ProcessId) {
-        let Some(slot) = self.seat_of(id) else {
-            return;
-        };
-        let Some(process) = model.process(id) else {
-            return;
-        };
-        if matches!(self.slot(slot).phase, Phase::Filled(it) if it == id) {
-            let evidence = Evidence::Unreachable {
-                peer: process.peer,
-                life: process.life,
-            };
-            self.vacate(now, model, slot, now.since(process.first_seen), evidence);
-        }
-    }
-
-    fn unseat(
-        &mut self,
-        now: Timestamp,
-        model: &Model,
-        id: ProcessId,
-        process: &Process,
-        ending: Ending,
-    ) {
-        let Some(slot) = self.seat_of(id) else {
-            let surplus = &mut self.watch_mut(process.database).surplus;
-            surplus.remove(&(process.life, id));
-            return;
-        };
-        self.seats[id.index()] = None;
-        let peer = process.peer;
-        let uptime = now.since(process.first_seen);
-        match &self.slot(slot).phase {
-            Phase::Filled(it) if *it == id => (),
-            Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) => {
-                // It was out of reach; now its peer is back without it.
-                let was = vacancy.evidence;
-                if matches!(was, Evidence::Unreachable { life, .. } if life == process.life)
-                    && let Some(vacancy) = self.slot_mut(slot).vacancy_mut()
-                {
-                    vacancy.evidence = Evidence::Exit { peer };
-                    vacancy.agent = Agent::Unasked;
-                }
-                return;
-            }
-            Phase::Empty | Phase::Filled(_) | Phase::Held { .. } | Phase::Leaving { .. } => return,
-        }
-        match ending {
-            Ending::Exit => {
-                self.vacate(now, model, slot, uptime, Evidence::Exit { peer });
-            }
-            Ending::Requested => {
-                let until = now + self.policy(slot).return_grace;
-                self.judge_uptime(slot, uptime);
-                self.enter(slot, Phase::Leaving { until, peer });
-            }
-            Ending::Unknown => self.vacate(now, model, slot, uptime, Evidence::Vanished { peer }),
-        }
-    }
-
-    /// Notes what the uptime of a process says about its seat.
-    fn judge_uptime(&mut self, slot: SlotId, uptime: Duration) {
-        let policy = self.policy(slot);
-        let (min_uptime, healthy_after) = (policy.min_uptime, policy.healthy_after);
-        let slot = self.slot_mut(slot);
-        slot.observed |= uptime >= min_uptime;
-        if uptime >= healthy_after {
-            slot.tries = 0;
-        }
-    }
-
-    /// Notes that nobody sits there any more.
-    fn vacate(
-        &mut self,
-        now: Timestamp,
-        model: &Model,
-        slot: SlotId,
-        uptime: Duration,
-        evidence: Evidence,
-    ) {
-        self.judge_uptime(slot, uptime);
-        if !self.is_minded(slot) {
-            self.enter(slot, Phase::Empty);
-            return;
-        }
-        if let Some(peer) = evidence.here() {
-            let database = self.slot(slot).database;
-            self.remember_failure(now, database, peer);
-        }
-        let mut vacancy = Vacancy::new(now, evidence);
-        if uptime < self.policy(slot).min_uptime {
-            vacancy.pause = (now, now + self.pause(model, slot));
-        }
-        self.enter(slot, Phase::Vacant(Box::new(vacancy)));
-    }
-
-    /// Returns the pause before the next try of a seat, which has failed at least once.
-    pub(super) fn pause(&self, model: &Model, slot: SlotId) -> Duration {
-        let tries = self.slot(slot).tries.max(1);
-        let noise = noise(self.settings.seed, u64::from(slot.0), tries);
-        let connected = model.peers().filter(|(_, it)| it.is_connected()).count();
-        self.policy(slot)
-            .pause(tries, connected.saturating_sub(1), noise)
-    }
-
-    /// Processes of one database that ran side by side end close together: waits, for it may be a
-    /// person's doing.
-    fn suspect_a_person(&mut self, now: Timestamp, process: &Process) {
-        let confirm_for = self.policy_of(process.database).confirm_for;
-        self.changed.databases.insert(process.database);
-        let watch = self.watch_mut(process.database);
-        watch.exits.retain(|at| now.since(*at) <= TOGETHER);
-        // One that began when another had ended only took its place.
-        if watch.exits.iter().any(|at| *at > process.first_seen) {
-            watch.confirm_until = now + confirm_for;
-        }
-        watch.exits.push_back(now);
-    }
-
-    /// A peer went or came back: what its agent answered before says nothing about engines that
-    /// are out of reach there.
-    fn doubt(&mut self, peer: PeerId) {
-        for id in self.busy.clone() {
-            let is_there = |it: &Vacancy| {
-                it.agent != Agent::Unasked
-                    && matches!(it.evidence, Evidence::Unreachable { peer: at, .. } if at == peer)
-            };
-            if self.slot(id).vacancy().is_some_and(is_there)
-                && let Some(vacancy) = self.slot_mut(id).vacancy_mut()
-            {
-                vacancy.agent = Agent::Unasked;
-            }
-        }
-    }
-
-    fn seat_of(&self, id: ProcessId) -> Option<SlotId> {
+    pub(super) fn seat_of(&self, id: ProcessId) -> Option<SlotId> {
         self.seats.get(id.index()).copied().flatten()
     }
-
-    /// Remembers a start that was given up.
-    pub(super) fn remember_lapsed(&mut self, action: ActionId, lapsed: Lapsed) {
-        if self.lapsed.len() >= LAPSED_MAX
-            && let Some((oldest, _)) = self.lapsed.pop_first()
-        {
-            self.changed.lapsed.insert(oldest);
-        }
-        self.lapsed.insert(action, lapsed);
-        self.changed.lapsed.insert(action);
-    }
-
-    /// Returns the start of ours that a process came from, if it may be one that has left.
-    fn start_of(&self, process: &Process) -> Option<ActionId> {
-        let is_it = |it: &Action| {
-            !matches!(it.stage, ActionStage::Preparing { .. })
-                && it.target == process.peer
-                && self.slot(it.slot).database == process.database
-                && agrees(it.start_id.as_ref(), process)
-        };
-        let found = self.actions.iter().find(|(_, it)| is_it(it));
-        found.map(|(action, _)| *action)
-    }
-
-    /// Returns whether a process is a start of ours that was given up, and forgets that start.
-    fn take_lapsed(&mut self, now: Timestamp, process: &Process) -> bool {
-        let changed = &mut self.changed.lapsed;
-        self.lapsed.retain(|action, it| {
-            let is_over = now.since(it.at) > LAPSED_FOR;
-            if is_over {
-                changed.insert(*action);
-            }
-            !is_over
-        });
-        let is_it = |it: &Lapsed| {
-            it.database == process.database
-                && it.peer == process.peer
-                && agrees(it.start_id.as_ref(), process)
-        };
-        let found = self.lapsed.iter().find(|(_, it)| is_it(it));
-        let Some(action) = found.map(|(action, _)| *action) else {
-            return false;
-        };
-        self.lapsed.remove(&action);
-        self.changed.lapsed.insert(action);
-        true
-    }
-}
-
-/// Returns whether a process may have come from that start.
-fn agrees(start_id: Option<&StartId>, process: &Process) -> bool {
-    start_id
-        .zip(process.start_id.as_ref())
-        .is_none_or(|(asked, came)| asked == came)
 }

@@ -1,0 +1,125 @@
+//! What is done once a decision fell: a start begins, or is only suggested, or an agent is asked.
+
+use super::facts::ActionStage;
+use super::state::{About, Action, Agent, Phase, SlotId, Supervisor};
+use super::{Effect, Mode};
+use crate::event::Kind;
+use crate::exchange::{Deed, Question, Start, Target};
+use crate::model::{Model, PeerId, Role};
+use crate::time::Moment;
+
+impl Supervisor {
+    pub(super) fn ask(
+        &mut self,
+        model: &Model,
+        id: SlotId,
+        peer: PeerId,
+        effects: &mut Vec<Effect>,
+    ) {
+        let action = self.new_action();
+        self.dials.insert(action, id);
+        if let Some(vacancy) = self.slot_mut(id).vacancy_mut() {
+            vacancy.agent = Agent::Asked(action);
+        }
+        let question = Question::Identity(target_of(model, peer));
+        effects.push(Effect::Do(Deed::Ask { action, question }));
+    }
+
+    pub(super) fn start(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        id: SlotId,
+        target: PeerId,
+        why: String,
+        effects: &mut Vec<Effect>,
+    ) {
+        let database = self.slot(id).database;
+        let name = &model.database(database).name;
+        let options = self.settings.te_options.get(name).cloned();
+        let Some(options) = options.filter(|_| self.settings.mode == Mode::Heal) else {
+            self.suggest(now, model, id, target, &why, effects);
+            return;
+        };
+        let action = self.new_action();
+        let valid_until = now.at + self.settings.prepare_timeout;
+        let Phase::Vacant(vacancy) = self.enter(id, Phase::Empty) else {
+            unreachable!("only a vacancy is decided about");
+        };
+        let by = vacancy.wish.as_ref().map(|it| it.by.clone());
+        self.enter(id, Phase::Acting { action, vacancy });
+        // Counted before it is tried: whatever happens, no try is forgotten.
+        self.slot_mut(id).tries += 1;
+        let stage = ActionStage::Preparing {
+            // The driver reports by itself; this is for a driver that does not.
+            deadline: valid_until + self.settings.prepare_timeout,
+        };
+        self.changed.actions.insert(action);
+        self.actions.insert(
+            action,
+            Action {
+                slot: id,
+                target,
+                stage,
+                start_id: None,
+                by,
+            },
+        );
+        let start = Start {
+            target: target_of(model, target),
+            database: name.clone(),
+            role: Role::Te,
+            options,
+        };
+        let about = About {
+            slot: Some(id),
+            peer: Some(target),
+            action: Some(action),
+            text: why,
+            ..About::default()
+        };
+        self.raise(now, model, Kind::ActionStarted, about, effects);
+        effects.push(Effect::Do(Deed::Prepare {
+            action,
+            start,
+            valid_until,
+        }));
+    }
+
+    fn suggest(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        id: SlotId,
+        target: PeerId,
+        why: &str,
+        effects: &mut Vec<Effect>,
+    ) {
+        let reason = match self.settings.mode {
+            Mode::Heal => "te-options are not configured ([] would do)",
+            Mode::Observe | Mode::Suggest => "the mode is suggest",
+        };
+        if self.slot(id).vacancy().is_none_or(|it| it.told.suggested) {
+            return;
+        }
+        if let Some(vacancy) = self.slot_mut(id).vacancy_mut() {
+            vacancy.told.suggested = true;
+        }
+        let about = About {
+            slot: Some(id),
+            peer: Some(target),
+            text: format!("{why}; not done: {reason}"),
+            ..About::default()
+        };
+        self.raise(now, model, Kind::ActionSuggested, about, effects);
+    }
+}
+
+fn target_of(model: &Model, peer: PeerId) -> Target {
+    let known = model.peer(peer);
+    Target {
+        peer: known.name.clone(),
+        agent_id: known.agent_id.clone(),
+        address: known.agent_address().clone(),
+    }
+}

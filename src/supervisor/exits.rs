@@ -1,0 +1,195 @@
+//! What an exit leaves behind: whether the seat is missed from then on, and by what evidence.
+
+use std::time::Duration;
+
+use super::state::{Agent, Evidence, Phase, SlotId, Supervisor, Vacancy};
+use crate::model::{Ending, Model, PeerId, PeerPresence, Process, ProcessId, Role};
+use crate::policy::noise;
+use crate::time::Timestamp;
+
+/// Processes of one database that end so close together may have been ended by a person.
+const TOGETHER: Duration = Duration::from_secs(5);
+
+impl Supervisor {
+    /// A process left as somebody wished. That lowers what was observed only if its peer stayed,
+    /// and if not the whole database was stopped; nothing lowers what is declared.
+    pub(super) fn mind_leaving(
+        &mut self,
+        now: Timestamp,
+        model: &Model,
+        id: SlotId,
+        peer: PeerId,
+        until: Timestamp,
+    ) {
+        let database = model.database(self.slot(id).database);
+        let peer_stayed = match model.peer(peer).presence {
+            PeerPresence::Connected { since } => since + self.policy(id).return_grace <= until,
+            PeerPresence::Unreachable { .. } => false,
+        };
+        let is_one_less = peer_stayed && database.running(Role::Sm) > 0;
+        if is_one_less {
+            self.slot_mut(id).observed = false;
+            if self.is_wanted(id)
+                && let Some(last) = self.last_beyond_declared(id)
+            {
+                // One less is wanted, but this seat is declared: the last one goes in its place.
+                self.move_seat(model, last, id);
+                return;
+            }
+        }
+        let phase = if self.is_wanted(id) || (self.is_minded(id) && !is_one_less) {
+            Phase::Vacant(Box::new(Vacancy::new(now, Evidence::Exit { peer })))
+        } else {
+            Phase::Empty
+        };
+        self.enter(id, phase);
+    }
+
+    /// Returns the last seat of a slot's database that is in use though it is not declared.
+    fn last_beyond_declared(&self, id: SlotId) -> Option<SlotId> {
+        let declared = self.policy(id).te_min() as usize;
+        let seats = &self.watches[self.slot(id).database.index()].seats;
+        let in_use = |it: &SlotId| {
+            matches!(
+                self.slot(*it).phase,
+                Phase::Acting { .. } | Phase::Filled(_) | Phase::Vacant(_)
+            )
+        };
+        seats.iter().skip(declared).copied().rfind(in_use)
+    }
+
+    pub(super) fn out_of_reach(&mut self, now: Timestamp, model: &Model, id: ProcessId) {
+        let Some(slot) = self.seat_of(id) else {
+            return;
+        };
+        let Some(process) = model.process(id) else {
+            return;
+        };
+        if matches!(self.slot(slot).phase, Phase::Filled(it) if it == id) {
+            let evidence = Evidence::Unreachable {
+                peer: process.peer,
+                life: process.life,
+            };
+            self.vacate(now, model, slot, now.since(process.first_seen), evidence);
+        }
+    }
+
+    pub(super) fn unseat(
+        &mut self,
+        now: Timestamp,
+        model: &Model,
+        id: ProcessId,
+        process: &Process,
+        ending: Ending,
+    ) {
+        let Some(slot) = self.seat_of(id) else {
+            let surplus = &mut self.watch_mut(process.database).surplus;
+            surplus.remove(&(process.life, id));
+            return;
+        };
+        self.seats[id.index()] = None;
+        let peer = process.peer;
+        let uptime = now.since(process.first_seen);
+        match &self.slot(slot).phase {
+            Phase::Filled(it) if *it == id => (),
+            Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) => {
+                // It was out of reach; now its peer is back without it.
+                let was = vacancy.evidence;
+                if matches!(was, Evidence::Unreachable { life, .. } if life == process.life)
+                    && let Some(vacancy) = self.slot_mut(slot).vacancy_mut()
+                {
+                    vacancy.evidence = Evidence::Exit { peer };
+                    vacancy.agent = Agent::Unasked;
+                }
+                return;
+            }
+            Phase::Empty | Phase::Filled(_) | Phase::Held { .. } | Phase::Leaving { .. } => return,
+        }
+        match ending {
+            Ending::Exit => {
+                self.vacate(now, model, slot, uptime, Evidence::Exit { peer });
+            }
+            Ending::Requested => {
+                let until = now + self.policy(slot).return_grace;
+                self.judge_uptime(slot, uptime);
+                self.enter(slot, Phase::Leaving { until, peer });
+            }
+            Ending::Unknown => self.vacate(now, model, slot, uptime, Evidence::Vanished { peer }),
+        }
+    }
+
+    /// Notes what the uptime of a process says about its seat.
+    fn judge_uptime(&mut self, slot: SlotId, uptime: Duration) {
+        let policy = self.policy(slot);
+        let (min_uptime, healthy_after) = (policy.min_uptime, policy.healthy_after);
+        let slot = self.slot_mut(slot);
+        slot.observed |= uptime >= min_uptime;
+        if uptime >= healthy_after {
+            slot.tries = 0;
+        }
+    }
+
+    /// Notes that nobody sits there any more.
+    fn vacate(
+        &mut self,
+        now: Timestamp,
+        model: &Model,
+        slot: SlotId,
+        uptime: Duration,
+        evidence: Evidence,
+    ) {
+        self.judge_uptime(slot, uptime);
+        if !self.is_minded(slot) {
+            self.enter(slot, Phase::Empty);
+            return;
+        }
+        if let Some(peer) = evidence.here() {
+            let database = self.slot(slot).database;
+            self.remember_failure(now, database, peer);
+        }
+        let mut vacancy = Vacancy::new(now, evidence);
+        if uptime < self.policy(slot).min_uptime {
+            vacancy.pause = (now, now + self.pause(model, slot));
+        }
+        self.enter(slot, Phase::Vacant(Box::new(vacancy)));
+    }
+
+    /// Returns the pause before the next try of a seat, which has failed at least once.
+    pub(super) fn pause(&self, model: &Model, slot: SlotId) -> Duration {
+        let tries = self.slot(slot).tries.max(1);
+        let noise = noise(self.settings.seed, u64::from(slot.0), tries);
+        let connected = model.peers().filter(|(_, it)| it.is_connected()).count();
+        self.policy(slot)
+            .pause(tries, connected.saturating_sub(1), noise)
+    }
+
+    /// Processes of one database that ran side by side end close together: waits, for it may be a
+    /// person's doing.
+    pub(super) fn suspect_a_person(&mut self, now: Timestamp, process: &Process) {
+        let confirm_for = self.policy_of(process.database).confirm_for;
+        self.changed.databases.insert(process.database);
+        let watch = self.watch_mut(process.database);
+        watch.exits.retain(|at| now.since(*at) <= TOGETHER);
+        // One that began when another had ended only took its place.
+        if watch.exits.iter().any(|at| *at > process.first_seen) {
+            watch.confirm_until = now + confirm_for;
+        }
+        watch.exits.push_back(now);
+    }
+
+    /// A peer went or came back: what its agent answered before says nothing about engines that
+    /// are out of reach there.
+    pub(super) fn doubt(&mut self, peer: PeerId) {
+        for id in self.busy.clone() {
+            let is_there = |it: &Vacancy| {
+                it.agent != Agent::Unasked
+                    && matches!(it.evidence, Evidence::Unreachable { peer: at, .. } if at == peer)
+            };
+            if self.slot(id).vacancy().is_some_and(is_there)
+                && let Some(vacancy) = self.slot_mut(id).vacancy_mut()
+            {
+                vacancy.agent = Agent::Unasked;
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Which start a process came from, and starts that were given up and may come to life after all.
+
+use std::time::Duration;
+
+use super::facts::ActionStage;
+use super::state::{Action, Lapsed, Supervisor};
+use crate::exchange::ActionId;
+use crate::model::{Process, StartId};
+use crate::time::Timestamp;
+
+/// For so long a start that was given up may still come to life and is taken for ours.
+const LAPSED_FOR: Duration = Duration::from_secs(600);
+
+/// So many given-up starts are remembered.
+const LAPSED_MAX: usize = 256;
+
+impl Supervisor {
+    /// Remembers a start that was given up.
+    pub(super) fn remember_lapsed(&mut self, action: ActionId, lapsed: Lapsed) {
+        if self.lapsed.len() >= LAPSED_MAX
+            && let Some((oldest, _)) = self.lapsed.pop_first()
+        {
+            self.changed.lapsed.insert(oldest);
+        }
+        self.lapsed.insert(action, lapsed);
+        self.changed.lapsed.insert(action);
+    }
+
+    /// Returns the start of ours that a process came from, if it may be one that has left.
+    pub(super) fn start_of(&self, process: &Process) -> Option<ActionId> {
+        let is_it = |it: &Action| {
+            !matches!(it.stage, ActionStage::Preparing { .. })
+                && it.target == process.peer
+                && self.slot(it.slot).database == process.database
+                && agrees(it.start_id.as_ref(), process)
+        };
+        let found = self.actions.iter().find(|(_, it)| is_it(it));
+        found.map(|(action, _)| *action)
+    }
+
+    /// Returns whether a process is a start of ours that was given up, and forgets that start.
+    pub(super) fn take_lapsed(&mut self, now: Timestamp, process: &Process) -> bool {
+        let changed = &mut self.changed.lapsed;
+        self.lapsed.retain(|action, it| {
+            let is_over = now.since(it.at) > LAPSED_FOR;
+            if is_over {
+                changed.insert(*action);
+            }
+            !is_over
+        });
+        let is_it = |it: &Lapsed| {
+            it.database == process.database
+                && it.peer == process.peer
+                && agrees(it.start_id.as_ref(), process)
+        };
+        let found = self.lapsed.iter().find(|(_, it)| is_it(it));
+        let Some(action) = found.map(|(action, _)| *action) else {
+            return false;
+        };
+        self.lapsed.remove(&action);
+        self.changed.lapsed.insert(action);
+        true
+    }
+}
+
+/// Returns whether a process may have come from that start.
+fn agrees(start_id: Option<&StartId>, process: &Process) -> bool {
+    start_id
+        .zip(process.start_id.as_ref())
+        .is_none_or(|(asked, came)| asked == came)
+}

@@ -1,0 +1,189 @@
+//! Facts out of what a supervisor keeps.
+
+use super::Changed;
+use crate::exchange::ActionId;
+use crate::model::{DatabaseId, KnownDomain, KnownProcess, Model, PeerId, ProcessId};
+use crate::supervisor::facts::{
+    ActionFact, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactKey, FailureFact,
+    LapsedFact, PhaseFact, ProcessFact, SlotFact, VacancyFact,
+};
+use crate::supervisor::gate::Gate;
+use crate::supervisor::state::{
+    Action, Agent, Evidence, Lapsed, Phase, SlotId, Supervisor, Vacancy,
+};
+use crate::time::Timestamp;
+
+impl Supervisor {
+    /// Returns whose facts changed since the last call.
+    pub fn drain_changed(&mut self) -> Changed {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Returns the facts that changed and that the supervisor alone knows of, with their keys.
+    pub fn changed_facts<'a>(
+        &'a self,
+        model: &'a Model,
+        changed: &'a Changed,
+    ) -> impl Iterator<Item = (FactKey, Option<Fact>)> + 'a {
+        let some = |fact: Fact| (fact.key(), Some(fact));
+        let slots = changed.slots.iter().map(|id| self.slot_fact(model, *id));
+        let actions = changed.actions.iter().map(|action| {
+            let fact = self.actions.get(action);
+            let fact = fact.map(|it| self.action_fact(model, *action, it));
+            (FactKey::action(*action), fact)
+        });
+        let failures = changed.failures.iter().map(|(database, peer)| {
+            let at = self.failures.get(&(*database, *peer));
+            let fact = failure_fact(model, *database, *peer, at.copied().unwrap_or_default());
+            (fact.key(), at.is_some().then_some(fact))
+        });
+        let lapsed = changed.lapsed.iter().map(|action| {
+            let fact = self.lapsed.get(action);
+            let fact = fact.map(|it| lapsed_fact(model, *action, it));
+            (FactKey::lapsed(*action), fact)
+        });
+        let slots = slots.map(some);
+        slots.chain(actions).chain(failures).chain(lapsed)
+    }
+
+    /// Returns every fact that the supervisor alone knows of.
+    pub fn facts<'a>(&'a self, model: &'a Model) -> impl Iterator<Item = Fact> + 'a {
+        let slots = (0..).map(SlotId).take(self.slots.len());
+        let slots = slots.map(|id| self.slot_fact(model, id));
+        let actions = self.actions.iter();
+        let actions = actions.map(|(action, it)| self.action_fact(model, *action, it));
+        let failures = self.failures.iter();
+        let failures =
+            failures.map(|((database, peer), at)| failure_fact(model, *database, *peer, *at));
+        let lapsed = self.lapsed.iter();
+        let lapsed = lapsed.map(|(action, it)| lapsed_fact(model, *action, it));
+        slots.chain(actions).chain(failures).chain(lapsed)
+    }
+
+    /// Returns the facts of the domain as a whole, as far as the supervisor knows them.
+    pub fn domain_fact(&self, known: KnownDomain) -> DomainFact {
+        let told = |it: &Gate| *it != Gate::Journal && self.gates.told[*it as usize];
+        DomainFact {
+            known,
+            told_loss: None,
+            told_closed: Gate::ALL.into_iter().filter(told).collect(),
+            memory_lost: self.gates.memory_lost,
+            recovered_until: self.gates.recovered_until,
+            last_action: ActionId(self.last_action),
+            seed: self.settings.seed,
+            generation: self.settings.generation,
+        }
+    }
+
+    /// Returns the facts of a database.
+    pub fn database_fact(&self, model: &Model, id: DatabaseId) -> Fact {
+        let watch = self.watches.get(id.index());
+        Fact::Database(DatabaseFact {
+            known: model.known_database(id),
+            exits: watch.map_or_else(Vec::new, |it| it.exits.iter().copied().collect()),
+            confirm_until: watch.map_or(Timestamp::ZERO, |it| it.confirm_until),
+            told_degraded: watch.is_some_and(|it| it.degraded),
+        })
+    }
+
+    /// Returns the facts of a process.
+    pub fn process_fact(&self, known: KnownProcess, id: ProcessId) -> Fact {
+        let seat = self.seats.get(id.index()).copied().flatten();
+        let seat = seat.map(|slot| self.slot(slot).ordinal);
+        Fact::Process(ProcessFact { known, seat })
+    }
+
+    fn slot_fact(&self, model: &Model, id: SlotId) -> Fact {
+        let slot = self.slot(id);
+        let name = |peer: PeerId| model.peer(peer).name.clone();
+        let phase = match &slot.phase {
+            Phase::Acting { action, vacancy } => PhaseFact::Acting {
+                action: *action,
+                vacancy: vacancy_fact(model, vacancy),
+            },
+            Phase::Empty => PhaseFact::Empty,
+            Phase::Filled(process) => {
+                let process = model.process(*process);
+                let process = process.expect("a process leaves its seat when it ends");
+                PhaseFact::Filled {
+                    peer: name(process.peer),
+                    pid: process.pid,
+                }
+            }
+            Phase::Held { reason, again } => PhaseFact::Held {
+                reason: *reason,
+                again: *again,
+            },
+            Phase::Leaving { until, peer } => PhaseFact::Leaving {
+                until: *until,
+                peer: name(*peer),
+            },
+            Phase::Vacant(vacancy) => PhaseFact::Vacant(vacancy_fact(model, vacancy)),
+        };
+        Fact::Slot(SlotFact {
+            database: model.database(slot.database).name.clone(),
+            ordinal: slot.ordinal,
+            number: id.0,
+            observed: slot.observed,
+            tries: slot.tries,
+            phase,
+        })
+    }
+
+    fn action_fact(&self, model: &Model, action: ActionId, it: &Action) -> Fact {
+        let slot = self.slot(it.slot);
+        Fact::Action(ActionFact {
+            action,
+            database: model.database(slot.database).name.clone(),
+            ordinal: slot.ordinal,
+            target: model.peer(it.target).name.clone(),
+            stage: it.stage,
+            start_id: it.start_id.clone(),
+            by: it.by.clone(),
+        })
+    }
+}
+
+fn failure_fact(model: &Model, database: DatabaseId, peer: PeerId, at: Timestamp) -> Fact {
+    Fact::Failure(FailureFact {
+        database: model.database(database).name.clone(),
+        peer: model.peer(peer).name.clone(),
+        at,
+    })
+}
+
+fn lapsed_fact(model: &Model, action: ActionId, it: &Lapsed) -> Fact {
+    Fact::Lapsed(LapsedFact {
+        action,
+        database: model.database(it.database).name.clone(),
+        peer: model.peer(it.peer).name.clone(),
+        start_id: it.start_id.clone(),
+        at: it.at,
+    })
+}
+
+fn vacancy_fact(model: &Model, vacancy: &Vacancy) -> VacancyFact {
+    let name = |peer: PeerId| model.peer(peer).name.clone();
+    VacancyFact {
+        since: vacancy.since,
+        pause_from: vacancy.pause.0,
+        pause_until: vacancy.pause.1,
+        evidence: match vacancy.evidence {
+            Evidence::Declared => EvidenceFact::Declared,
+            Evidence::Exit { peer } => EvidenceFact::Exit { peer: name(peer) },
+            Evidence::Unreachable { peer, life } => EvidenceFact::Unreachable {
+                peer: name(peer),
+                life: life.number(),
+            },
+            Evidence::Vanished { peer } => EvidenceFact::Vanished { peer: name(peer) },
+        },
+        agent: match vacancy.agent {
+            Agent::Answers { at } => AgentFact::Answers { at },
+            Agent::Asked(_) | Agent::Unasked => AgentFact::Unasked,
+            Agent::Silent => AgentFact::Silent,
+        },
+        told_blocked: vacancy.told.blocked,
+        told_suggested: vacancy.told.suggested,
+        wish: vacancy.wish.clone(),
+    }
+}

@@ -1,0 +1,249 @@
+//! A supervisor out of facts.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{Changed, Dangling};
+use crate::model::{DatabaseId, DatabaseName, Life, Model, PeerId, PeerName, Role};
+use crate::supervisor::Settings;
+use crate::supervisor::facts::{
+    ActionStage, AgentFact, DomainFact, EvidenceFact, Fact, FactKey, PhaseFact, SlotFact,
+    VacancyFact,
+};
+use crate::supervisor::gate::Gate;
+use crate::supervisor::state::{
+    Action, Agent, Evidence, Lapsed, Phase, SlotId, Supervisor, Told, Vacancy,
+};
+
+/// Facts that are being read back, and what they are about.
+struct Reading<'a> {
+    model: &'a Model,
+    peers: BTreeMap<&'a PeerName, PeerId>,
+    supervisor: Supervisor,
+}
+
+impl Supervisor {
+    /// Returns a supervisor of this model that remembers `facts`, in whatever order.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a fact names something that is not known.
+    pub fn restore(settings: Settings, model: &Model, facts: Vec<Fact>) -> Result<Self, Dangling> {
+        let mut reading = Reading {
+            model,
+            peers: model.peers().map(|(id, it)| (&it.name, id)).collect(),
+            supervisor: Self::new(settings),
+        };
+        // Seats first, then who sits on them.
+        let mut slots = Vec::new();
+        let mut rest = Vec::new();
+        for fact in facts {
+            match fact {
+                Fact::Domain(it) => reading.domain(&it),
+                Fact::Peer(_) => (),
+                Fact::Slot(it) => slots.push(it),
+                Fact::Action(_)
+                | Fact::Database(_)
+                | Fact::Failure(_)
+                | Fact::Lapsed(_)
+                | Fact::Process(_) => rest.push(fact),
+            }
+        }
+        slots.sort_by_key(|it| it.number);
+        for (_, database) in model.databases() {
+            reading.supervisor.watch_next(&database.name);
+        }
+        for slot in slots {
+            reading.slot(slot)?;
+        }
+        for fact in rest {
+            reading.rest(fact)?;
+        }
+        let mut supervisor = reading.supervisor;
+        supervisor.take_stock(model);
+        // What the settings add is new; all else is as it was recorded.
+        supervisor.changed = Changed::default();
+        for (id, _) in model.databases() {
+            supervisor.declare_seats(id);
+        }
+        Ok(supervisor)
+    }
+
+    /// Finds out again what follows from the facts.
+    fn take_stock(&mut self, model: &Model) {
+        for (id, process) in model.processes() {
+            let is_seated = self.seats.get(id.index()).copied().flatten().is_some();
+            if process.role == Role::Te && !is_seated {
+                let surplus = &mut self.watch_mut(process.database).surplus;
+                surplus.insert((process.life, id));
+            }
+        }
+        let stages = self.actions.iter();
+        let is_void = |it: &Action| matches!(it.stage, ActionStage::Preparing { .. });
+        self.void = stages
+            .filter(|(_, it)| is_void(it))
+            .map(|(action, _)| *action)
+            .collect();
+    }
+}
+
+impl Reading<'_> {
+    fn domain(&mut self, fact: &DomainFact) {
+        let supervisor = &mut self.supervisor;
+        supervisor.last_action = fact.last_action.0;
+        supervisor.settings.seed = fact.seed;
+        supervisor.gates.memory_lost = fact.memory_lost;
+        supervisor.gates.recovered_until = fact.recovered_until;
+        for gate in Gate::ALL {
+            supervisor.gates.told[gate as usize] = fact.told_closed.contains(&gate);
+        }
+    }
+
+    fn slot(&mut self, fact: SlotFact) -> Result<(), Dangling> {
+        let key = Fact::Slot(fact.clone()).key();
+        let database = self.database(&key, &fact.database)?;
+        let seats = self.supervisor.watches[database.index()].seats.len();
+        if seats != fact.ordinal as usize {
+            let missing = format!("a seat te/{} of that database", seats + 1);
+            return Err(Dangling { fact: key, missing });
+        }
+        let phase = self.phase(&key, fact.phase)?;
+        let id = self.supervisor.add_seat(database);
+        let slot = self.supervisor.slot_mut(id);
+        slot.observed = fact.observed;
+        slot.tries = fact.tries;
+        self.supervisor.enter(id, phase);
+        Ok(())
+    }
+
+    fn phase(&self, key: &FactKey, fact: PhaseFact) -> Result<Phase, Dangling> {
+        Ok(match fact {
+            PhaseFact::Acting { action, vacancy } => Phase::Acting {
+                action,
+                vacancy: Box::new(self.vacancy(key, vacancy)?),
+            },
+            PhaseFact::Empty => Phase::Empty,
+            PhaseFact::Filled { peer, pid } => {
+                let at = self.peer(key, &peer)?;
+                let Some(process) = self.model.process_with(at, pid) else {
+                    let missing = format!("the process {peer}/{pid}");
+                    let fact = key.clone();
+                    return Err(Dangling { fact, missing });
+                };
+                Phase::Filled(process)
+            }
+            PhaseFact::Held { reason, again } => Phase::Held { reason, again },
+            PhaseFact::Leaving { until, peer } => Phase::Leaving {
+                until,
+                peer: self.peer(key, &peer)?,
+            },
+            PhaseFact::Vacant(vacancy) => Phase::Vacant(Box::new(self.vacancy(key, vacancy)?)),
+        })
+    }
+
+    fn vacancy(&self, key: &FactKey, fact: VacancyFact) -> Result<Vacancy, Dangling> {
+        let evidence = match fact.evidence {
+            EvidenceFact::Declared => Evidence::Declared,
+            EvidenceFact::Exit { peer } => Evidence::Exit {
+                peer: self.peer(key, &peer)?,
+            },
+            EvidenceFact::Unreachable { peer, life } => Evidence::Unreachable {
+                peer: self.peer(key, &peer)?,
+                life: Life::of(life),
+            },
+            EvidenceFact::Vanished { peer } => Evidence::Vanished {
+                peer: self.peer(key, &peer)?,
+            },
+        };
+        Ok(Vacancy {
+            pause: (fact.pause_from, fact.pause_until),
+            agent: match fact.agent {
+                AgentFact::Answers { at } => Agent::Answers { at },
+                AgentFact::Silent => Agent::Silent,
+                AgentFact::Unasked => Agent::Unasked,
+            },
+            told: Told {
+                blocked: fact.told_blocked,
+                suggested: fact.told_suggested,
+            },
+            wish: fact.wish,
+            // To be looked at as soon as time passes.
+            ..Vacancy::new(fact.since, evidence)
+        })
+    }
+
+    fn rest(&mut self, fact: Fact) -> Result<(), Dangling> {
+        let key = fact.key();
+        match fact {
+            Fact::Action(it) => {
+                let database = self.database(&key, &it.database)?;
+                let action = Action {
+                    slot: self.seat(&key, database, it.ordinal)?,
+                    target: self.peer(&key, &it.target)?,
+                    stage: it.stage,
+                    start_id: it.start_id,
+                    by: it.by,
+                };
+                self.supervisor.actions.insert(it.action, action);
+            }
+            Fact::Database(it) => {
+                let database = self.database(&key, &it.known.name)?;
+                let watch = self.supervisor.watch_mut(database);
+                watch.exits = VecDeque::from(it.exits);
+                watch.confirm_until = it.confirm_until;
+                watch.degraded = it.told_degraded;
+            }
+            Fact::Failure(it) => {
+                let at = (
+                    self.database(&key, &it.database)?,
+                    self.peer(&key, &it.peer)?,
+                );
+                self.supervisor.failures.insert(at, it.at);
+            }
+            Fact::Lapsed(it) => {
+                let lapsed = Lapsed {
+                    database: self.database(&key, &it.database)?,
+                    peer: self.peer(&key, &it.peer)?,
+                    start_id: it.start_id,
+                    at: it.at,
+                };
+                self.supervisor.lapsed.insert(it.action, lapsed);
+            }
+            Fact::Process(it) => {
+                let Some(ordinal) = it.seat else {
+                    return Ok(());
+                };
+                let peer = self.peer(&key, &it.known.peer)?;
+                let database = self.database(&key, &it.known.database)?;
+                let slot = self.seat(&key, database, ordinal)?;
+                if let Some(process) = self.model.process_with(peer, it.known.pid) {
+                    self.supervisor.give_seat(process, slot);
+                }
+            }
+            Fact::Domain(_) | Fact::Peer(_) | Fact::Slot(_) => (),
+        }
+        Ok(())
+    }
+
+    fn peer(&self, key: &FactKey, name: &PeerName) -> Result<PeerId, Dangling> {
+        self.peers.get(name).copied().ok_or_else(|| Dangling {
+            fact: key.clone(),
+            missing: format!("the peer {name}"),
+        })
+    }
+
+    fn database(&self, key: &FactKey, name: &DatabaseName) -> Result<DatabaseId, Dangling> {
+        self.model.database_named(name).ok_or_else(|| Dangling {
+            fact: key.clone(),
+            missing: format!("the database {name}"),
+        })
+    }
+
+    fn seat(&self, key: &FactKey, database: DatabaseId, ordinal: u32) -> Result<SlotId, Dangling> {
+        let seats = &self.supervisor.watches[database.index()].seats;
+        let seat = seats.get(ordinal as usize).copied();
+        seat.ok_or_else(|| Dangling {
+            fact: key.clone(),
+            missing: format!("the seat te/{} of that database", ordinal + 1),
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! What listeners are told of slots that wait, and of databases that lack something.
+
+use std::time::Duration;
+
+use super::Effect;
+use super::evidence::Blocked;
+use super::facts::{HoldReason, WishFact};
+use super::state::{About, Phase, SlotId, Supervisor};
+use crate::event::Kind;
+use crate::model::Model;
+use crate::time::{Moment, Timestamp};
+
+/// A slot for which nothing was done for so long is told of as blocked.
+const BLOCKED_AFTER: Duration = Duration::from_secs(120);
+
+impl Supervisor {
+    pub(super) fn tell_held(
+        &self,
+        now: Moment,
+        model: &Model,
+        id: SlotId,
+        reason: HoldReason,
+        effects: &mut Vec<Effect>,
+    ) {
+        let about = About {
+            slot: Some(id),
+            text: format!("{}; a process that joins ends the hold", reason.as_str()),
+            ..About::default()
+        };
+        self.raise(now, model, Kind::SlotHeld, about, effects);
+    }
+
+    pub(super) fn tell_released(
+        &self,
+        now: Moment,
+        model: &Model,
+        id: SlotId,
+        why: &str,
+        effects: &mut Vec<Effect>,
+    ) {
+        let about = About {
+            slot: Some(id),
+            text: why.to_owned(),
+            ..About::default()
+        };
+        self.raise(now, model, Kind::SlotReleased, about, effects);
+    }
+
+    pub(super) fn tell_blocked(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        id: SlotId,
+        blocked: Blocked,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(vacancy) = self.slot(id).vacancy() else {
+            return;
+        };
+        let wish = vacancy.wish.as_ref();
+        let asked = wish.map_or(vacancy.since, WishFact::asked);
+        let tell_at = vacancy.since.max(asked) + BLOCKED_AFTER;
+        let tell = (!vacancy.told.blocked).then_some(tell_at);
+        let again = tell.filter(|at| *at > now.at);
+        let given_up = wish.map(|it| it.until);
+        let look = blocked.until.into_iter().chain(again).chain(given_up);
+        self.look_at(id, look.min());
+        if tell.is_none_or(|at| at > now.at) {
+            return;
+        }
+        if let Some(vacancy) = self.slot_mut(id).vacancy_mut() {
+            vacancy.told.blocked = true;
+        }
+        let about = About {
+            slot: Some(id),
+            text: format!("gate {}", blocked.gate),
+            ..About::default()
+        };
+        self.raise(now, model, Kind::SlotBlocked, about, effects);
+    }
+
+    /// Notes when to look at a vacancy again. That follows from the rest, so it is no fact.
+    pub(super) fn look_at(&mut self, id: SlotId, look: Option<Timestamp>) {
+        if let Phase::Vacant(vacancy) = &mut self.slots[id.0 as usize].phase {
+            vacancy.look = look;
+        }
+    }
+
+    /// Tells when a database has less than is wanted, and when it has all of it again.
+    pub(super) fn tell_completeness(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        effects: &mut Vec<Effect>,
+    ) {
+        for database in std::mem::take(&mut self.touched) {
+            let watch = &self.watches[database.index()];
+            let missing = watch
+                .seats
+                .iter()
+                .filter(|id| {
+                    matches!(
+                        self.slot(**id).phase,
+                        Phase::Acting { .. } | Phase::Held { .. } | Phase::Vacant(_)
+                    )
+                })
+                .count();
+            // Without a policy nothing is wanted, so nothing is missing.
+            let is_degraded = missing > 0 && watch.policy.is_some();
+            if watch.degraded == is_degraded {
+                continue;
+            }
+            self.changed.databases.insert(database);
+            self.watch_mut(database).degraded = is_degraded;
+            let (kind, text) = if is_degraded {
+                (
+                    Kind::DatabaseDegraded,
+                    format!("{missing} wanted process missing"),
+                )
+            } else {
+                (Kind::DatabaseRestored, String::new())
+            };
+            let about = About {
+                database: Some(database),
+                text,
+                ..About::default()
+            };
+            self.raise(now, model, kind, about, effects);
+        }
+    }
+}
