@@ -3,6 +3,23 @@
 //!
 //! The defaults told here are told to people; a test shows that they are the ones in force.
 
+/// Makes the keys of a table from `"name" Form(..), "what it means";`.
+macro_rules! keys {
+    ($($name:literal $form:ident($($argument:expr),*), $doc:literal;)*) => {
+        &[$(Key { name: $name, doc: $doc, form: Form::$form($($argument),*) },)*]
+    };
+}
+
+mod domain;
+mod listener;
+mod policy;
+
+pub(super) use domain::{DATABASE, DOMAIN, PASSWORD, PEER, TLS};
+pub(super) use listener::{
+    LISTENER, LISTENER_HEADER, LISTENER_SECRET, LISTENER_TLS, LISTENER_URL, RETRY,
+};
+pub(super) use policy::{BOUNDS, POLICY, STAGE};
+
 /// A table of the file.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -79,13 +96,6 @@ impl Key {
     }
 }
 
-/// Makes the keys of a table from `"name" Form(..), "what it means";`.
-macro_rules! keys {
-    ($($name:literal $form:ident($($argument:expr),*), $doc:literal;)*) => {
-        &[$(Key { name: $name, doc: $doc, form: Form::$form($($argument),*) },)*]
-    };
-}
-
 pub(super) static TOP: Table = Table {
     path: "",
     doc: "",
@@ -152,303 +162,5 @@ pub(super) static LOG: Table = Table {
         "filter" Default("\"info\""),
             "Which lines are written: a level, or directives such as \
              \"info,dbwarden::driver=debug\". RUST_LOG in the environment wins over it.";
-    },
-};
-
-pub(super) static DOMAIN: Table = Table {
-    path: "domain",
-    doc: "A domain to watch. There may be several.",
-    keys: keys! {
-        "name" Required("\"prod\""),
-            "What the domain is called here: in events, logs and file names.";
-        "kind" Default("\"nuodb\""),
-            "Which protocol it speaks: \"nuodb\" is that of NuoDB's agents and brokers.";
-        "brokers" Required("[\"db1:48004\", \"db2:48004\"]"),
-            "The brokers to begin with: a list, or text with commas. The \
-             port is 48004 if none is given; IPv6 addresses stand in brackets.";
-        "strategy" Default("\"fallback\""),
-            "Which broker is tried next: \"fallback\" tries them in their order, \"round-robin\" \
-             goes on behind the last one, \"random\" takes any. Brokers that the domain tells of \
-             come after these.";
-        "user" Required("\"domain\""),
-            "The account that the daemon logs in with.";
-        "password" RequiredTable(&PASSWORD, "{ env = \"DBWARDEN_PASSWORD\" }"),
-            "Where its password comes from: exactly one of these.";
-        "tls" ExampleTable(&TLS, "{ ca = \"/etc/dbwarden/ca.pem\" }"),
-            "Speaks TLS with the domain. Without this table there is none; an empty one, {}, \
-             trusts what the system trusts.";
-        "allow-legacy-ciphers" Default("false"),
-            "Accepts RC4 without TLS, which old agents know only. It protects little.";
-        "frame-limit" Default("\"256MiB\""),
-            "The longest message that is accepted from the domain.";
-        "dial-timeout" Default("\"10s\""),
-            "How long a connection may take to stand, handshakes included.";
-        "probe-interval" Default("\"10s\""),
-            "How long the broker may be silent before it is asked whether it still lives.";
-        "probe-misses" Default("3"),
-            "So many unanswered questions in a row mean that the session is lost.";
-        "reconnect-first" Default("\"500ms\""),
-            "The pause before a lost session is tried again. It doubles with each failure.";
-        "reconnect-max" Default("\"30s\""),
-            "The longest such pause.";
-        "exit-settle" Default("\"50ms\""),
-            "How far apart the loss of a peer and the ends of its processes may be told and still \
-             belong together.";
-        "settle" Default("\"2s\""),
-            "How long the membership of the domain must have been quiet after connecting before \
-             anything is started.";
-        "database" Sections(&DATABASE), "";
-        "peer" Sections(&PEER), "";
-    },
-};
-
-pub(super) static PASSWORD: Table = Table {
-    path: "domain.password",
-    doc: "",
-    keys: keys! {
-        "file" Example("\"/etc/dbwarden/prod.password\""),
-            "A file that only its owner may read; a line feed at its end does not count.";
-        "credential" Example("\"prod\""),
-            "A credential that the service manager hands out (LoadCredential= in the unit).";
-        "env" Example("\"DBWARDEN_PASSWORD\""),
-            "An environment variable of the daemon; programs of listeners do not get it.";
-        "prompt" Example("true"),
-            "Asks for it on the terminal when the daemon starts; a reload keeps what was typed.";
-    },
-};
-
-pub(super) static TLS: Table = Table {
-    path: "domain.tls",
-    doc: "",
-    keys: TLS_KEYS,
-};
-
-const TLS_KEYS: &[Key] = keys! {
-    "ca" Example("\"/etc/dbwarden/ca.pem\""),
-        "The certificates to trust, in PEM form. Without it, those that the system trusts.";
-    "cert" Example("\"client.pem\""),
-        "Our own certificate, where the other side asks for one; goes together with `key`.";
-    "key" Example("\"client.key\""),
-        "Its key, in a file that only its owner may read.";
-    "verify-name" Default("true"),
-        "Whether a certificate must carry the name that was dialled. Where a whole domain \
-         shares one certificate, it cannot.";
-};
-
-pub(super) static DATABASE: Table = Table {
-    path: "domain.database",
-    doc: "A database of the domain just above, as far as there is something to say about it.",
-    keys: keys! {
-        "name" Required("\"teas\""),
-            "What the database is called in its domain.";
-        "te-options" Example("[[\"--mem\", \"2g\"], [\"--verbose\", \"info\"]]"),
-            "With which options transaction engines are started: each an option with its value, \
-             or an option alone. Where this is not known, a start is only suggested; [] is an \
-             answer.";
-    },
-};
-
-pub(super) static PEER: Table = Table {
-    path: "domain.peer",
-    doc: "A peer of the domain just above, as far as there is something to say about it.",
-    keys: keys! {
-        "name" Required("\"db1\""),
-            "What the peer is called here: in events, commands and the journal.";
-        "dial" Example("\"10.0.0.1:48004\""),
-            "Where its agent is dialled, whatever address the domain tells.";
-        "aliases" Example("[\"db1.example:48004\", \"192.168.0.1\"]"),
-            "The addresses under which it may be seen.";
-        "labels" Example("{ region = \"eu\", zone = \"a\" }"),
-            "What it is, for placement: any names and values.";
-    },
-};
-
-pub(super) static POLICY: Table = Table {
-    path: "policy",
-    doc: "How lost processes are replaced. There may be several; for each database the first one \
-          that applies counts. Without any, nothing is started.",
-    keys: keys! {
-        "domains" Default("[\"*\"]"),
-            "The domains it applies to; * stands for any run of characters.";
-        "databases" Default("[\"*\"]"),
-            "The databases it applies to; * stands for any run of characters.";
-        "roles" Default("[\"te\"]"),
-            "What is healed: transaction engines. Storage managers are told of, not started.";
-        "keep" Default("\"observed\""),
-            "What is wanted: \"observed\" keeps what ran for min-uptime, and what `te` says; \
-             \"declared\" keeps what `te` says only.";
-        "te" ExampleTable(&BOUNDS, "{ min = 2, max = 3 }"),
-            "How many transaction engines each database has.";
-        "stages" Default("[{ where = \"here\", tries = 2 }, { where = \"elsewhere\" }]"),
-            "Where a lost process is started again, one stage after the other: \"here\" is the \
-             peer it ran on, \"elsewhere\" is any other. Without `tries` a stage has one try on \
-             each peer that it allows.";
-        "after-stages" Default("\"slow\""),
-            "What comes after the last stage: \"slow\" goes on at long intervals, \"hold\" waits \
-             for a person.";
-        "slow-interval" Default("\"10m\""),
-            "How long those intervals are.";
-        "min-uptime" Default("\"30s\""),
-            "A process that ran for this long is wanted, and its next start is not delayed.";
-        "start-timeout" Default("\"30s\""),
-            "Nothing heard of a start for this long means that it failed.";
-        "return-grace" Default("\"20s\""),
-            "How long a peer must have been there before anything is started on it, and how long \
-             the processes of a returned peer have to show themselves.";
-        "unreachable-grace" Default("\"30s\""),
-            "How long a peer must be unreachable before what ran there is started elsewhere.";
-        "confirm-for" Default("\"10s\""),
-            "When several processes of a database end together it may be somebody's wish: so long \
-             is waited to see.";
-        "strict-siblings" Default("false"),
-            "Starts nothing elsewhere while the process it would replace may live on unseen.";
-        "healthy-after" Default("\"10m\""),
-            "A process that ran for this long has its failures forgotten.";
-        "delay-first" Default("\"1s\""),
-            "The pause after the first failed start.";
-        "delay-factor" Default("2"),
-            "What each further pause is multiplied by.";
-        "delay-max" Default("\"5m\""),
-            "The longest pause.";
-    },
-};
-
-pub(super) static BOUNDS: Table = Table {
-    path: "policy.te",
-    doc: "",
-    keys: keys! {
-        "min" Example("2"),
-            "So many are kept, whatever was observed.";
-        "max" Example("3"),
-            "So many may be asked for.";
-    },
-};
-
-pub(super) static STAGE: Table = Table {
-    path: "policy.stages",
-    doc: "",
-    keys: keys! {
-        "where" Required("\"here\""), "On the peer it ran on (here) or on any other (elsewhere).";
-        "tries" Example("2"), "How often.";
-    },
-};
-
-pub(super) static LISTENER: Table = Table {
-    path: "listener",
-    doc: "Somebody who is told what happens. There may be several. Without any, everything goes to \
-          the log.",
-    keys: keys! {
-        "name" Required("\"log\""),
-            "What the listener is called in the log.";
-        "kind" Required("\"log\""),
-            "\"log\" writes a line to the daemon's log; \"exec\" runs a program, with the event as \
-             a line of JSON on its input and as DBWARDEN_* in its environment; \"pipe\" keeps a \
-             program running, hands it such a line for each event and waits for its id; \
-             \"webhook\" posts the JSON to an HTTP server; \"alertmanager\" keeps the alerts of \
-             an Alertmanager.";
-        "command" Example("[\"/usr/local/bin/page\", \"--team\", \"db\"]"),
-            "For \"exec\" and \"pipe\": the program, by an absolute path, and its arguments. No \
-             shell reads them. For \"exec\", exit code 0 means done, 64, 65, 77 and 78 mean \
-             never, all else means try again. Others must not be able to change the program.";
-        "may-request" Example("[\"start-te\"]"),
-            "For \"exec\" and \"pipe\": what the program may ask for, by `dbwarden request` or in \
-             its answer.";
-        "url" Example("\"https://hooks.example.com/dbwarden\""),
-            "For \"webhook\" and \"alertmanager\": the server, or where its address comes from if \
-             there is a secret in it, such as { file = \"/etc/dbwarden/hook.url\" }. An \
-             Alertmanager is named without the path of its interface.";
-        "headers" Example("{ Authorization = { file = \"/etc/dbwarden/hook.token\" } }"),
-            "For \"webhook\" and \"alertmanager\": headers to send along, each as text or as \
-             where it comes from: a `file`, a `credential` or a variable in `env`. One that \
-             carries a secret must come from there.";
-        "tls" ExampleTable(&LISTENER_TLS, "{ ca = \"/etc/dbwarden/ca.pem\" }"),
-            "For \"webhook\" and \"alertmanager\": what to trust and show where the address begins \
-             with https. Without this table, what the system trusts.";
-        "secret" ExampleTable(&LISTENER_SECRET, "{ file = \"/etc/dbwarden/hook.secret\" }"),
-            "For \"webhook\": signs each body with HMAC-SHA256 in the header Dbwarden-Signature. \
-             Where the secret comes from, exactly one of these.";
-        "labels" Example("{ team = \"db\" }"),
-            "For \"alertmanager\": labels that every alert has beside its own.";
-        "resend-every" Example("\"1m\""),
-            "For \"alertmanager\": how often alerts that fire are told again; without it, every \
-             minute. It takes them for resolved when it has not heard of them for four times as \
-             long.";
-        "events" Default("[\"*\"]"),
-            "Which events: by name, by group (peer, process, database, healing, domain, daemon), \
-             or * for all.";
-        "where" Example("'database == \"teas\" && !snapshot'"),
-            "What else must be so of an event: an expression in CEL with the names of the JSON \
-             form.";
-        "severity" Default("\"info\""),
-            "The least urgent events to tell: \"info\", \"warning\" or \"critical\".";
-        "on-connect" Default("\"snapshot\""),
-            "What to tell of the state that is found on connecting: \"snapshot\" tells all of it, \
-             \"changes\" only what happens from then on.";
-        "deliver" Default("\"every\""),
-            "Which events about one database, peer or domain are told when several wait: \"every\" \
-             one, in order, or only the \"latest\".";
-        "timeout" Default("\"60s\""),
-            "How long telling one event may take. A program is then asked to end, and killed two \
-             seconds later, with all that it started.";
-        "concurrency" Default("1"),
-            "How many events may be told at once, never two about the same.";
-        "batch" Example("256"),
-            "For \"pipe\", \"webhook\" and \"alertmanager\": how many events are told together \
-             at most. Without it, 256; for \"webhook\", 1; with more than that it is posted \
-             lists.";
-        "best-effort" Default("false"),
-            "Whether it is also told, without a number and maybe in vain, while the journal cannot \
-             be written.";
-        "heartbeat" Example("\"1m\""),
-            "How often it is told a `heartbeat` while the daemon is well, whatever `events` says.";
-        "retry" DefaultTable(&RETRY, "{ tries = 10, first = \"1s\", max = \"5m\" }"),
-            "What happens when telling fails.";
-    },
-};
-
-/// Where a listener's secret comes from.
-const SOURCES: &[Key] = keys! {
-    "file" Example("\"/etc/dbwarden/hook.secret\""),
-        "A file that only its owner may read; a line feed at its end does not count.";
-    "credential" Example("\"hook\""),
-        "A credential that the service manager hands out (LoadCredential= in the unit).";
-    "env" Example("\"HOOK_SECRET\""),
-        "An environment variable of the daemon; programs of listeners do not get it.";
-};
-
-pub(super) static LISTENER_URL: Table = Table {
-    path: "listener.url",
-    doc: "",
-    keys: SOURCES,
-};
-
-pub(super) static LISTENER_HEADER: Table = Table {
-    path: "listener.headers",
-    doc: "",
-    keys: SOURCES,
-};
-
-pub(super) static LISTENER_SECRET: Table = Table {
-    path: "listener.secret",
-    doc: "",
-    keys: SOURCES,
-};
-
-pub(super) static LISTENER_TLS: Table = Table {
-    path: "listener.tls",
-    doc: "",
-    keys: TLS_KEYS,
-};
-
-pub(super) static RETRY: Table = Table {
-    path: "listener.retry",
-    doc: "",
-    keys: keys! {
-        "tries" Default("10"),
-            "How many tries an event gets.";
-        "first" Default("\"1s\""),
-            "The pause after the first failure; it doubles with each further one.";
-        "max" Default("\"5m\""),
-            "The longest pause.";
     },
 };

@@ -5,6 +5,7 @@
 
 mod healing;
 mod seen;
+mod starts;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use super::RecordError;
 use crate::supervisor::{Fact, FactKind};
 use crate::time::Timestamp;
-use healing::{ActionRecord, FailureRecord, LapsedRecord, SlotRecord};
+use healing::SlotRecord;
 use seen::{DatabaseRecord, DomainRecord, PeerRecord, ProcessRecord};
+use starts::{ActionRecord, FailureRecord, LapsedRecord};
 
 type Text<'a> = Cow<'a, str>;
 

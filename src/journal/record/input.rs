@@ -3,21 +3,24 @@
 //! Absent fields are left out, which is most of the difference between a journal of one and of
 //! three gigabytes.
 
+mod reported;
+mod seen;
+#[cfg(test)]
+mod tests;
+mod wish;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::RecordError;
-use super::event::{role_of, status_of};
-use crate::exchange::{
-    ActionId, Loss, LossClass, Observation, Outcome, Place, Request, RequestId, Wish,
-};
-use crate::model::{
-    Address, AgentId, DatabaseName, PeerName, PeerSeen, ProcessSeen, Sighting, Snapshot, StartId,
-    StatusSeen,
-};
+use crate::exchange::{ActionId, Observation, Request, RequestId};
+use crate::model::{AgentId, Sighting, Snapshot, StartId};
 use crate::supervisor::{Input, Recovery};
+use reported::{LossRecord, OutcomeRecord};
+use seen::{PeerRecord, ProcessRecord};
+use wish::WishRecord;
 
 type Text<'a> = Cow<'a, str>;
 
@@ -76,116 +79,11 @@ pub(in crate::journal) enum InputRecord<'a> {
     Timeout,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(in crate::journal) struct PeerRecord<'a> {
-    #[serde(borrow)]
-    agent: Text<'a>,
-    #[serde(borrow)]
-    host: Text<'a>,
-    port: u16,
-    #[serde(default, skip_serializing_if = "is_false")]
-    broker: bool,
-    #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
-    hostname: Text<'a>,
-    #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
-    version: Text<'a>,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(in crate::journal) struct ProcessRecord<'a> {
-    #[serde(borrow)]
-    agent: Text<'a>,
-    #[serde(borrow)]
-    database: Text<'a>,
-    pid: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    port: Option<u16>,
-    #[serde(borrow)]
-    role: Text<'a>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    status: Option<Text<'a>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    word: Option<Text<'a>>,
-    #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
-    hostname: Text<'a>,
-    #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
-    version: Text<'a>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    node_id: Option<u32>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    start_id: Option<Text<'a>>,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(in crate::journal) struct LossRecord<'a> {
-    #[serde(borrow)]
-    host: Text<'a>,
-    port: u16,
-    class: ClassRecord,
-    #[serde(borrow)]
-    reason: Text<'a>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum ClassRecord {
-    Connection,
-    Denied,
-    Protocol,
-}
-
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::journal) enum RecoveryRecord {
     Backup,
     Lost,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(in crate::journal) enum OutcomeRecord<'a> {
-    #[serde(borrow)]
-    Answered(Vec<(Text<'a>, Text<'a>)>),
-    #[serde(borrow)]
-    NotSent(LossRecord<'a>),
-    Ready,
-    #[serde(borrow)]
-    Refused(Text<'a>),
-    Registered {
-        pid: u32,
-    },
-    #[serde(borrow)]
-    StartFailed(Text<'a>),
-    #[serde(borrow)]
-    Started(Option<Text<'a>>),
-    Stopped {
-        exit_code: Option<i32>,
-    },
-    #[serde(borrow)]
-    Unanswered(LossRecord<'a>),
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(in crate::journal) enum WishRecord<'a> {
-    StartTe {
-        #[serde(borrow)]
-        database: Text<'a>,
-        #[serde(borrow)]
-        place: PlaceRecord<'a>,
-    },
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(in crate::journal) enum PlaceRecord<'a> {
-    Anywhere,
-    Elsewhere,
-    #[serde(borrow)]
-    On(Text<'a>),
 }
 
 impl<'a> From<&'a Input> for InputRecord<'a> {
@@ -278,223 +176,6 @@ impl TryFrom<InputRecord<'_>> for Input {
     }
 }
 
-impl<'a> From<&'a Sighting> for InputRecord<'a> {
-    fn from(sighting: &'a Sighting) -> Self {
-        match sighting {
-            Sighting::PeerJoined(peer) => Self::PeerJoined(peer.into()),
-            Sighting::PeerLost(peer) => Self::PeerLost(peer.into()),
-            Sighting::ProcessGone(process) => Self::ProcessGone(process.into()),
-            Sighting::ProcessJoined(process) => Self::ProcessJoined(process.into()),
-            Sighting::StartFailed {
-                agent_id,
-                start_id,
-                reason,
-            } => Self::StartFailed {
-                agent: agent_id.as_str().into(),
-                start_id: start_id.as_ref().map(|it| it.as_str().into()),
-                reason: text(reason),
-            },
-            Sighting::StatusChanged(process) => Self::StatusChanged(process.into()),
-        }
-    }
-}
-
-impl<'a> From<&'a PeerSeen> for PeerRecord<'a> {
-    fn from(peer: &'a PeerSeen) -> Self {
-        let PeerSeen {
-            agent_id,
-            address: Address { host, port },
-            is_broker,
-            hostname,
-            version,
-        } = peer;
-        Self {
-            agent: agent_id.as_str().into(),
-            host: text(host),
-            port: *port,
-            broker: *is_broker,
-            hostname: text(hostname),
-            version: text(version),
-        }
-    }
-}
-
-impl From<PeerRecord<'_>> for PeerSeen {
-    fn from(record: PeerRecord<'_>) -> Self {
-        Self {
-            agent_id: AgentId::from(&*record.agent),
-            address: Address::new(&*record.host, record.port),
-            is_broker: record.broker,
-            hostname: shared(&record.hostname),
-            version: shared(&record.version),
-        }
-    }
-}
-
-impl<'a> From<&'a ProcessSeen> for ProcessRecord<'a> {
-    fn from(process: &'a ProcessSeen) -> Self {
-        let ProcessSeen {
-            agent_id,
-            database,
-            pid,
-            port,
-            role,
-            status,
-            hostname,
-            version,
-            node_id,
-            start_id,
-        } = process;
-        Self {
-            agent: agent_id.as_str().into(),
-            database: database.as_str().into(),
-            pid: *pid,
-            port: *port,
-            role: role.as_str().into(),
-            status: status.as_ref().map(|it| it.status.as_str().into()),
-            word: status.as_ref().map(|it| text(&it.word)),
-            hostname: text(hostname),
-            version: text(version),
-            node_id: *node_id,
-            start_id: start_id.as_ref().map(|it| it.as_str().into()),
-        }
-    }
-}
-
-impl TryFrom<ProcessRecord<'_>> for ProcessSeen {
-    type Error = RecordError;
-
-    fn try_from(record: ProcessRecord<'_>) -> Result<Self, RecordError> {
-        let status = match (record.status, record.word) {
-            (None, None) => None,
-            (Some(status), Some(word)) => Some(StatusSeen {
-                status: status_of(&status)?,
-                word: shared(&word),
-            }),
-            (None, Some(_)) | (Some(_), None) => {
-                let problem = "a status and its word stand together";
-                return Err(RecordError(problem.to_owned()));
-            }
-        };
-        Ok(Self {
-            agent_id: AgentId::from(&*record.agent),
-            database: DatabaseName::from(&*record.database),
-            pid: record.pid,
-            port: record.port,
-            role: role_of(&record.role)?,
-            status,
-            hostname: shared(&record.hostname),
-            version: shared(&record.version),
-            node_id: record.node_id,
-            start_id: record.start_id.as_deref().map(StartId::from),
-        })
-    }
-}
-
-impl<'a> From<&'a Loss> for LossRecord<'a> {
-    fn from(loss: &'a Loss) -> Self {
-        let Loss {
-            address: Address { host, port },
-            class,
-            reason,
-        } = loss;
-        Self {
-            host: text(host),
-            port: *port,
-            class: match class {
-                LossClass::Connection => ClassRecord::Connection,
-                LossClass::Denied => ClassRecord::Denied,
-                LossClass::Protocol => ClassRecord::Protocol,
-            },
-            reason: text(reason),
-        }
-    }
-}
-
-impl From<LossRecord<'_>> for Loss {
-    fn from(record: LossRecord<'_>) -> Self {
-        Self {
-            address: Address::new(&*record.host, record.port),
-            class: match record.class {
-                ClassRecord::Connection => LossClass::Connection,
-                ClassRecord::Denied => LossClass::Denied,
-                ClassRecord::Protocol => LossClass::Protocol,
-            },
-            reason: shared(&record.reason),
-        }
-    }
-}
-
-impl<'a> From<&'a Outcome> for OutcomeRecord<'a> {
-    fn from(outcome: &'a Outcome) -> Self {
-        match outcome {
-            Outcome::Answered(pairs) => {
-                let pairs = pairs.iter();
-                Self::Answered(pairs.map(|(a, b)| (a.into(), b.into())).collect())
-            }
-            Outcome::NotSent(loss) => Self::NotSent(loss.into()),
-            Outcome::Ready => Self::Ready,
-            Outcome::Refused(reason) => Self::Refused(text(reason)),
-            Outcome::Registered { pid } => Self::Registered { pid: *pid },
-            Outcome::StartFailed(reason) => Self::StartFailed(text(reason)),
-            Outcome::Started(id) => Self::Started(id.as_ref().map(|it| it.as_str().into())),
-            Outcome::Stopped { exit_code } => Self::Stopped {
-                exit_code: *exit_code,
-            },
-            Outcome::Unanswered(loss) => Self::Unanswered(loss.into()),
-        }
-    }
-}
-
-impl From<OutcomeRecord<'_>> for Outcome {
-    fn from(record: OutcomeRecord<'_>) -> Self {
-        match record {
-            OutcomeRecord::Answered(pairs) => {
-                let owned = |(a, b): (Text<'_>, Text<'_>)| (a.into_owned(), b.into_owned());
-                Self::Answered(pairs.into_iter().map(owned).collect())
-            }
-            OutcomeRecord::NotSent(loss) => Self::NotSent(loss.into()),
-            OutcomeRecord::Ready => Self::Ready,
-            OutcomeRecord::Refused(reason) => Self::Refused(shared(&reason)),
-            OutcomeRecord::Registered { pid } => Self::Registered { pid },
-            OutcomeRecord::StartFailed(reason) => Self::StartFailed(shared(&reason)),
-            OutcomeRecord::Started(id) => Self::Started(id.as_deref().map(StartId::from)),
-            OutcomeRecord::Stopped { exit_code } => Self::Stopped { exit_code },
-            OutcomeRecord::Unanswered(loss) => Self::Unanswered(loss.into()),
-        }
-    }
-}
-
-impl<'a> From<&'a Wish> for WishRecord<'a> {
-    fn from(wish: &'a Wish) -> Self {
-        match wish {
-            Wish::StartTe { database, place } => Self::StartTe {
-                database: database.as_str().into(),
-                place: match place {
-                    Place::Anywhere => PlaceRecord::Anywhere,
-                    Place::Elsewhere => PlaceRecord::Elsewhere,
-                    Place::On(peer) => PlaceRecord::On(peer.as_str().into()),
-                },
-            },
-        }
-    }
-}
-
-impl From<WishRecord<'_>> for Wish {
-    fn from(record: WishRecord<'_>) -> Self {
-        match record {
-            WishRecord::StartTe { database, place } => Self::StartTe {
-                database: DatabaseName::from(&*database),
-                place: match place {
-                    PlaceRecord::Anywhere => Place::Anywhere,
-                    PlaceRecord::Elsewhere => Place::Elsewhere,
-                    PlaceRecord::On(peer) => Place::On(PeerName::from(&*peer)),
-                },
-            },
-        }
-    }
-}
-
 fn text(text: &Arc<str>) -> Text<'_> {
     Cow::Borrowed(text)
 }
@@ -510,6 +191,3 @@ fn shared(text: &str) -> Arc<str> {
 fn is_false(value: &bool) -> bool {
     !value
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,4 @@
-//! What the healer has in mind, as JSON: slots, actions, failures and starts that were given up.
+//! What the healer has in mind of a seat, as JSON.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,8 +6,7 @@ use super::{Text, at, meaning, shared};
 use crate::exchange::{ActionId, Place};
 use crate::journal::record::RecordError;
 use crate::supervisor::{
-    ActionFact, ActionStage, AgentFact, EvidenceFact, FailureFact, HoldReason, LapsedFact,
-    PhaseFact, SlotFact, VacancyFact, WishFact,
+    AgentFact, EvidenceFact, HoldReason, PhaseFact, SlotFact, VacancyFact, WishFact,
 };
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -252,145 +251,6 @@ impl From<VacancyRecord<'_>> for VacancyFact {
                 },
                 until: at(it.until),
             }),
-        }
-    }
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct ActionRecord<'a> {
-    action: u64,
-    #[serde(borrow)]
-    database: Text<'a>,
-    ordinal: u32,
-    #[serde(borrow)]
-    target: Text<'a>,
-    stage: StageRecord,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    start_id: Option<Text<'a>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    by: Option<Text<'a>>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum StageRecord {
-    Checking { deadline: u64 },
-    Committed { deadline: u64 },
-    Preparing { deadline: u64 },
-    Registered { deadline: u64 },
-}
-
-impl<'a> From<&'a ActionFact> for ActionRecord<'a> {
-    fn from(it: &'a ActionFact) -> Self {
-        let deadline = it.stage.deadline().as_micros();
-        Self {
-            action: it.action.0,
-            database: it.database.as_str().into(),
-            ordinal: it.ordinal,
-            target: it.target.as_str().into(),
-            stage: match it.stage {
-                ActionStage::Checking { .. } => StageRecord::Checking { deadline },
-                ActionStage::Committed { .. } => StageRecord::Committed { deadline },
-                ActionStage::Preparing { .. } => StageRecord::Preparing { deadline },
-                ActionStage::Registered { .. } => StageRecord::Registered { deadline },
-            },
-            start_id: it.start_id.as_ref().map(|it| it.as_str().into()),
-            by: it.by.as_deref().map(Into::into),
-        }
-    }
-}
-
-impl From<ActionRecord<'_>> for ActionFact {
-    fn from(it: ActionRecord<'_>) -> Self {
-        Self {
-            action: ActionId(it.action),
-            database: shared(&it.database).into(),
-            ordinal: it.ordinal,
-            target: shared(&it.target).into(),
-            stage: match it.stage {
-                StageRecord::Checking { deadline } => ActionStage::Checking {
-                    deadline: at(deadline),
-                },
-                StageRecord::Committed { deadline } => ActionStage::Committed {
-                    deadline: at(deadline),
-                },
-                StageRecord::Preparing { deadline } => ActionStage::Preparing {
-                    deadline: at(deadline),
-                },
-                StageRecord::Registered { deadline } => ActionStage::Registered {
-                    deadline: at(deadline),
-                },
-            },
-            start_id: it.start_id.as_ref().map(|it| shared(it).into()),
-            by: it.by.as_ref().map(shared),
-        }
-    }
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct FailureRecord<'a> {
-    #[serde(borrow)]
-    database: Text<'a>,
-    #[serde(borrow)]
-    peer: Text<'a>,
-    at: u64,
-}
-
-impl<'a> From<&'a FailureFact> for FailureRecord<'a> {
-    fn from(it: &'a FailureFact) -> Self {
-        Self {
-            database: it.database.as_str().into(),
-            peer: it.peer.as_str().into(),
-            at: it.at.as_micros(),
-        }
-    }
-}
-
-impl From<FailureRecord<'_>> for FailureFact {
-    fn from(it: FailureRecord<'_>) -> Self {
-        Self {
-            database: shared(&it.database).into(),
-            peer: shared(&it.peer).into(),
-            at: at(it.at),
-        }
-    }
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct LapsedRecord<'a> {
-    action: u64,
-    #[serde(borrow)]
-    database: Text<'a>,
-    #[serde(borrow)]
-    peer: Text<'a>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    start_id: Option<Text<'a>>,
-    at: u64,
-}
-
-impl<'a> From<&'a LapsedFact> for LapsedRecord<'a> {
-    fn from(it: &'a LapsedFact) -> Self {
-        Self {
-            action: it.action.0,
-            database: it.database.as_str().into(),
-            peer: it.peer.as_str().into(),
-            start_id: it.start_id.as_ref().map(|it| it.as_str().into()),
-            at: it.at.as_micros(),
-        }
-    }
-}
-
-impl From<LapsedRecord<'_>> for LapsedFact {
-    fn from(it: LapsedRecord<'_>) -> Self {
-        Self {
-            action: ActionId(it.action),
-            database: shared(&it.database).into(),
-            peer: shared(&it.peer).into(),
-            start_id: it.start_id.as_ref().map(|it| shared(it).into()),
-            at: at(it.at),
         }
     }
 }

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::model::{Role, Status};
+use crate::exchange::{Loss, LossClass, Outcome, Place, Wish};
+use crate::model::{Address, PeerSeen, ProcessSeen, Role, Status, StatusSeen};
 
 fn text() -> BoxedStrategy<String> {
     prop_oneof![Just(String::new()), "[a-z/0-9]{1,12}", any::<String>()].boxed()

@@ -1,0 +1,111 @@
+//! The keys of a domain, its databases and its peers.
+
+use super::{Form, Key, Table};
+
+pub(in crate::config) static DOMAIN: Table = Table {
+    path: "domain",
+    doc: "A domain to watch. There may be several.",
+    keys: keys! {
+        "name" Required("\"prod\""),
+            "What the domain is called here: in events, logs and file names.";
+        "kind" Default("\"nuodb\""),
+            "Which protocol it speaks: \"nuodb\" is that of NuoDB's agents and brokers.";
+        "brokers" Required("[\"db1:48004\", \"db2:48004\"]"),
+            "The brokers to begin with: a list, or text with commas. The \
+             port is 48004 if none is given; IPv6 addresses stand in brackets.";
+        "strategy" Default("\"fallback\""),
+            "Which broker is tried next: \"fallback\" tries them in their order, \"round-robin\" \
+             goes on behind the last one, \"random\" takes any. Brokers that the domain tells of \
+             come after these.";
+        "user" Required("\"domain\""),
+            "The account that the daemon logs in with.";
+        "password" RequiredTable(&PASSWORD, "{ env = \"DBWARDEN_PASSWORD\" }"),
+            "Where its password comes from: exactly one of these.";
+        "tls" ExampleTable(&TLS, "{ ca = \"/etc/dbwarden/ca.pem\" }"),
+            "Speaks TLS with the domain. Without this table there is none; an empty one, {}, \
+             trusts what the system trusts.";
+        "allow-legacy-ciphers" Default("false"),
+            "Accepts RC4 without TLS, which old agents know only. It protects little.";
+        "frame-limit" Default("\"256MiB\""),
+            "The longest message that is accepted from the domain.";
+        "dial-timeout" Default("\"10s\""),
+            "How long a connection may take to stand, handshakes included.";
+        "probe-interval" Default("\"10s\""),
+            "How long the broker may be silent before it is asked whether it still lives.";
+        "probe-misses" Default("3"),
+            "So many unanswered questions in a row mean that the session is lost.";
+        "reconnect-first" Default("\"500ms\""),
+            "The pause before a lost session is tried again. It doubles with each failure.";
+        "reconnect-max" Default("\"30s\""),
+            "The longest such pause.";
+        "exit-settle" Default("\"50ms\""),
+            "How far apart the loss of a peer and the ends of its processes may be told and still \
+             belong together.";
+        "settle" Default("\"2s\""),
+            "How long the membership of the domain must have been quiet after connecting before \
+             anything is started.";
+        "database" Sections(&DATABASE), "";
+        "peer" Sections(&PEER), "";
+    },
+};
+
+pub(in crate::config) static PASSWORD: Table = Table {
+    path: "domain.password",
+    doc: "",
+    keys: keys! {
+        "file" Example("\"/etc/dbwarden/prod.password\""),
+            "A file that only its owner may read; a line feed at its end does not count.";
+        "credential" Example("\"prod\""),
+            "A credential that the service manager hands out (LoadCredential= in the unit).";
+        "env" Example("\"DBWARDEN_PASSWORD\""),
+            "An environment variable of the daemon; programs of listeners do not get it.";
+        "prompt" Example("true"),
+            "Asks for it on the terminal when the daemon starts; a reload keeps what was typed.";
+    },
+};
+
+pub(in crate::config) static TLS: Table = Table {
+    path: "domain.tls",
+    doc: "",
+    keys: TLS_KEYS,
+};
+
+pub(super) const TLS_KEYS: &[Key] = keys! {
+    "ca" Example("\"/etc/dbwarden/ca.pem\""),
+        "The certificates to trust, in PEM form. Without it, those that the system trusts.";
+    "cert" Example("\"client.pem\""),
+        "Our own certificate, where the other side asks for one; goes together with `key`.";
+    "key" Example("\"client.key\""),
+        "Its key, in a file that only its owner may read.";
+    "verify-name" Default("true"),
+        "Whether a certificate must carry the name that was dialled. Where a whole domain \
+         shares one certificate, it cannot.";
+};
+
+pub(in crate::config) static DATABASE: Table = Table {
+    path: "domain.database",
+    doc: "A database of the domain just above, as far as there is something to say about it.",
+    keys: keys! {
+        "name" Required("\"teas\""),
+            "What the database is called in its domain.";
+        "te-options" Example("[[\"--mem\", \"2g\"], [\"--verbose\", \"info\"]]"),
+            "With which options transaction engines are started: each an option with its value, \
+             or an option alone. Where this is not known, a start is only suggested; [] is an \
+             answer.";
+    },
+};
+
+pub(in crate::config) static PEER: Table = Table {
+    path: "domain.peer",
+    doc: "A peer of the domain just above, as far as there is something to say about it.",
+    keys: keys! {
+        "name" Required("\"db1\""),
+            "What the peer is called here: in events, commands and the journal.";
+        "dial" Example("\"10.0.0.1:48004\""),
+            "Where its agent is dialled, whatever address the domain tells.";
+        "aliases" Example("[\"db1.example:48004\", \"192.168.0.1\"]"),
+            "The addresses under which it may be seen.";
+        "labels" Example("{ region = \"eu\", zone = \"a\" }"),
+            "What it is, for placement: any names and values.";
+    },
+};

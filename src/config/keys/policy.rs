@@ -1,0 +1,73 @@
+//! The keys of a policy.
+
+use super::{Form, Key, Table};
+
+pub(in crate::config) static POLICY: Table = Table {
+    path: "policy",
+    doc: "How lost processes are replaced. There may be several; for each database the first one \
+          that applies counts. Without any, nothing is started.",
+    keys: keys! {
+        "domains" Default("[\"*\"]"),
+            "The domains it applies to; * stands for any run of characters.";
+        "databases" Default("[\"*\"]"),
+            "The databases it applies to; * stands for any run of characters.";
+        "roles" Default("[\"te\"]"),
+            "What is healed: transaction engines. Storage managers are told of, not started.";
+        "keep" Default("\"observed\""),
+            "What is wanted: \"observed\" keeps what ran for min-uptime, and what `te` says; \
+             \"declared\" keeps what `te` says only.";
+        "te" ExampleTable(&BOUNDS, "{ min = 2, max = 3 }"),
+            "How many transaction engines each database has.";
+        "stages" Default("[{ where = \"here\", tries = 2 }, { where = \"elsewhere\" }]"),
+            "Where a lost process is started again, one stage after the other: \"here\" is the \
+             peer it ran on, \"elsewhere\" is any other. Without `tries` a stage has one try on \
+             each peer that it allows.";
+        "after-stages" Default("\"slow\""),
+            "What comes after the last stage: \"slow\" goes on at long intervals, \"hold\" waits \
+             for a person.";
+        "slow-interval" Default("\"10m\""),
+            "How long those intervals are.";
+        "min-uptime" Default("\"30s\""),
+            "A process that ran for this long is wanted, and its next start is not delayed.";
+        "start-timeout" Default("\"30s\""),
+            "Nothing heard of a start for this long means that it failed.";
+        "return-grace" Default("\"20s\""),
+            "How long a peer must have been there before anything is started on it, and how long \
+             the processes of a returned peer have to show themselves.";
+        "unreachable-grace" Default("\"30s\""),
+            "How long a peer must be unreachable before what ran there is started elsewhere.";
+        "confirm-for" Default("\"10s\""),
+            "When several processes of a database end together it may be somebody's wish: so long \
+             is waited to see.";
+        "strict-siblings" Default("false"),
+            "Starts nothing elsewhere while the process it would replace may live on unseen.";
+        "healthy-after" Default("\"10m\""),
+            "A process that ran for this long has its failures forgotten.";
+        "delay-first" Default("\"1s\""),
+            "The pause after the first failed start.";
+        "delay-factor" Default("2"),
+            "What each further pause is multiplied by.";
+        "delay-max" Default("\"5m\""),
+            "The longest pause.";
+    },
+};
+
+pub(in crate::config) static BOUNDS: Table = Table {
+    path: "policy.te",
+    doc: "",
+    keys: keys! {
+        "min" Example("2"),
+            "So many are kept, whatever was observed.";
+        "max" Example("3"),
+            "So many may be asked for.";
+    },
+};
+
+pub(in crate::config) static STAGE: Table = Table {
+    path: "policy.stages",
+    doc: "",
+    keys: keys! {
+        "where" Required("\"here\""), "On the peer it ran on (here) or on any other (elsewhere).";
+        "tries" Example("2"), "How often.";
+    },
+};
