@@ -261,8 +261,11 @@ impl Queue {
     ) {
         let lane = self.lanes.entry(entity.clone()).or_default();
         let place = match key {
-            // A dead letter is older than whatever waits.
-            Key::Replay(_) => lane.keys.iter().position(|it| self.waiting.contains(it)),
+            // A dead letter is older than whatever nothing was done about yet.
+            Key::Replay(_) => lane.keys.iter().position(|it| {
+                let is_new = |it: &Item| it.state == State::Waiting && !it.has_failed;
+                *it > key && self.items.get(it).is_some_and(is_new)
+            }),
             Key::Event(_) | Key::Volatile(_) => None,
         };
         lane.keys.insert(place.unwrap_or(lane.keys.len()), key);
@@ -391,17 +394,15 @@ impl Queue {
         if self.alone.is_some() || room == 0 {
             return chosen;
         }
-        let is_front = |key: &&Key| {
-            let item = &self.items[*key];
-            let lane = self.lanes.get(&item.entity);
-            lane.is_some_and(|it| it.keys.front() == Some(*key))
-        };
+        let front_of = |item: &Item| self.lanes.get(&item.entity)?.keys.front();
+        let is_front = |key: &&Key| front_of(&self.items[*key]) == Some(*key);
         // Of what is ready, only that counts which does not wait for a thing that waits itself.
         let is_next = |key: &Key| is_front(&key) && self.may_begin(*key);
         // Who tells several entities at once begins with one of each.
         let fronts = self.waiting.iter().filter(is_front);
         let first = self.manner.is_spread.then_some(fronts);
         let mut seen = BTreeSet::new();
+        let mut behind = BTreeSet::new();
         for key in first.into_iter().flatten().chain(&self.waiting) {
             if !self.may_begin(*key) || seen.contains(key) {
                 continue;
@@ -411,7 +412,16 @@ impl Queue {
             if chosen.len() >= room || (is_outage && !item.has_failed) {
                 break;
             }
+            if behind.contains(&item.entity) && !is_front(&key) {
+                continue;
+            }
             if item.is_alone {
+                let waits = front_of(item).is_some_and(|it| it != key && self.waiting.contains(it));
+                if waits && chosen.is_empty() {
+                    // A dead letter that came when what stands before it was tried already.
+                    behind.insert(&item.entity);
+                    continue;
+                }
                 if chosen.is_empty() && self.is_quiet() && !self.ready.iter().any(is_next) {
                     chosen.push(*key);
                 }

@@ -66,15 +66,82 @@ fn torn() -> Queue {
 }
 
 #[test]
-fn a_dead_letter_is_told_again_though_others_are_ready_behind_what_failed() {
+fn a_dead_letter_is_told_again_behind_what_failed_before_it_came() {
     let mut queue = torn();
     let failed = Fate::Failed(Arc::new(ListenerError::temporary("not now")));
     queue.settle(vec![(Key::Event(1), failed)]);
     queue.rested(Key::Event(1));
     queue.push_replay(event(0), 3);
-    assert_eq!(begin(&mut queue, 1), [0], "alone");
-    queue.settle(vec![(Key::Replay(0), Fate::Told)]);
     assert_eq!(begin(&mut queue, 1), [1, 2]);
+    queue.settle(vec![
+        (Key::Event(1), Fate::Told),
+        (Key::Event(2), Fate::Told),
+    ]);
+    assert_eq!(begin(&mut queue, 1), [0]);
+}
+
+#[test]
+fn a_dead_letter_that_comes_while_something_rests_holds_nothing_up() {
+    let mut queue = torn();
+    let failed = Fate::Failed(Arc::new(ListenerError::temporary("not now")));
+    queue.settle(vec![(Key::Event(1), failed)]);
+    queue.push_replay(event(0), 3);
+    queue.push(event(3), None);
+    assert!(begin(&mut queue, 1).is_empty(), "it rests");
+    queue.rested(Key::Event(1));
+    assert_eq!(begin(&mut queue, 4), [1, 2]);
+    queue.settle(vec![
+        (Key::Event(1), Fate::Told),
+        (Key::Event(2), Fate::Told),
+    ]);
+    assert_eq!(begin(&mut queue, 4), [0], "alone");
+    queue.settle(vec![(Key::Replay(0), Fate::Told)]);
+    assert_eq!(begin(&mut queue, 4), [3]);
+}
+
+#[test]
+fn a_dead_letter_that_comes_while_nothing_is_taken_holds_nothing_up() {
+    let mut queue = torn();
+    queue.push_replay(event(0), 3);
+    queue.settle(vec![(Key::Event(1), Fate::Untold)]);
+    assert_eq!(begin(&mut queue, 4), [1, 2]);
+    let untold = [1, 2].map(|it| (Key::Event(it), Fate::Untold));
+    queue.settle(untold.to_vec());
+    for seq in [1, 2] {
+        assert_eq!(begin(&mut queue, 4), [seq]);
+        queue.settle(vec![(Key::Event(seq), Fate::Told)]);
+    }
+    assert_eq!(begin(&mut queue, 4), [0]);
+}
+
+#[test]
+fn dead_letters_of_one_entity_are_told_again_in_their_order() {
+    let mut queue = queue();
+    for seq in [5, 3, 7] {
+        queue.push_replay(event(seq), 3);
+    }
+    for seq in [3, 5, 7] {
+        assert_eq!(begin(&mut queue, 4), [seq], "alone");
+        queue.settle(vec![(Key::Replay(seq), Fate::Told)]);
+    }
+}
+
+#[test]
+fn dead_letters_wait_for_what_fails_in_an_outage() {
+    let mut queue = queue();
+    (1..=3).for_each(|it| queue.push(event(it), None));
+    let failed = |seq| {
+        let error = ListenerError::temporary("not now");
+        (Key::Event(seq), Fate::Failed(Arc::new(error)))
+    };
+    assert_eq!(begin(&mut queue, 4), [1, 2, 3]);
+    queue.settle((1..=3).map(failed).collect());
+    (1..=3).for_each(|it| queue.rested(Key::Event(it)));
+    queue.push_replay(event(0), 3);
+    assert_eq!(begin(&mut queue, 4), [1, 2, 3]);
+    let told = |seq| (Key::Event(seq), Fate::Told);
+    queue.settle((1..=3).map(told).collect());
+    assert_eq!(begin(&mut queue, 4), [0]);
 }
 
 #[test]
