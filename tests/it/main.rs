@@ -16,6 +16,7 @@ mod domain;
 mod driver;
 mod histories;
 mod journal;
+mod killed;
 mod request;
 mod restart;
 mod sandbox;
