@@ -1,8 +1,9 @@
 //! Where a peer is dialled: a port that stays its own, listened on or not.
 
 use std::io;
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{Shutdown, SocketAddr, SocketAddrV4};
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
@@ -48,11 +49,14 @@ impl Door {
 
     /// Begins to listen, or has connections refused, from this moment on.
     pub(super) fn listen(&mut self, listening: bool) -> io::Result<()> {
-        self.listener = if listening {
-            Some(bind(self.address)?.listen(BACKLOG)?)
-        } else {
-            None
-        };
+        if let Some(listener) = self.listener.take() {
+            // A program that is just being started has a copy for a moment, which would take
+            // connections and keep the port.
+            SockRef::from(&listener).shutdown(Shutdown::Both)?;
+        }
+        if listening {
+            self.listener = Some(bind(self.address)?.listen(BACKLOG)?);
+        }
         Ok(())
     }
 }
@@ -63,4 +67,25 @@ fn bind(address: SocketAddrV4) -> io::Result<TcpSocket> {
     socket.set_reuseaddr(true)?;
     socket.bind(address.into())?;
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+    use std::os::fd::AsFd as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_copy_that_a_program_inherits_for_a_moment_does_not_listen() {
+        let mut door = Door::open("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = door.listener().unwrap();
+        let _copy = listener.as_fd().try_clone_to_owned().unwrap();
+        TcpStream::connect(door.address()).unwrap();
+        door.listen(false).unwrap();
+        let refused = TcpStream::connect(door.address()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        door.listen(true).unwrap();
+        TcpStream::connect(door.address()).unwrap();
+    }
 }
