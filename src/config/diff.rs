@@ -6,6 +6,7 @@
 mod written;
 
 use super::{Config, DaemonSettings, DomainSettings};
+use crate::listener::ListenerKind;
 use crate::model::DomainName;
 pub use written::Written;
 pub(super) use written::elements;
@@ -75,6 +76,19 @@ fn needs_restart(key: &str) -> bool {
 }
 
 impl Config {
+    /// Tells programs of listeners the socket that the running daemon has, whichever the next one
+    /// will have: nothing changes for them until then.
+    pub fn keep_socket(&mut self, running: &Self) {
+        for listener in &mut self.listeners {
+            match &mut listener.kind {
+                ListenerKind::Exec(it) | ListenerKind::Pipe(it) => {
+                    it.socket = Some(running.daemon.socket.clone());
+                }
+                ListenerKind::Alertmanager(_) | ListenerKind::Log | ListenerKind::Webhook(_) => (),
+            }
+        }
+    }
+
     /// Takes what only a restart can change from the configuration that the daemon runs by, so
     /// that the next difference names it again.
     pub fn keep_until_restart(&mut self, running: &Self) {

@@ -125,7 +125,7 @@ pub(super) static DAEMON: Table = Table {
              systemd.";
         "stop-grace" Default("\"10s\""),
             "How long everything may take when the daemon stops: sessions to end, and listeners to \
-             be told what they were not told yet.";
+             be told what they were not told yet. At a reload, what goes or changes has as long.";
         "journal" Section(&JOURNAL), "";
     },
 };

@@ -161,6 +161,7 @@ pub async fn run(
     let (mut daemon, mut alarms) = Daemon::start(settings)?;
     let _ = timeout(watched::SETTLING, daemon.dispatcher.settled()).await;
     daemon.raise(Kind::DaemonStarted, None);
+    let _ = timeout(watched::SETTLING, daemon.forget_listeners()).await;
     tell(Stage::Ready);
     let mut progress = daemon.journal.progress();
     // It may have been opened on a full disk.

@@ -1,61 +1,73 @@
 //! Swaps one configuration for another while everything runs: wholly, or not at all.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use super::clock::Clock;
 use super::event_loop::Order;
-use super::watched::Opened;
+use super::watched::{Opened, Watched};
 use super::{Daemon, stop};
 use crate::config::{self, Config, Diff, DomainSettings};
 use crate::event::Kind;
-use crate::listener::Registration;
+use crate::listener::Unfinished;
 use crate::model::DomainName;
 use crate::telemetry::chain;
 
 impl Daemon {
     /// Reads the configuration again and goes on by it, unless something is wrong with it.
     pub(super) async fn reload(&mut self, load: &mut impl FnMut() -> Result<Config, String>) {
-        let prepared = load().and_then(|new| {
-            let diff = config::diff(&self.config, &new);
-            let opened = self.prepare(&new, &diff)?;
-            Ok((new, diff, opened))
-        });
-        match prepared {
-            Err(problems) => {
-                warn!("the configuration has problems; the old one stays: {problems}");
-                self.raise(Kind::ConfigRejected, Some(&problems));
-                let problems: Arc<str> = problems.into();
-                self.api
-                    .config
-                    .send_modify(|it| it.rejected = Some(problems));
-            }
-            Ok((new, diff, opened)) => self.swap(new, diff, opened).await,
+        let mut new = match load() {
+            Ok(new) => new,
+            Err(problems) => return self.reject(problems),
+        };
+        // Programs of listeners find us where we are, not where we shall be.
+        new.keep_socket(&self.config);
+        let diff = config::diff(&self.config, &new);
+        match self.prepare(&new, &diff).await {
+            Ok(opened) => self.swap(new, diff, opened).await,
+            Err(problems) => self.reject(problems),
         }
     }
 
+    /// Stays with the old configuration, and says why.
+    fn reject(&self, problems: String) {
+        warn!("the configuration has problems; the old one stays: {problems}");
+        self.raise(Kind::ConfigRejected, Some(&problems));
+        let problems: Arc<str> = problems.into();
+        self.api
+            .config
+            .send_modify(|it| it.rejected = Some(problems));
+    }
+
     /// Does all that can fail, without changing anything that runs.
-    fn prepare(&self, new: &Config, diff: &Diff) -> Result<Vec<(DomainSettings, Opened)>, String> {
-        let added = new
-            .domains
-            .iter()
-            .filter(|it| diff.domains_added.contains(&it.name));
-        added
-            .map(|settings| {
-                let opened = Opened::open(&self.state, settings, &self.config.daemon.journal);
-                let opened = opened.map_err(|error| {
-                    format!(
-                        "the journal of the domain `{}` cannot be used: {}",
-                        settings.name,
-                        chain(&error)
-                    )
-                })?;
-                Ok((settings.clone(), opened))
-            })
-            .collect()
+    async fn prepare(
+        &self,
+        new: &Config,
+        diff: &Diff,
+    ) -> Result<Vec<(DomainSettings, Opened)>, String> {
+        let (mut all, mut problems) = (Vec::new(), Vec::new());
+        for settings in &new.domains {
+            if !diff.domains_added.contains(&settings.name) {
+                continue;
+            }
+            match Opened::open(&self.state, settings, &self.config.daemon.journal) {
+                Ok(opened) => all.push((settings.clone(), opened)),
+                Err(error) => problems.push(format!(
+                    "the journal of the domain `{}` cannot be used: {}",
+                    settings.name,
+                    chain(&error)
+                )),
+            }
+        }
+        if problems.is_empty() {
+            return Ok(all);
+        }
+        join_all(all.into_iter().map(|(_, it)| it.journal.close())).await;
+        Err(problems.join("\n"))
     }
 
     async fn swap(&mut self, new: Config, diff: Diff, opened: Vec<(DomainSettings, Opened)>) {
@@ -69,9 +81,7 @@ impl Daemon {
             it.loaded = loaded;
             it.rejected = None;
         });
-        for name in &diff.domains_removed {
-            self.forget(name).await;
-        }
+        self.forget(&diff.domains_removed).await;
         self.change_listeners(&diff).await;
         self.change_domains(&diff).await;
         let registrations = self.registrations();
@@ -84,6 +94,7 @@ impl Daemon {
             }
         }
         self.publish();
+        self.forget_listeners().await;
         let generation = self.api.config.borrow().generation;
         let mut lines = diff.lines.clone();
         if lines.is_empty() {
@@ -94,78 +105,101 @@ impl Daemon {
         self.raise(Kind::ConfigReloaded, Some(&text));
     }
 
-    /// Ends watching a domain; its journal stays on disk.
-    async fn forget(&mut self, name: &DomainName) {
-        let Some(watched) = self.watched.remove(name) else {
-            return;
-        };
-        watched.stop();
-        self.pulse.leave(name);
+    /// Ends watching domains; their journals stay on disk.
+    async fn forget(&mut self, names: &[DomainName]) {
         let grace = self.config.daemon.stop_grace;
-        if timeout(grace, watched.stopped()).await.is_err() {
-            warn!(domain = name.as_str(), "is still busy; it ends when it can");
+        let mut farewells = Vec::new();
+        for name in names {
+            if let Some(watched) = self.watched.remove(name) {
+                watched.stop();
+                self.pulse.leave(name);
+                farewells.push(bid_farewell(name, watched, self.clock, grace));
+            }
         }
-        stop::report(name.as_str(), watched.dispatcher.flush(grace).await);
-        watched.journal.close().await;
+        join_all(farewells).await;
     }
 
-    /// Lets listeners that go or change finish what they are at, and starts the new ones.
+    /// Lets listeners that change finish what they are at, and those that go hear the rest; starts
+    /// the new ones.
     async fn change_listeners(&mut self, diff: &Diff) {
-        let gone: BTreeSet<&String> = diff
-            .listeners_removed
-            .iter()
-            .chain(&diff.listeners_changed)
-            .collect();
-        let gone: Vec<String> = gone.into_iter().cloned().collect();
-        let is_new = |it: &Registration| {
-            let mut names = diff.listeners_added.iter().chain(&diff.listeners_changed);
-            names.any(|name| *name == it.name)
-        };
-        let fresh: Vec<Registration> = self.registrations().into_iter().filter(is_new).collect();
-        if gone.is_empty() && fresh.is_empty() {
-            return;
-        }
+        let (changed, removed) = (&diff.listeners_changed, &diff.listeners_removed);
+        let mut fresh = self.registrations();
+        fresh.retain(|it| changed.contains(&it.name) || diff.listeners_added.contains(&it.name));
         let grace = self.config.daemon.stop_grace;
-        let names: Vec<String> = self.registrations().into_iter().map(|it| it.name).collect();
-        let dispatchers = self
-            .watched
-            .values_mut()
-            .map(|it| (&mut it.dispatcher, &it.journal))
-            .chain([(&mut self.dispatcher, &self.journal)]);
-        let mut changes = Vec::new();
-        for (dispatcher, journal) in dispatchers {
-            let (gone, fresh, names) = (&gone, fresh.clone(), &names);
-            changes.push(async move {
-                dispatcher.retire(gone, grace).await;
-                if let Err(error) = journal.keep_listeners(names).await {
-                    warn!(
-                        "cannot forget the listeners that are gone: {}",
-                        chain(&error)
-                    );
-                }
+        let names = self.watched.iter_mut();
+        let dispatchers = names
+            .map(|(name, it)| (name.as_str(), &mut it.dispatcher))
+            .chain([("the daemon", &mut self.dispatcher)]);
+        let swaps = dispatchers.map(|(domain, dispatcher)| {
+            let fresh = fresh.clone();
+            async move {
+                dispatcher.retire(changed, grace).await;
                 for registration in fresh {
                     dispatcher.add(registration);
                 }
-            });
-        }
-        join_all(changes).await;
+                report(domain, dispatcher.dismiss(removed, grace).await);
+            }
+        });
+        join_all(swaps).await;
     }
 
+    /// Lets the journals forget where listeners stand that are not configured any more: nothing is
+    /// kept for them.
+    pub(super) async fn forget_listeners(&self) {
+        let names: Vec<String> = self.registrations().into_iter().map(|it| it.name).collect();
+        let journals = self.watched.values().map(|it| &it.journal);
+        let kept = journals
+            .chain([&self.journal])
+            .map(|it| it.keep_listeners(&names));
+        for error in join_all(kept).await.into_iter().filter_map(Result::err) {
+            warn!(
+                "cannot forget the listeners that are gone: {}",
+                chain(&error)
+            );
+        }
+    }
+
+    /// Lets the event loops of the domains that stay know what changes for them, if only that
+    /// there was another configuration.
     async fn change_domains(&mut self, diff: &Diff) {
-        for change in &diff.domains_changed {
-            let settings = self.config.domains.iter().find(|it| it.name == change.name);
-            let (Some(settings), Some(watched)) = (settings, self.watched.get(&change.name)) else {
+        for settings in &self.config.domains {
+            let Some(watched) = self.watched.get(&settings.name) else {
                 continue;
             };
-            if change.healing {
-                let both = Box::new(self.healing(settings));
-                // A loop that is gone ends the daemon, which is told elsewhere.
-                let _ = watched.orders.send(Order::Configure(both)).await;
-            }
-            if change.driver {
+            let both = Box::new(self.healing(settings));
+            // A loop that is gone ends the daemon, which is told elsewhere.
+            let _ = watched.orders.send(Order::Configure(both)).await;
+            let mut changes = diff.domains_changed.iter();
+            if changes.any(|it| it.name == settings.name && it.driver) {
                 let driver = Box::new(settings.driver.clone());
                 let _ = watched.orders.send(Order::Drive(driver)).await;
             }
         }
+    }
+}
+
+/// Ends watching a domain, within the grace period but for attempts that must be broken off.
+async fn bid_farewell(name: &DomainName, watched: Watched, clock: Clock, grace: Duration) {
+    let deadline = clock.timestamp() + grace;
+    if timeout(grace, watched.stopped()).await.is_err() {
+        warn!(domain = name.as_str(), "is still busy; it ends when it can");
+    }
+    // Listeners are to hear the last that was written as well.
+    let rest = deadline.since(clock.timestamp());
+    let _ = timeout(rest, stop::on_record(&watched.journal)).await;
+    let rest = deadline.since(clock.timestamp());
+    let unfinished = watched.dispatcher.dismiss_all(rest).await;
+    report(name.as_str(), unfinished);
+    watched.journal.close().await;
+}
+
+/// Says who was not told everything, and never will be.
+fn report(domain: &str, unfinished: Vec<Unfinished>) {
+    for it in unfinished {
+        let (listener, told, last) = (it.name, it.told, it.last);
+        warn!(
+            domain,
+            listener, told, last, "is gone, and will not be told the rest"
+        );
     }
 }

@@ -71,7 +71,7 @@ impl Daemon {
 }
 
 /// Waits until everything that was written is on record, or cannot be.
-async fn on_record(journal: &Journal) {
+pub(super) async fn on_record(journal: &Journal) {
     let ticket = journal.write(Batch::default());
     let mut progress = journal.progress();
     let is_done = |it: &Progress| it.ticket >= ticket || it.health != Health::Working;
@@ -80,7 +80,7 @@ async fn on_record(journal: &Journal) {
 }
 
 /// Says who was not told everything, which is told after the next start.
-pub(super) fn report(domain: &str, unfinished: Vec<Unfinished>) {
+fn report(domain: &str, unfinished: Vec<Unfinished>) {
     for it in unfinished {
         warn!(
             domain,

@@ -116,6 +116,18 @@ fn what_needs_a_restart_says_so() {
 }
 
 #[test]
+fn another_socket_concerns_no_listener_before_the_restart() {
+    let old = good(&format!("{DOMAIN}{LISTENER}"));
+    let new = format!("[daemon]\nsocket = \"/else\"\n{DOMAIN}{LISTENER}");
+    let mut new = good(&new);
+    assert_eq!(diff(&old, &new).listeners_changed, ["page-me"]);
+    new.keep_socket(&old);
+    let diff = diff(&old, &new);
+    assert!(diff.listeners_changed.is_empty());
+    assert_eq!(diff.lines, ["daemon.socket: needs a restart"]);
+}
+
+#[test]
 fn a_new_password_is_told_and_not_shown() {
     let old = good(DOMAIN);
     let sources = sources::text(Path::new("f.toml"), DOMAIN);

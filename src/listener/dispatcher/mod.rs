@@ -38,6 +38,9 @@ pub struct Dispatcher<J> {
     workers: BTreeMap<String, Handle>,
     /// Who has the one of a name is the worker of that listener; the next one waits for it.
     desks: BTreeMap<String, Arc<Mutex<()>>>,
+    /// Where listeners began. One that is retired before it heard what was there then is not known
+    /// to the journal, and misses nothing all the same when it is added again.
+    begins: BTreeMap<String, u64>,
 }
 
 /// A worker that runs.
@@ -90,6 +93,7 @@ impl<J: Source + Ledger> Dispatcher<J> {
             hooks,
             workers: BTreeMap::new(),
             desks: BTreeMap::new(),
+            begins: BTreeMap::new(),
         };
         for listener in listeners {
             dispatcher.add(listener);
@@ -119,7 +123,10 @@ impl<J: Source + Ledger> Dispatcher<J> {
             settled,
             cursor,
         };
-        let begin = self.journal.last_seq();
+        let last = self.journal.last_seq();
+        let begin = self.begins.entry(registration.name.clone()).or_insert(last);
+        // A journal that was lost begins anew.
+        let begin = last.min(*begin);
         let worker = Worker::new(
             Arc::clone(&self.journal),
             registration,
@@ -161,6 +168,31 @@ impl<J: Source + Ledger> Dispatcher<J> {
         end(&mut retired, grace).await;
     }
 
+    /// Lets these listeners, which will not come back, be told everything there is by now, for up
+    /// to `grace`, and ends their workers. What fails in this time is tried again.
+    ///
+    /// Returns those that were not told everything.
+    pub async fn dismiss(&mut self, names: &[String], grace: Duration) -> Vec<Unfinished> {
+        let last = self.journal.last_seq();
+        let (mut dismissed, mut handles) = (Vec::new(), Vec::new());
+        for name in names {
+            if let Some(handle) = self.workers.remove(name) {
+                self.begins.remove(name);
+                handle.orders.send_replace(Order::Drain { last, grace });
+                dismissed.push(name.clone());
+                handles.push(handle);
+            }
+        }
+        end(&mut handles, grace).await;
+        unfinished(dismissed, &handles, last)
+    }
+
+    /// Does as [`dismiss`](Self::dismiss) with every listener there is.
+    pub async fn dismiss_all(mut self, grace: Duration) -> Vec<Unfinished> {
+        let names: Vec<String> = self.workers.keys().cloned().collect();
+        self.dismiss(&names, grace).await
+    }
+
     /// Tells the `best-effort` listeners an event that cannot be written down. What they did not
     /// ask for is left out, but not that a gate closed.
     pub fn alarm(&self, event: &Event) {
@@ -183,12 +215,17 @@ impl<J: Source + Ledger> Dispatcher<J> {
             handle.orders.send_replace(Order::Flush { last, grace });
         }
         end(&mut handles, grace).await;
-        let told = names.into_iter().zip(handles);
-        told.map(|(name, handle)| (name, handle.cursor.seq()))
-            .filter(|(_, told)| *told < last)
-            .map(|(name, told)| Unfinished { name, told, last })
-            .collect()
+        unfinished(names, &handles, last)
     }
+}
+
+/// Returns those that were not told everything up to `last`.
+fn unfinished(names: Vec<String>, handles: &[Handle], last: u64) -> Vec<Unfinished> {
+    let told = names.into_iter().zip(handles);
+    told.map(|(name, handle)| (name, handle.cursor.seq()))
+        .filter(|(_, told)| *told < last)
+        .map(|(name, told)| Unfinished { name, told, last })
+        .collect()
 }
 
 /// Waits until workers have ended that were told to, and ends those that do not.

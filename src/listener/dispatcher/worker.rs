@@ -55,6 +55,8 @@ pub(super) const CLOSING: Duration = Duration::from_secs(2);
 /// What a worker is told to do.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Order {
+    /// Tell what there is up to here, again and again if it fails, then end: there is no later.
+    Drain { last: u64, grace: Duration },
     /// Tell what there is up to here, then end.
     Flush { last: u64, grace: Duration },
     /// End; what is under way may end first.
@@ -238,7 +240,7 @@ impl<J: Source + Ledger> Worker<J> {
         }
         let order = *self.ends.orders.borrow();
         let last = match order {
-            Order::Flush { last, .. } => last,
+            Order::Drain { last, .. } | Order::Flush { last, .. } => last,
             Order::Retire(_) => 0,
             Order::Work => u64::MAX,
         };

@@ -83,6 +83,55 @@ async fn who_does_not_end_in_time_is_ended_and_told_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_dismissed_hears_the_rest_and_is_tried_again() {
+    let tape = Tape::new(0);
+    for name in ["flaky", "dead"] {
+        tape.account_at(name, 0);
+    }
+    tape.write(&about_each(&["a", "b", "a"]));
+    let flaky = Scripted::new(&[Act::Fail]);
+    let dead = Scripted::new(&[Act::Fail; 1_000]);
+    let listeners = vec![flaky.named("flaky", terms()), dead.named("dead", terms())];
+    let journal = Arc::new(tape.clone());
+    let mut dispatcher = Dispatcher::start(journal, listeners, Hooks::default());
+    let names = ["flaky", "dead", "stranger"].map(str::to_owned);
+    let unfinished = dispatcher.dismiss(&names, Duration::from_secs(60)).await;
+    let told: Vec<_> = unfinished.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(told, ["dead"]);
+    assert_eq!(tape.cursor("flaky"), Some(3));
+    assert!(dead.heard().len() > 3, "it was tried until the end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_replaced_before_it_heard_what_is_there_misses_nothing() {
+    let tape = Tape::unknown();
+    tape.write(&about_each(&["", ""]));
+    let (present, mut asked) = mpsc::channel::<tokio::sync::oneshot::Sender<Vec<Event>>>(1);
+    let hooks = Hooks {
+        present: Some(present),
+        ..Hooks::default()
+    };
+    let mut answering = JoinSet::new();
+    answering.spawn(async move {
+        while let Some(answer) = asked.recv().await {
+            let _ = answer.send(vec![event(Kind::PeerJoined, about("@db1"))]);
+        }
+    });
+    let broken = Scripted::new(&[Act::Fail; 1_000]);
+    let journal = Arc::new(tape.clone());
+    let mut dispatcher = Dispatcher::start(journal, vec![broken.registered(terms())], hooks);
+    broken.hear(2).await;
+    tape.write(&about_each(&["a"]));
+    let names = ["it".to_owned()];
+    dispatcher.retire(&names, Duration::from_secs(5)).await;
+    tape.write(&about_each(&["b"]));
+    let mended = Scripted::new(&[]);
+    dispatcher.add(mended.registered(terms()));
+    let expected = ["0 peer_joined 1", "3 peer_joined 1", "4 peer_joined 1"];
+    assert_eq!(mended.hear(3).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_heartbeat_comes_while_the_daemon_is_well() {
     let tape = Tape::new(0);
     let is_well = Arc::new(Mutex::new(true));

@@ -21,11 +21,15 @@ impl<J: Source + Ledger> Worker<J> {
         let standing = loop {
             let asked = tokio::select! {
                 asked = self.journal.standing(&self.registration.name) => asked,
-                _ = self.ends.orders.wait_for(|it| !matches!(it, Order::Work)) => return None,
+                _ = self.ends.orders.wait_for(is_retirement) => return None,
             };
             match asked {
                 Ok(standing) => break standing,
                 Err(error) => self.complain(&error),
+            }
+            if matches!(*self.ends.orders.borrow(), Order::Flush { .. }) {
+                // The next start finds it where it was.
+                return None;
             }
             sleep(LEDGER_PAUSE).await;
         };
@@ -77,7 +81,7 @@ impl<J: Source + Ledger> Worker<J> {
         };
         let events = tokio::select! {
             events = asked => events.unwrap_or_default(),
-            _ = self.ends.orders.wait_for(|it| !matches!(it, Order::Work)) => return None,
+            _ = self.ends.orders.wait_for(is_retirement) => return None,
         };
         for mut event in events {
             event.snapshot = true;
@@ -89,7 +93,7 @@ impl<J: Source + Ledger> Worker<J> {
     /// Does as the dispatcher says.
     pub(super) fn obey(&mut self) {
         let grace = match *self.ends.orders.borrow_and_update() {
-            Order::Flush { grace, .. } | Order::Retire(grace) => grace,
+            Order::Drain { grace, .. } | Order::Flush { grace, .. } | Order::Retire(grace) => grace,
             Order::Work => return,
         };
         self.work.spawn(async move {
@@ -100,13 +104,15 @@ impl<J: Source + Ledger> Worker<J> {
 
     /// Returns whether everything was done that shall be.
     pub(super) fn is_over(&self) -> bool {
-        let last = match *self.ends.orders.borrow() {
-            Order::Flush { last, .. } => last,
+        let (last, is_patient) = match *self.ends.orders.borrow() {
+            Order::Drain { last, .. } => (last, true),
+            Order::Flush { last, .. } => (last, false),
             Order::Retire(_) => return self.is_overdue || self.busy.is_empty(),
             Order::Work => return false,
         };
         let is_read = self.journal.last_seq().min(last) <= self.queue.read_to();
         let is_told = is_read && self.held.is_none() && self.queue.is_exhausted();
+        let is_told = is_told && !(is_patient && self.queue.has_events());
         let is_noted = self.noting.is_none() && !self.is_new && !self.queue.has_news(self.window);
         self.is_overdue || (is_told && is_noted && self.busy.is_empty())
     }
@@ -192,5 +198,13 @@ impl<J: Source + Ledger> Worker<J> {
         if is_wanted || self.admits(&recorded) {
             self.queue.push_volatile(entity, Arc::new(recorded));
         }
+    }
+}
+
+/// Who is retired is told nothing more, and goes on where it was if it comes back.
+fn is_retirement(order: &Order) -> bool {
+    match order {
+        Order::Retire(_) => true,
+        Order::Drain { .. } | Order::Flush { .. } | Order::Work => false,
     }
 }
