@@ -7,7 +7,7 @@
 //! `DBWARDEN_HISTORIES` sets how many are played, `DBWARDEN_SEED` where to begin. A failure prints
 //! its seed and how the history ended; `DBWARDEN_HISTORIES=1 DBWARDEN_SEED=n` plays it again.
 
-mod dice;
+pub(crate) mod dice;
 mod driver;
 mod events;
 mod faults;

@@ -17,6 +17,7 @@ mod driver;
 mod histories;
 mod journal;
 mod killed;
+mod reload;
 mod request;
 mod restart;
 mod sandbox;

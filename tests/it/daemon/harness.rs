@@ -126,6 +126,10 @@ impl Daemon {
         self.child.id()
     }
 
+    pub(crate) fn dir(&self) -> &TempDir {
+        &self.dir
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
