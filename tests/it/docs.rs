@@ -54,37 +54,34 @@ fn every_kind_of_event_is_told_of_with_its_severity_group_and_meaning() {
     }
 }
 
-/// Returns the keys of the policy table in `reference`, those that are only an example included.
-fn policy_keys(reference: &str) -> Vec<&str> {
-    let section = reference
-        .split("[[policy]]")
-        .nth(1)
-        .expect("there is a policy");
-    let section = section.split("\n[[").next().unwrap_or_default();
-    section
-        .lines()
-        .filter_map(|line| {
-            let (key, _) = line.strip_prefix("# ").unwrap_or(line).split_once(" = ")?;
-            let is_key =
-                !key.is_empty() && key.chars().all(|it| it.is_ascii_lowercase() || it == '-');
-            is_key.then_some(key)
-        })
-        .collect()
+/// Returns the keys in `text`, those that are only an example included.
+fn keys(text: &str) -> Vec<&str> {
+    let lines = text.lines().filter_map(|line| {
+        let (key, _) = line.strip_prefix("# ").unwrap_or(line).split_once(" = ")?;
+        let is_key = !key.is_empty() && key.chars().all(|it| it.is_ascii_lowercase() || it == '-');
+        is_key.then_some(key)
+    });
+    lines.collect()
 }
 
 #[test]
-fn every_key_of_a_policy_is_explained() {
+fn every_key_is_explained() {
     let reference = read("config/reference.toml");
-    let keys = policy_keys(&reference);
-    for known in ["keep", "te", "stages", "strict-siblings", "delay-max"] {
+    let (before, policy) = reference
+        .split_once("\n[[policy]]")
+        .expect("there is a policy");
+    let (policy, behind) = policy.split_once("\n[[").expect("there is a listener");
+    let rest = [keys(before), keys(behind)].concat();
+    for (page, keys, known) in [
+        ("docs/healing.md", keys(policy), "strict-siblings"),
+        ("docs/configuration.md", rest, "retain-for"),
+    ] {
         assert!(keys.contains(&known), "`{known}` was not found: {keys:?}");
-    }
-    let page = read("docs/healing.md");
-    for key in keys {
-        assert!(
-            page.contains(&format!("`{key}`")),
-            "docs/healing.md is silent on `{key}`"
-        );
+        let text = read(page);
+        for key in keys {
+            let is_there = text.contains(&format!("`{key}`"));
+            assert!(is_there, "{page} is silent on `{key}`");
+        }
     }
 }
 
