@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Effect;
 use super::facts::ActionStage;
+use super::rule::{Case, Objection};
 use super::state::{About, Action, Agent, Lapsed, Phase, SlotId, Supervisor, Vacancy};
 use crate::event::Kind;
 use crate::exchange::{ActionId, Deed, Outcome};
@@ -128,7 +129,15 @@ impl Supervisor {
             effects.push(Effect::Do(Deed::Abandon { action }));
             return;
         };
-        if let Some(objection) = self.objection(now.at, model, slot, vacancy, target) {
+        let case = Case {
+            now: now.at,
+            model,
+            slot,
+            vacancy,
+            target: Some(target),
+            leaving: Some(action),
+        };
+        if let Some(objection) = self.objection(&case) {
             effects.push(Effect::Do(Deed::Abandon { action }));
             self.abandoned(now, model, action, objection, effects);
             return;
@@ -285,7 +294,7 @@ impl Supervisor {
         now: Moment,
         model: &Model,
         action: ActionId,
-        reason: &str,
+        objection: Objection,
         effects: &mut Vec<Effect>,
     ) {
         let it = self.close(action).expect("the caller looked it up");
@@ -298,7 +307,7 @@ impl Supervisor {
             Kind::ActionFailed,
             action,
             &it,
-            reason.to_owned(),
+            objection.says(),
             effects,
         );
     }

@@ -1,6 +1,7 @@
 //! What is done once a decision fell: a start begins, or is only suggested, or an agent is asked.
 
 use super::facts::ActionStage;
+use super::place::Choice;
 use super::state::{About, Action, Agent, Phase, SlotId, Supervisor};
 use super::{Effect, Mode};
 use crate::event::Kind;
@@ -30,10 +31,10 @@ impl Supervisor {
         now: Moment,
         model: &Model,
         id: SlotId,
-        target: PeerId,
-        why: String,
+        choice: Choice,
         effects: &mut Vec<Effect>,
     ) {
+        let Choice { target, why } = choice;
         let database = self.slot(id).database;
         let name = &model.database(database).name;
         let options = self.settings.te_options.get(name).cloned();

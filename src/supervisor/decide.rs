@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::evidence::{Blocked, Verdict};
 use super::facts::HoldReason;
+use super::place::Choice;
+use super::rule::{Blocked, Case, Hindrance, Obstacle};
 use super::state::{Evidence, Phase, SlotId, Supervisor, Vacancy};
 use super::{Effect, Mode};
 use crate::model::{Model, PeerId, Role};
@@ -24,7 +25,7 @@ pub(super) enum Decision {
     /// Nothing any more without a person.
     Hold(HoldReason),
     /// Start it there.
-    Start { target: PeerId, why: String },
+    Start(Choice),
 }
 
 impl Supervisor {
@@ -132,7 +133,7 @@ impl Supervisor {
             Decision::Blocked(blocked) => self.tell_blocked(now, model, id, blocked, effects),
             Decision::Hold(_) if !is_wanted => {
                 // Nobody has to release what nobody but the one who asks wants.
-                let blocked = Blocked::by("database-down");
+                let blocked = Obstacle::DatabaseDown.blocks();
                 self.tell_blocked(now, model, id, blocked, effects);
             }
             Decision::Hold(reason) => {
@@ -140,57 +141,58 @@ impl Supervisor {
                 self.enter(id, Phase::Held { reason, again });
                 self.tell_held(now, model, id, reason, effects);
             }
-            Decision::Start { target, why } => self.start(now, model, id, target, why, effects),
+            Decision::Start(choice) => self.start(now, model, id, choice, effects),
         }
     }
 
+    /// Decides what is done about an empty seat.
     pub(super) fn decide(&self, now: Timestamp, model: &Model, id: SlotId) -> Decision {
         let Phase::Vacant(vacancy) = &self.slot(id).phase else {
-            return Decision::Blocked(Blocked::by("not-vacant"));
+            return Decision::Blocked(Obstacle::NotVacant.blocks());
         };
-        if let Some(gate) = self.gates.closed() {
-            return Decision::Blocked(Blocked::by(gate.as_str()));
+        let case = Case {
+            now,
+            model,
+            slot: id,
+            vacancy,
+            target: None,
+            leaving: None,
+        };
+        let choice = match self.objection(&case) {
+            Some(objection) => Err(objection),
+            None => self.find_place(&case),
+        };
+        match choice {
+            Ok(choice) => {
+                debug_assert_eq!(
+                    self.objection(&case.at(choice.target)),
+                    None,
+                    "it may begin"
+                );
+                Decision::Start(choice)
+            }
+            Err(objection) => match objection.hindrance {
+                Hindrance::Ask(peer) => Decision::Ask(peer),
+                Hindrance::Blocked(blocked) => Decision::Blocked(blocked),
+                Hindrance::Hold(reason) => Decision::Hold(reason),
+            },
         }
-        let database = self.slot(id).database;
-        if self
-            .actions
-            .values()
-            .any(|it| self.slot(it.slot).database == database)
-        {
-            return Decision::Blocked(Blocked::by("lane"));
-        }
-        let is_last = model.database(database).running(Role::Te) == 0;
-        let confirm_until = self.watches[database.index()].confirm_until;
-        if let Some(blocked) = blocked_by_time(now, confirm_until, vacancy, is_last) {
-            return Decision::Blocked(blocked);
-        }
-        match self.may_join(model, id, vacancy) {
-            Verdict::Allowed | Verdict::Ask => (),
-            Verdict::Blocked(blocked) => return Decision::Blocked(blocked),
-            Verdict::Hold(reason) => return Decision::Hold(reason),
-        }
-        self.decide_place(now, model, id, vacancy, is_last)
     }
-}
 
-/// Returns what time alone keeps from being done about a vacancy.
-fn blocked_by_time(
-    now: Timestamp,
-    confirm_until: Timestamp,
-    vacancy: &Vacancy,
-    is_last: bool,
-) -> Option<Blocked> {
-    let (from, until) = vacancy.pause;
-    let until = if is_last {
-        until.min(from + LAST_OF_ROLE_PAUSE)
-    } else {
-        until
-    };
-    if confirm_until > now {
-        Some(Blocked::until("confirm", confirm_until))
-    } else if until > now {
-        Some(Blocked::until("pace", until))
-    } else {
-        None
+    /// Returns whether the pause before the next try is over.
+    pub(super) fn pause_over(&self, case: &Case<'_>) -> Result<(), Hindrance> {
+        let (from, until) = case.vacancy.pause;
+        if until <= case.now {
+            return Ok(());
+        }
+        let until = if self.is_last(case) {
+            until.min(from + LAST_OF_ROLE_PAUSE)
+        } else {
+            until
+        };
+        if until > case.now {
+            return Err(Obstacle::Pace.blocks_until(until).into());
+        }
+        Ok(())
     }
 }

@@ -15,6 +15,7 @@ mod lapsed;
 mod memory;
 mod place;
 mod request;
+mod rule;
 mod seats;
 mod state;
 mod tell;

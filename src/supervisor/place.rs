@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use super::decide::Decision;
-use super::evidence::{Blocked, Verdict};
 use super::facts::HoldReason;
-use super::state::{Evidence, SlotId, Supervisor, Vacancy};
+use super::rule::{Blocked, Case, Hindrance, Objection, Obstacle, Rule};
+use super::state::{Evidence, Supervisor};
+use crate::exchange::ActionId;
 use crate::model::{DatabaseId, Model, PeerId, PeerPresence, Role};
 use crate::policy::{Candidate, Place, Step, choose};
 use crate::time::Timestamp;
@@ -18,95 +18,84 @@ const LATELY: Duration = Duration::from_secs(600);
 /// So many failures at peers are remembered before the old ones are forgotten.
 const FAILURES_MAX: usize = 10_000;
 
+/// Where a process is started, and why there.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) target: PeerId,
+    pub(super) why: String,
+}
+
 impl Supervisor {
-    /// Decides where, now that something may be started.
-    pub(super) fn decide_place(
-        &self,
-        now: Timestamp,
-        model: &Model,
-        id: SlotId,
-        vacancy: &Vacancy,
-        is_last: bool,
-    ) -> Decision {
-        let here = vacancy.evidence.here();
-        let all = self.candidates(now, model, id);
+    /// Finds a place, now that something may be started.
+    pub(super) fn find_place(&self, case: &Case<'_>) -> Result<Choice, Objection> {
+        let here = case.vacancy.evidence.here();
+        let all = self.candidates(case);
         let elsewhere: Vec<Candidate> = all
             .iter()
             .filter(|it| Some(it.peer) != here)
             .cloned()
             .collect();
-        if let Some(asked) = self.decide_as_asked(now, model, id, vacancy, &all) {
+        if let Some(asked) = self.find_place_as_asked(case, &all) {
             return asked;
         }
-        let tries = self.slot(id).tries;
-        let step = if is_last && tries > 0 {
+        let tries = self.slot(case.slot).tries;
+        let step = if tries > 0 && self.is_last(case) {
             // Nobody is served without it: one try as the stages begin, then everywhere in turn.
             Step::Tail
         } else {
-            self.policy(id).step(tries, elsewhere.len())
+            self.policy(case.slot).step(tries, elsewhere.len())
         };
         let target = match step {
-            Step::Hold => return Decision::Hold(HoldReason::StagesUsedUp),
+            Step::Hold => {
+                let hindrance = Hindrance::Hold(HoldReason::StagesUsedUp);
+                return Err(Objection {
+                    rule: Rule::Pace,
+                    hindrance,
+                });
+            }
             Step::Try(Place::Here) => all.iter().find(|it| Some(it.peer) == here),
             Step::Try(Place::Elsewhere) => choose(&elsewhere),
             Step::Tail => choose(&all),
         };
-        let stay = self.may_stay_here(now, model, id, vacancy);
+        let stay = self.may_stay_here(case);
         if step == Step::Try(Place::Here)
-            && let Verdict::Blocked(blocked) = stay
-            && blocked.until.is_some()
+            && let Err(hindrance @ Hindrance::Blocked(Blocked { until: Some(_), .. })) = stay
         {
             // Here is where it belongs, and soon it may be.
-            return Decision::Blocked(blocked);
+            return Err(by_evidence(hindrance));
         }
         match (target, stay) {
-            (Some(it), Verdict::Allowed) if Some(it.peer) == here => {
-                self.chosen(id, vacancy, it, "here")
-            }
-            _ if !elsewhere.is_empty() => {
-                self.decide_elsewhere(now, model, id, vacancy, &elsewhere)
-            }
+            (Some(it), Ok(())) if Some(it.peer) == here => Ok(self.choice(case, it, "here")),
+            _ if !elsewhere.is_empty() => self.find_place_elsewhere(case, &elsewhere),
             // Nowhere else to go: back to where it was, whatever the stage says.
-            (_, Verdict::Allowed) if !all.is_empty() => self.chosen(id, vacancy, &all[0], "here"),
-            _ => Decision::Blocked(Blocked {
-                gate: "no-peer",
-                until: self.next_settled_peer(now, model, id),
-            }),
+            (_, Ok(())) if !all.is_empty() => Ok(self.choice(case, &all[0], "here")),
+            _ => Err(self.no_peer(case)),
         }
     }
 
-    pub(super) fn decide_elsewhere(
+    pub(super) fn find_place_elsewhere(
         &self,
-        now: Timestamp,
-        model: &Model,
-        id: SlotId,
-        vacancy: &Vacancy,
+        case: &Case<'_>,
         elsewhere: &[Candidate],
-    ) -> Decision {
-        match self.may_go_elsewhere(now, model, id, vacancy) {
-            Verdict::Allowed => match choose(elsewhere) {
-                Some(it) => self.chosen(id, vacancy, it, "elsewhere"),
-                None => Decision::Blocked(Blocked {
-                    gate: "no-peer",
-                    until: self.next_settled_peer(now, model, id),
-                }),
-            },
-            Verdict::Ask => vacancy
-                .evidence
-                .here()
-                .map_or(Decision::Blocked(Blocked::by("no-peer")), Decision::Ask),
-            Verdict::Blocked(blocked) => Decision::Blocked(blocked),
-            Verdict::Hold(reason) => Decision::Hold(reason),
+    ) -> Result<Choice, Objection> {
+        self.may_go_elsewhere(case).map_err(by_evidence)?;
+        let chosen = choose(elsewhere).map(|it| self.choice(case, it, "elsewhere"));
+        chosen.ok_or_else(|| self.no_peer(case))
+    }
+
+    fn no_peer(&self, case: &Case<'_>) -> Objection {
+        let blocked = Blocked {
+            by: Obstacle::NoPeer,
+            until: self.next_settled_peer(case),
+        };
+        Objection {
+            rule: Rule::Peer,
+            hindrance: blocked.into(),
         }
     }
 
-    pub(super) fn chosen(
-        &self,
-        id: SlotId,
-        vacancy: &Vacancy,
-        candidate: &Candidate,
-        place: &str,
-    ) -> Decision {
+    pub(super) fn choice(&self, case: &Case<'_>, candidate: &Candidate, place: &str) -> Choice {
+        let vacancy = case.vacancy;
         let evidence = match vacancy.evidence {
             Evidence::Declared => "declared, and missing",
             Evidence::Exit { .. } => "its exit was told",
@@ -117,28 +106,21 @@ impl Supervisor {
         let asked = asked.map_or_else(String::new, |it| format!("{} asked for it; ", it.by));
         let why = format!(
             "{asked}{evidence}; try {}, {place}; processes there: {}",
-            self.slot(id).tries + 1,
+            self.slot(case.slot).tries + 1,
             candidate.processes,
         );
-        Decision::Start {
+        Choice {
             target: candidate.peer,
             why,
         }
     }
 
     /// Returns the peers that may take a transaction engine of the slot's database.
-    fn candidates(&self, now: Timestamp, model: &Model, id: SlotId) -> Vec<Candidate> {
-        let database = self.slot(id).database;
-        let return_grace = self.policy(id).return_grace;
-        let is_settled = |presence| match presence {
-            PeerPresence::Connected { since } => since + return_grace <= now,
-            PeerPresence::Unreachable { .. } => false,
-        };
+    fn candidates(&self, case: &Case<'_>) -> Vec<Candidate> {
+        let (model, database) = (case.model, self.slot(case.slot).database);
         model
             .peers()
-            .filter(|(_, peer)| is_settled(peer.presence))
-            .filter(|(peer, _)| !self.actions.values().any(|it| it.target == *peer))
-            .filter(|(peer, _)| !has_engine(model, *peer, database))
+            .filter(|(peer, _)| self.may_take(case, *peer).is_ok())
             .map(|(peer, known)| Candidate {
                 peer,
                 name: known.name.clone(),
@@ -147,22 +129,51 @@ impl Supervisor {
                     .failures
                     .get(&(database, peer))
                     .copied()
-                    .filter(|at| now.since(*at) < LATELY),
+                    .filter(|at| case.now.since(*at) < LATELY),
             })
             .collect()
     }
 
+    /// Returns whether a peer may take a transaction engine of the slot's database.
+    pub(super) fn may_take(&self, case: &Case<'_>, peer: PeerId) -> Result<(), Hindrance> {
+        self.is_there_for_good(case, peer)?;
+        let is_other = |action: ActionId| Some(action) != case.leaving;
+        let mut starts = self.actions.iter();
+        let obstacle = if starts.any(|(id, it)| it.target == peer && is_other(*id)) {
+            Obstacle::PeerBusy
+        } else if has_engine(case.model, peer, self.slot(case.slot).database) {
+            Obstacle::PeerTaken
+        } else {
+            return Ok(());
+        };
+        Err(obstacle.blocks().into())
+    }
+
+    /// Returns whether a peer is connected, and has been so for long enough.
+    pub(super) fn is_there_for_good(&self, case: &Case<'_>, peer: PeerId) -> Result<(), Hindrance> {
+        let blocked = match case.model.peer(peer).presence {
+            PeerPresence::Unreachable { .. } => Obstacle::PeerUnreachable.blocks(),
+            PeerPresence::Connected { since } => {
+                let settled = since + self.policy(case.slot).return_grace;
+                if settled <= case.now {
+                    return Ok(());
+                }
+                Obstacle::ReturnGrace.blocks_until(settled)
+            }
+        };
+        Err(blocked.into())
+    }
+
     /// Returns when the next peer will have been there for long enough.
-    fn next_settled_peer(&self, now: Timestamp, model: &Model, id: SlotId) -> Option<Timestamp> {
-        let return_grace = self.policy(id).return_grace;
-        model
-            .peers()
-            .filter_map(|(_, peer)| match peer.presence {
-                PeerPresence::Connected { since } => Some(since + return_grace),
-                PeerPresence::Unreachable { .. } => None,
-            })
-            .filter(|at| *at > now)
-            .min()
+    fn next_settled_peer(&self, case: &Case<'_>) -> Option<Timestamp> {
+        let settled =
+            case.model
+                .peers()
+                .filter_map(|(peer, _)| match self.is_there_for_good(case, peer) {
+                    Err(Hindrance::Blocked(blocked)) => blocked.until,
+                    Ok(()) | Err(Hindrance::Ask(_) | Hindrance::Hold(_)) => None,
+                });
+        settled.min()
     }
 
     /// Remembers that a start of a database failed at a peer.
@@ -179,6 +190,13 @@ impl Supervisor {
         }
         self.changed.failures.insert((database, peer));
         self.failures.insert((database, peer), now);
+    }
+}
+
+const fn by_evidence(hindrance: Hindrance) -> Objection {
+    Objection {
+        rule: Rule::Evidence,
+        hindrance,
     }
 }
 

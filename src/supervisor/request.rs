@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::decide::Decision;
 use super::facts::WishFact;
+use super::rule::Obstacle;
 use super::state::{About, Phase, SlotId, Supervisor};
 use super::{Effect, Mode};
 use crate::event::Kind;
@@ -101,10 +102,10 @@ impl Supervisor {
             },
             Phase::Vacant(vacancy) if vacancy.wish.is_some() => {
                 let gate = match self.decide(now, model, slot) {
-                    Decision::Blocked(blocked) => blocked.gate,
-                    Decision::Ask(_) => "asking-agent",
-                    Decision::Hold(_) => "database-down",
-                    Decision::Start { .. } => "suggest",
+                    Decision::Blocked(blocked) => blocked.by.as_str(),
+                    Decision::Ask(_) => Obstacle::AskingAgent.as_str(),
+                    Decision::Hold(_) => Obstacle::DatabaseDown.as_str(),
+                    Decision::Start(_) => "suggest",
                 };
                 let minutes = WishFact::PATIENCE.as_secs() / 60;
                 let text = format!(

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Effect;
-use super::evidence::Blocked;
 use super::facts::{HoldReason, WishFact};
+use super::rule::Blocked;
 use super::state::{About, Phase, SlotId, Supervisor};
 use crate::event::Kind;
 use crate::model::Model;
@@ -73,7 +73,7 @@ impl Supervisor {
         }
         let about = About {
             slot: Some(id),
-            text: format!("gate {}", blocked.gate),
+            text: format!("gate {}", blocked.by.as_str()),
             ..About::default()
         };
         self.raise(now, model, Kind::SlotBlocked, about, effects);

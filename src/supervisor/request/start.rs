@@ -7,10 +7,10 @@ use crate::model::{DatabaseId, DatabaseName, Model};
 use crate::policy::Candidate;
 use crate::supervisor::Effect;
 use crate::supervisor::decide::Decision;
-use crate::supervisor::evidence::Verdict;
-use crate::supervisor::place::has_engine;
-use crate::supervisor::state::{About, Phase, SlotId, Supervisor, Vacancy};
-use crate::time::{Moment, Timestamp};
+use crate::supervisor::place::{Choice, has_engine};
+use crate::supervisor::rule::{Case, Objection, Obstacle, Rule};
+use crate::supervisor::state::{About, Phase, SlotId, Supervisor};
+use crate::time::Moment;
 
 impl Supervisor {
     /// Returns the seat that a request is for, or why it is for none.
@@ -163,8 +163,8 @@ impl Supervisor {
             return;
         };
         let gate = match self.decide(now.at, model, id) {
-            Decision::Blocked(blocked) => blocked.gate,
-            Decision::Ask(_) | Decision::Hold(_) | Decision::Start { .. } => "pace",
+            Decision::Blocked(blocked) => blocked.by.as_str(),
+            Decision::Ask(_) | Decision::Hold(_) | Decision::Start(_) => Obstacle::Pace.as_str(),
         };
         if let Some(vacancy) = self.slot_mut(id).vacancy_mut() {
             vacancy.wish = None;
@@ -177,17 +177,14 @@ impl Supervisor {
         self.raise(now, model, Kind::SlotBlocked, about, effects);
     }
 
-    /// Decides where, as somebody wishes; `None` leaves it to the policy.
-    pub(in crate::supervisor) fn decide_as_asked(
+    /// Finds a place as somebody wishes; `None` leaves it to the policy.
+    pub(in crate::supervisor) fn find_place_as_asked(
         &self,
-        now: Timestamp,
-        model: &Model,
-        id: SlotId,
-        vacancy: &Vacancy,
+        case: &Case<'_>,
         all: &[Candidate],
-    ) -> Option<Decision> {
-        let here = vacancy.evidence.here();
-        let place = &vacancy.wish.as_ref()?.place;
+    ) -> Option<Result<Choice, Objection>> {
+        let here = case.vacancy.evidence.here();
+        let place = &case.vacancy.wish.as_ref()?.place;
         let is_asked = |it: &&Candidate| match place {
             Place::Anywhere => false,
             Place::Elsewhere => Some(it.peer) != here,
@@ -197,16 +194,17 @@ impl Supervisor {
             return None;
         }
         let there: Vec<Candidate> = all.iter().filter(is_asked).cloned().collect();
-        let decision = match there.first() {
+        let place = match there.first() {
             Some(it) if Some(it.peer) == here => {
-                match self.may_stay_here(now, model, id, vacancy) {
-                    Verdict::Allowed => self.chosen(id, vacancy, it, "here"),
-                    Verdict::Blocked(blocked) => Decision::Blocked(blocked),
-                    Verdict::Ask | Verdict::Hold(_) => return None,
-                }
+                let stay = self.may_stay_here(case);
+                let stay = stay.map(|()| self.choice(case, it, "here"));
+                stay.map_err(|hindrance| Objection {
+                    rule: Rule::Evidence,
+                    hindrance,
+                })
             }
-            _ => self.decide_elsewhere(now, model, id, vacancy, &there),
+            _ => self.find_place_elsewhere(case, &there),
         };
-        Some(decision)
+        Some(place)
     }
 }

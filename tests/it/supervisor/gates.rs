@@ -76,6 +76,48 @@ fn a_prepared_start_does_not_leave_when_the_journal_fails_meanwhile() {
 }
 
 #[test]
+fn a_prepared_start_does_not_leave_when_its_pause_counts_again() {
+    check(
+        "
+        0   up a* b c: sm 1@a, te 2@b, te 3@c
+        10  exit te 2@b
+        11  refused 1 no
+        12  refused 2 no
+        15  answers 3
+        16  refused 4 no
+        21  refused 5 no
+        60  lose c
+        70  return c
+        71  join te 3@c
+        72  ready 6
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        11 action_failed 1 te/1 on b: refused: no
+        11.962 action_started 2 te/1 on b: its exit was told; try 2, here; processes there: 0
+        11.962 prepare 2 te on b
+        12 action_failed 2 te/1 on b: refused: no
+        14.09 ask 3 whether b answers
+        15 action_started 4 te/1 on a: its exit was told; try 3, elsewhere; processes there: 1
+        15 prepare 4 te on a
+        16 action_failed 4 te/1 on a: refused: no
+        20.336 action_started 5 te/1 on b: its exit was told; try 4, here; processes there: 0
+        20.336 prepare 5 te on b
+        21 action_failed 5 te/1 on b: refused: no
+        60 process_unreachable te 3@c
+        60 action_started 6 te/1 on a: its exit was told; try 5, elsewhere; processes there: 1
+        60 prepare 6 te on a
+        71 process_returned te 3@c
+        72 abandon 6
+        72 action_failed 6 te/1 on a: the database is served by now, so there is time
+        ",
+    );
+}
+
+#[test]
 fn after_lost_memory_a_person_says_when_to_act() {
     check(
         "

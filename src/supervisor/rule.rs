@@ -1,0 +1,304 @@
+//! The rules of starting, in the one order in which they are asked.
+//!
+//! They are asked when a start is decided, and all of them again when its session stands: what
+//! deciding asked, leaving cannot forget. A new rule takes its place in [`Rule::ALL`].
+
+use super::Mode;
+use super::facts::HoldReason;
+use super::gate::Gate;
+use super::state::{SlotId, Supervisor, Vacancy};
+use crate::exchange::ActionId;
+use crate::model::{Model, PeerId, Role};
+use crate::time::Timestamp;
+
+/// Something that must be so of a start.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Rule {
+    /// Somebody should sit there, or somebody asks for it.
+    Wanted,
+    /// The healer may do what it has in mind.
+    Mode,
+    /// The domain is known as it is now, and what is done will be remembered.
+    Gates,
+    /// No other start of the database is under way.
+    Lane,
+    /// It is clear that no person ended its processes.
+    Confirm,
+    /// The pause is over.
+    Pace,
+    /// There is something to join.
+    Needs,
+    /// The peer may take it.
+    Peer,
+    /// The process that it replaces does not keep it from running there.
+    Evidence,
+}
+
+impl Rule {
+    /// Every rule, in the order in which they are asked: what holds for a whole domain first, then
+    /// what holds for a database, a seat, and a place.
+    pub(super) const ALL: [Self; 9] = [
+        Self::Wanted,
+        Self::Mode,
+        Self::Gates,
+        Self::Lane,
+        Self::Confirm,
+        Self::Pace,
+        Self::Needs,
+        Self::Peer,
+        Self::Evidence,
+    ];
+}
+
+/// A start that is thought about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Case<'a> {
+    pub(super) now: Timestamp,
+    pub(super) model: &'a Model,
+    pub(super) slot: SlotId,
+    /// What is known of the empty seat.
+    pub(super) vacancy: &'a Vacancy,
+    /// Where; not known before it is decided.
+    pub(super) target: Option<PeerId>,
+    /// The start itself, if it is under way already and about to leave.
+    pub(super) leaving: Option<ActionId>,
+}
+
+impl Case<'_> {
+    /// Returns the same, at that peer.
+    pub(super) const fn at(self, peer: PeerId) -> Self {
+        Self {
+            target: Some(peer),
+            ..self
+        }
+    }
+}
+
+/// What speaks against a start.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Objection {
+    /// The rule that it is by.
+    pub(super) rule: Rule,
+    /// What can be done about it.
+    pub(super) hindrance: Hindrance,
+}
+
+impl Objection {
+    /// Returns why a start that was decided on does not leave, as a sentence.
+    pub(super) fn says(self) -> String {
+        let says = match (self.rule, self.hindrance.gate()) {
+            (Rule::Wanted, _) => "nobody wants it any more",
+            (Rule::Mode, _) => "the mode is another now",
+            (Rule::Gates, gate) => return format!("gate {gate} closed"),
+            (Rule::Lane, _) => "another start of the database is under way",
+            (Rule::Confirm, _) => "others of the database ended as well, maybe by a person",
+            (Rule::Pace, _) => "the database is served by now, so there is time",
+            (Rule::Needs, _) => "nothing of the database runs now",
+            (Rule::Peer, "peer-unreachable") => "the peer is out of reach now",
+            (Rule::Peer, "return-grace") => "the peer was away meanwhile",
+            (Rule::Peer, "peer-busy") => "the peer starts something else now",
+            (Rule::Peer, _) => "the peer has such a process now",
+            (Rule::Evidence, _) => "the one it replaces may be alive",
+        };
+        says.to_owned()
+    }
+}
+
+/// What keeps a start from being begun, by what can be done about it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Hindrance {
+    /// First ask the agent of the peer it was on whether it answers us.
+    Ask(PeerId),
+    /// Not now.
+    Blocked(Blocked),
+    /// Not without a person.
+    Hold(HoldReason),
+}
+
+impl Hindrance {
+    /// Returns the gate, as operators know it.
+    pub(super) const fn gate(self) -> &'static str {
+        match self {
+            Self::Ask(_) => Obstacle::AskingAgent.as_str(),
+            Self::Blocked(it) => it.by.as_str(),
+            Self::Hold(reason) => reason.as_str(),
+        }
+    }
+}
+
+/// Why nothing is done about a slot just now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Blocked {
+    /// What is in the way.
+    pub(super) by: Obstacle,
+    /// When to look again, if time alone can change it.
+    pub(super) until: Option<Timestamp>,
+}
+
+impl From<Blocked> for Hindrance {
+    fn from(blocked: Blocked) -> Self {
+        Self::Blocked(blocked)
+    }
+}
+
+/// What can be in the way of a start.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Obstacle {
+    /// The agent of the peer it was on is being asked.
+    AskingAgent,
+    /// A person may have ended it.
+    Confirm,
+    /// Nothing of the database runs.
+    DatabaseDown,
+    /// A gate of the whole domain.
+    Gate(Gate),
+    /// Another start of the database is under way.
+    Lane,
+    /// The healer may not act.
+    Mode,
+    /// No peer may take it.
+    NoPeer,
+    /// Somebody sits there, or is on the way.
+    NotVacant,
+    /// The pause between two tries.
+    Pace,
+    /// The peer starts something else.
+    PeerBusy,
+    /// The peer has such a process.
+    PeerTaken,
+    /// The peer is out of reach.
+    PeerUnreachable,
+    /// A peer has not been there for long enough.
+    ReturnGrace,
+    /// The one it replaces may be alive, and must never be doubled.
+    StrictSiblings,
+    /// The peer it was on has not been out of reach for long enough.
+    UnreachableGrace,
+    /// Nobody wants it.
+    Unwanted,
+    /// The domain lost the agent, and it answers us.
+    ViewsDiffer,
+}
+
+impl Obstacle {
+    /// Returns the gate, as operators know it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::AskingAgent => "asking-agent",
+            Self::Confirm => "confirm",
+            Self::DatabaseDown => "database-down",
+            Self::Gate(gate) => gate.as_str(),
+            Self::Lane => "lane",
+            Self::Mode => "mode",
+            Self::NoPeer => "no-peer",
+            Self::NotVacant => "not-vacant",
+            Self::Pace => "pace",
+            Self::PeerBusy => "peer-busy",
+            Self::PeerTaken => "peer-taken",
+            Self::PeerUnreachable => "peer-unreachable",
+            Self::ReturnGrace => "return-grace",
+            Self::StrictSiblings => "strict-siblings",
+            Self::UnreachableGrace => "unreachable-grace",
+            Self::Unwanted => "unwanted",
+            Self::ViewsDiffer => "views-differ",
+        }
+    }
+
+    /// Returns that this is in the way, for who knows how long.
+    pub(super) const fn blocks(self) -> Blocked {
+        Blocked {
+            by: self,
+            until: None,
+        }
+    }
+
+    /// Returns that this is in the way until then.
+    pub(super) const fn blocks_until(self, at: Timestamp) -> Blocked {
+        Blocked {
+            by: self,
+            until: Some(at),
+        }
+    }
+}
+
+impl Supervisor {
+    /// Returns what speaks against a start by the first rule that does.
+    pub(super) fn objection(&self, case: &Case<'_>) -> Option<Objection> {
+        Rule::ALL.into_iter().find_map(|rule| {
+            let hindrance = self.ask_rule(rule, case).err()?;
+            Some(Objection { rule, hindrance })
+        })
+    }
+
+    /// Asks one rule. Those of a place have nothing to say before there is one.
+    fn ask_rule(&self, rule: Rule, case: &Case<'_>) -> Result<(), Hindrance> {
+        match (rule, case.target) {
+            (Rule::Wanted, _) => self.is_called_for(case),
+            (Rule::Mode, _) => self.mode_allows(case),
+            (Rule::Gates, _) => self.gates_open(),
+            (Rule::Lane, _) => self.lane_free(case),
+            (Rule::Confirm, _) => self.is_confirmed(case),
+            (Rule::Pace, _) => self.pause_over(case),
+            (Rule::Needs, _) => self.may_join(case),
+            (Rule::Peer | Rule::Evidence, None) => Ok(()),
+            (Rule::Peer, Some(peer)) => self.may_take(case, peer),
+            (Rule::Evidence, Some(peer)) if case.vacancy.evidence.here() == Some(peer) => {
+                self.may_stay_here(case)
+            }
+            (Rule::Evidence, Some(_)) => self.may_go_elsewhere(case),
+        }
+    }
+
+    fn is_called_for(&self, case: &Case<'_>) -> Result<(), Hindrance> {
+        if self.is_wanted(case.slot) || case.vacancy.wish.is_some() {
+            return Ok(());
+        }
+        Err(Obstacle::Unwanted.blocks().into())
+    }
+
+    /// In the mode `suggest` a start is decided and not begun.
+    fn mode_allows(&self, case: &Case<'_>) -> Result<(), Hindrance> {
+        let may = match self.settings.mode {
+            Mode::Heal => true,
+            Mode::Observe => false,
+            Mode::Suggest => case.leaving.is_none(),
+        };
+        if may {
+            return Ok(());
+        }
+        Err(Obstacle::Mode.blocks().into())
+    }
+
+    fn gates_open(&self) -> Result<(), Hindrance> {
+        self.gates
+            .closed()
+            .map_or(Ok(()), |it| Err(Obstacle::Gate(it).blocks().into()))
+    }
+
+    fn lane_free(&self, case: &Case<'_>) -> Result<(), Hindrance> {
+        let database = self.slot(case.slot).database;
+        let is_other = |(action, slot): (ActionId, SlotId)| {
+            Some(action) != case.leaving && self.slot(slot).database == database
+        };
+        let mut starts = self.actions.iter().map(|(id, it)| (*id, it.slot));
+        if starts.any(is_other) {
+            return Err(Obstacle::Lane.blocks().into());
+        }
+        Ok(())
+    }
+
+    fn is_confirmed(&self, case: &Case<'_>) -> Result<(), Hindrance> {
+        let database = self.slot(case.slot).database;
+        let until = self.watches[database.index()].confirm_until;
+        if until > case.now {
+            return Err(Obstacle::Confirm.blocks_until(until).into());
+        }
+        Ok(())
+    }
+
+    /// Returns whether no transaction engine of the slot's database runs: nobody is served.
+    pub(super) fn is_last(&self, case: &Case<'_>) -> bool {
+        let database = case.model.database(self.slot(case.slot).database);
+        database.running(Role::Te) == 0
+    }
+}
