@@ -42,6 +42,8 @@ struct Open {
     doubted: Option<Timestamp>,
     /// A picture of the whole domain came after that.
     looked: bool,
+    /// It is for the place of one that is out of reach.
+    replaces: bool,
 }
 
 /// The judge.
@@ -186,7 +188,15 @@ impl Laws {
                 self.commits += 1;
                 self.judge_start(now, *action)?;
                 let database = self.open[action].database.clone();
-                self.note_replaced(now, &database, 1);
+                let is_for_lost = self.open[action].replaces;
+                let replaced = is_for_lost
+                    .then(|| self.replaceable(now, &database))
+                    .flatten();
+                if let Some(life) = replaced {
+                    self.told.lives[life].replaced = Some(now);
+                } else {
+                    self.note_replaced(now, &database, 1);
+                }
                 Ok(())
             }
             Effect::Do(Deed::Ask { action, question }) => {
@@ -382,6 +392,19 @@ impl Laws {
         })
     }
 
+    /// Returns an engine out of reach that a start may replace now.
+    fn replaceable(&self, now: Timestamp, database: &str) -> Option<usize> {
+        let policy = self.policy(database)?;
+        let may = |it: &&ToldProcess| match it.state {
+            State::Unreachable(since) => {
+                let is_kept = self.told.lives[it.life].replaced.is_none();
+                is_kept && it.role == Role::Te && self.may_be_replaced(now, it, since, policy)
+            }
+            State::Ending(_) | State::Live => false,
+        };
+        self.told.of(database).filter(may).map(|it| it.life).max()
+    }
+
     /// Notes which unreachable engines a start that leaves now replaces.
     fn note_replaced(&mut self, now: Timestamp, database: &str, coming: usize) {
         let wanted = self.wanted(database);
@@ -459,12 +482,12 @@ impl Laws {
         }
         for index in 0..self.told.lives.len() {
             let life = &self.told.lives[index];
-            let Some(left) = life.left.filter(|_| !life.lowered) else {
+            let Some(left) = life.left.filter(|_| !life.judged && !life.lowered) else {
                 continue;
             };
             let due = left + RETURN_GRACE;
-            // Judged within the second only: later all may have changed.
-            if due > now || now.since(due) > Duration::from_secs(1) {
+            // Judged once, and within the second only: later all may have changed.
+            if due > now || !self.thawed || now.since(due) > Duration::from_secs(1) {
                 continue;
             }
             let peer = self.told.peers[&life.peer];
@@ -477,6 +500,7 @@ impl Laws {
                 && peer.since <= left
                 && self.told.of(&life.database).any(keeps)
                 && !self.told.lives.iter().any(again);
+            self.told.lives[index].judged = true;
             self.told.lives[index].lowered = lowers;
         }
     }
@@ -504,6 +528,7 @@ impl Laws {
                 let action = event.action.expect("a start has a number");
                 ensure!(self.begun.insert(action), "{action} begins twice");
                 let subject = &event.subject;
+                let text = event.text.as_deref().unwrap_or_default();
                 let open = Open {
                     slot: subject.slot.clone().expect("and a slot").to_string(),
                     database: subject
@@ -517,6 +542,7 @@ impl Laws {
                     settled: false,
                     doubted: None,
                     looked: false,
+                    replaces: text.contains("out of reach"),
                 };
                 self.open.insert(action, open);
             }

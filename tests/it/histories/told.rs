@@ -74,6 +74,8 @@ pub(super) struct Life {
     /// It took a place that was wanted, or lowered what is wanted by leaving.
     pub(super) filled: bool,
     pub(super) lowered: bool,
+    /// Whether that it left was judged.
+    pub(super) judged: bool,
 }
 
 /// Everything told.
@@ -432,6 +434,7 @@ impl Told {
             replaced: None,
             filled: false,
             lowered: false,
+            judged: false,
         });
         let process = ToldProcess {
             peer: key.0,
