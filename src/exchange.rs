@@ -86,12 +86,19 @@ pub struct EngineOption {
     pub value: Option<String>,
 }
 
+impl EngineOption {
+    /// Returns whether the value is for nobody to read.
+    pub fn is_secret(&self) -> bool {
+        self.name.contains("password") && self.value.is_some()
+    }
+}
+
 impl fmt::Debug for EngineOption {
     /// Names the option and hides the value of those that carry a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
             None => write!(f, "{}", self.name),
-            Some(_) if self.name.contains("password") => write!(f, "{}=***", self.name),
+            Some(_) if self.is_secret() => write!(f, "{}=***", self.name),
             Some(value) => write!(f, "{}={value}", self.name),
         }
     }

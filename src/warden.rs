@@ -73,8 +73,9 @@ impl Warden {
 
     /// Takes in one input and appends what must be done about it to `effects`.
     pub fn handle(&mut self, now: Moment, input: Input, effects: &mut Vec<Effect>) {
-        // What was due before this input happened before it.
-        if self.model.next_timeout().is_some_and(|due| due <= now.at) {
+        let has_ended = matches!(input, Input::Began(_));
+        // What was due before this input happened before it, unless whoever waited for it is gone.
+        if !has_ended && self.model.next_timeout().is_some_and(|due| due <= now.at) {
             self.model.timeout(now.at, &mut self.changes);
             self.tell_changes(now, Light::default(), effects);
             if self.model.take_second_look() {
@@ -83,6 +84,8 @@ impl Warden {
         }
         let mut asked = None;
         match input {
+            Input::Began(accepted) => self.begin(now, &accepted, effects),
+            Input::Configured(accepted) => self.configure(now, &accepted, effects),
             Input::Observed(Observation::Sighted(sighting)) => {
                 self.model.observe(now.at, sighting, &mut self.changes);
                 self.tell_changes(now, Light::default(), effects);

@@ -6,6 +6,7 @@
 mod outage;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,8 +23,8 @@ use crate::driver::nuodb::{DriverSettings, Report};
 use crate::event::Event;
 use crate::exchange::{Answer, Deed, Loss, LossClass, Observation, Outcome, Request, RequestId};
 use crate::journal::{Batch, Health, Journal, Progress, Ticket};
-use crate::model::{self, Address, DomainName};
-use crate::supervisor::{self, Effect, Input};
+use crate::model::{Address, DomainName};
+use crate::supervisor::{Accepted, Effect, Input};
 use crate::time::Moment;
 use crate::warden::Warden;
 
@@ -46,7 +47,7 @@ const REQUESTS_MAX: usize = 10_000;
 #[derive(Debug)]
 pub(super) enum Order {
     /// The configuration changed what is healed, and how.
-    Configure(Box<(model::Settings, supervisor::Settings)>),
+    Configure(Arc<Accepted>),
     /// The configuration changed how the domain is reached.
     Drive(Box<DriverSettings>),
 }
@@ -58,7 +59,7 @@ pub(super) type Asked = (Request, oneshot::Sender<Answer>);
 pub(super) struct EventLoop {
     clock: Clock,
     name: DomainName,
-    settings: (model::Settings, supervisor::Settings),
+    settings: Arc<Accepted>,
     warden: Warden,
     journal: Journal,
     carrier: Carrier,
@@ -106,7 +107,7 @@ enum Wake {
 /// What an event loop begins with.
 pub(super) struct Beginning {
     pub(super) clock: Clock,
-    pub(super) settings: (model::Settings, supervisor::Settings),
+    pub(super) settings: Arc<Accepted>,
     pub(super) warden: Warden,
     pub(super) journal: Journal,
     pub(super) driver: DriverSettings,
@@ -122,7 +123,7 @@ impl EventLoop {
         let carrier = Carrier::start(it.driver, brokers(&it.warden), it.clock);
         Self {
             clock: it.clock,
-            name: it.settings.1.domain.clone(),
+            name: it.settings.supervisor.domain.clone(),
             settings: it.settings,
             warden: it.warden,
             journal: it.journal,
@@ -330,12 +331,9 @@ impl EventLoop {
     async fn obey(&mut self, order: Order) {
         match order {
             Order::Configure(settings) => {
-                let (model, supervisor) = (settings.0.clone(), settings.1.clone());
-                self.settings = *settings;
+                self.settings = settings.clone();
                 let mut turn = Turn::default();
-                let now = self.clock.now();
-                self.warden
-                    .configure(now, model, supervisor, &mut turn.effects);
+                self.feed(&mut turn, Input::Configured(settings));
                 self.record(turn);
             }
             Order::Drive(settings) => {

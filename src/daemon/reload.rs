@@ -166,9 +166,9 @@ impl Daemon {
             let Some(watched) = self.watched.get(&settings.name) else {
                 continue;
             };
-            let both = Box::new(self.healing(settings));
+            let accepted = self.accepted(settings);
             // A loop that is gone ends the daemon, which is told elsewhere.
-            let _ = watched.orders.send(Order::Configure(both)).await;
+            let _ = watched.orders.send(Order::Configure(accepted)).await;
             let mut changes = diff.domains_changed.iter();
             if changes.any(|it| it.name == settings.name && it.driver) {
                 let driver = Box::new(settings.driver.clone());

@@ -18,8 +18,8 @@ use crate::journal::{
     Batch, Condition, Journal, JournalError, JournalSettings, Recovered, StateDirectory,
 };
 use crate::listener::{Dispatcher, Hooks, Registration};
-use crate::model::{self, DomainName};
-use crate::supervisor::{self, Effect, Fact, Input, Recovery};
+use crate::model::DomainName;
+use crate::supervisor::{Accepted, Effect, Fact, Input, Recovery};
 use crate::time::Moment;
 use crate::warden::Warden;
 
@@ -31,9 +31,6 @@ const ORDERS: usize = 16;
 
 /// How long the journal may take to note the listeners before anything happens.
 pub(super) const SETTLING: Duration = Duration::from_secs(2);
-
-/// How what a domain tells is understood, and how it is healed.
-pub(super) type Healing = (model::Settings, supervisor::Settings);
 
 /// A journal that was opened for a domain, and what it remembers.
 #[derive(Debug)]
@@ -94,11 +91,14 @@ impl Opened {
 
 impl Daemon {
     /// Returns what a warden of the domain works by, in the configuration of now.
-    pub(super) fn healing(&self, settings: &DomainSettings) -> Healing {
+    pub(super) fn accepted(&self, settings: &DomainSettings) -> Arc<Accepted> {
         let mut supervisor = settings.supervisor.clone();
         supervisor.seed = seed();
         supervisor.generation = self.api.config.borrow().generation;
-        (settings.model.clone(), supervisor)
+        Arc::new(Accepted {
+            model: settings.model.clone(),
+            supervisor,
+        })
     }
 
     /// Watches a domain from now on.
@@ -121,10 +121,10 @@ impl Daemon {
         let clock = self.clock;
         journal.keep_time(move || clock.now());
         let now = clock.now();
-        let both = self.healing(&settings);
+        let accepted = self.accepted(&settings);
         let mut driver = settings.driver;
         driver.pilot.seed = seed();
-        let warden = recover(&name, now, both.clone(), &journal, recovered)?;
+        let warden = recover(&name, now, &accepted, &journal, recovered)?;
         let (requests, request_receiver) = mpsc::channel::<Asked>(QUEUE);
         let (errands, errand_receiver) = mpsc::channel(QUEUE);
         let (present, present_receiver) = mpsc::channel(QUEUE);
@@ -140,7 +140,7 @@ impl Daemon {
         let settled = timeout(SETTLING, dispatcher.settled());
         let event_loop = EventLoop::new(Beginning {
             clock: self.clock,
-            settings: both,
+            settings: accepted,
             warden,
             journal: journal.clone(),
             driver,
@@ -177,15 +177,15 @@ impl Daemon {
     }
 }
 
-/// Returns a warden that goes on from what is on record, and tells if that is not what was.
+/// Returns a warden that has begun with what is on record, and tells if that is not what was.
 fn recover(
     name: &DomainName,
     now: Moment,
-    settings: Healing,
+    accepted: &Arc<Accepted>,
     journal: &Journal,
     recovered: Recovered,
 ) -> Result<Warden, DaemonError> {
-    let (model, supervisor) = settings;
+    let Accepted { model, supervisor } = (**accepted).clone();
     let mut warden = if recovered.facts.is_empty() {
         Warden::new(model, supervisor)
     } else {
@@ -195,41 +195,53 @@ fn recover(
             source,
         })?
     };
-    let (input, text) = match recovered.condition {
-        Condition::New | Condition::Sound => return Ok(warden),
-        Condition::FromBackup { aside, why } => (
-            Input::Recovered(Recovery::Backup),
-            format!(
-                "the journal is damaged ({why}) and was moved to {}; going on from facts.bak: \
-                 events before this one are lost",
-                aside.display()
-            ),
-        ),
-        Condition::Lost { aside, why } => (
-            Input::Recovered(Recovery::Lost),
-            format!(
-                "the journal is damaged ({why}) and was moved to {}; there is no good facts.bak, \
-                 so nothing is started until `dbwarden resume --accept-lost-memory`",
-                aside.display()
-            ),
-        ),
-    };
-    warn!(domain = name.as_str(), "{text}");
-    let mut event = Event::new(now, Some(name.clone()), Kind::Gap, Subject::default());
-    event.text = Some(text.into());
+    let mut events = Vec::new();
+    let mut inputs = vec![Input::Began(accepted.clone())];
+    if let Some((recovery, text)) = damage(recovered.condition) {
+        warn!(domain = name.as_str(), "{text}");
+        let mut event = Event::new(now, Some(name.clone()), Kind::Gap, Subject::default());
+        event.text = Some(text.into());
+        events.push(event);
+        inputs.push(Input::Recovered(recovery));
+    }
     let mut effects = Vec::new();
-    warden.handle(now, input.clone(), &mut effects);
-    let raised = effects.into_iter().filter_map(|it| match it {
+    for input in &inputs {
+        warden.handle(now, input.clone(), &mut effects);
+    }
+    // There is no driver yet: what it would look at, its first session shows.
+    events.extend(effects.into_iter().filter_map(|it| match it {
         Effect::Raise(event) => Some(event),
         Effect::Answer { .. } | Effect::Do(_) => None,
-    });
-    let events = std::iter::once(event).chain(raised).collect();
+    }));
     journal.write(Batch {
-        inputs: vec![(now, input)],
+        inputs: inputs.into_iter().map(|it| (now, it)).collect(),
         events,
         facts: warden.drain_facts(),
     });
     Ok(warden)
+}
+
+/// Returns what is left of a memory that is not what was recorded, and what to say of it.
+fn damage(condition: Condition) -> Option<(Recovery, String)> {
+    match condition {
+        Condition::New | Condition::Sound => None,
+        Condition::FromBackup { aside, why } => {
+            let text = format!(
+                "the journal is damaged ({why}) and was moved to {}; going on from facts.bak: \
+                 events before this one are lost",
+                aside.display()
+            );
+            Some((Recovery::Backup, text))
+        }
+        Condition::Lost { aside, why } => {
+            let text = format!(
+                "the journal is damaged ({why}) and was moved to {}; there is no good facts.bak, \
+                 so nothing is started until `dbwarden resume --accept-lost-memory`",
+                aside.display()
+            );
+            Some((Recovery::Lost, text))
+        }
+    }
 }
 
 /// Returns a clock that goes on from the last moment any journal has.

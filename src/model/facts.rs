@@ -286,6 +286,19 @@ impl Model {
         id
     }
 
+    /// The daemon begins, or goes on from what is on record: there is no session, and whatever was
+    /// awaited in the one before is not told any more.
+    pub fn begin(&mut self, now: Timestamp, settings: Settings) {
+        if self.freshness != Freshness::Unknown {
+            self.freshness = Freshness::Stale { since: now };
+        }
+        self.exits.clear();
+        self.returns.clear();
+        self.waiting.clear();
+        self.cancel_look();
+        self.configure(settings);
+    }
+
     /// Takes over changed settings.
     pub fn configure(&mut self, settings: Settings) {
         self.settings = settings;

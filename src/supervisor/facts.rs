@@ -206,6 +206,8 @@ pub struct DatabaseFact {
     pub confirm_until: Timestamp,
     /// Whether listeners were told that something is missing.
     pub told_degraded: bool,
+    /// Whether its policy said that what is observed is kept. Older records do not say.
+    pub keeps_observed: Option<bool>,
 }
 
 /// A process, and where it sits.

@@ -83,6 +83,13 @@ impl Gates {
         }
     }
 
+    /// The daemon begins: it has no session yet, and a journal that can be written.
+    pub(super) fn begin(&mut self) {
+        self.session = Session::None;
+        self.journal_failed = false;
+        self.told[Gate::Journal as usize] = false;
+    }
+
     pub(super) fn is_closed(&self, gate: Gate) -> bool {
         match gate {
             Gate::Journal => self.journal_failed,

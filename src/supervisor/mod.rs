@@ -29,7 +29,7 @@ use crate::event::Event;
 use crate::exchange::{
     ActionId, Answer, Deed, EngineOption, Observation, Outcome, Request, RequestId,
 };
-use crate::model::{DatabaseName, DomainName};
+use crate::model::{self, DatabaseName, DomainName};
 use crate::policy::Policy;
 
 pub use facts::{
@@ -46,12 +46,18 @@ pub use view::{ActionView, ClosedGate, Completeness, SlotView};
 /// Everything that can make a warden act. The list is closed on purpose.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Input {
+    /// A daemon begins, or goes on from what is on record: it has no session, every deed it was at
+    /// died with the one before, and it works by these settings. Fed first.
+    Began(Arc<Accepted>),
+    /// Another configuration was accepted.
+    Configured(Arc<Accepted>),
     /// What was recorded can no longer be written: nothing may be done until the warden is restored
     /// from what was.
     JournalFailed,
     /// A driver saw something.
     Observed(Observation),
-    /// The journal could not be read as it was left: fed first, before anything else happens.
+    /// The journal could not be read as it was left: fed when the daemon has begun, before anything
+    /// else happens.
     Recovered(Recovery),
     /// A driver tells what became of a deed.
     Reported {
@@ -69,6 +75,15 @@ pub enum Input {
     },
     /// Time passed. An input like any other, or a replay would forget it.
     Timeout,
+}
+
+/// What a warden works by: the part of an accepted configuration that is about its domain.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Accepted {
+    /// How what the domain tells is understood.
+    pub model: model::Settings,
+    /// How it is healed.
+    pub supervisor: Settings,
 }
 
 /// What is left of a warden's memory after its journal was found damaged.
@@ -124,7 +139,8 @@ pub struct Settings {
     pub settle: Duration,
     /// How long a session to an agent may take to stand; after that its start is void.
     pub prepare_timeout: Duration,
-    /// Spreads pauses; the same seed gives the same pauses. A warden keeps the first one it had.
+    /// Spreads pauses; the same seed gives the same pauses. A warden keeps the first one it began
+    /// with.
     pub seed: u64,
     /// Numbers the accepted configuration these come from.
     pub generation: u64,

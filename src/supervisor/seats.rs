@@ -81,8 +81,11 @@ impl Supervisor {
 
     /// Watches one more database, without any seats.
     pub(super) fn watch_next(&mut self, name: &DatabaseName) {
+        let policy = self.policy_for(name);
+        let in_force = policy.map_or(&self.unhealed, |index| &self.settings.policies[index]);
         self.watches.push(Watch {
-            policy: self.policy_for(name),
+            policy,
+            keeps_observed: in_force.keep_observed,
             seats: Vec::new(),
             free: BTreeSet::new(),
             surplus: BTreeSet::new(),

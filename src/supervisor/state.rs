@@ -176,6 +176,8 @@ pub(super) struct Lapsed {
 pub(super) struct Watch {
     /// Which policy applies, if one does.
     pub(super) policy: Option<usize>,
+    /// Whether it says that what is observed is kept.
+    pub(super) keeps_observed: bool,
     /// Its seats, by ordinal.
     pub(super) seats: Vec<SlotId>,
     /// Which of them nobody sits on.
@@ -217,8 +219,10 @@ pub struct Supervisor {
     /// When a process of a database last failed at a peer.
     pub(super) failures: BTreeMap<(DatabaseId, PeerId), Timestamp>,
     pub(super) lapsed: BTreeMap<ActionId, Lapsed>,
-    /// Starts that died with the daemon before anything was asked; told once time passes.
+    /// Starts that died with the daemon before anything was asked, and were not told of yet.
     pub(super) void: Vec<ActionId>,
+    /// Whether it began, now or before it was restored.
+    pub(super) has_begun: bool,
     /// Whose facts changed since somebody asked last.
     pub(super) changed: Changed,
 }
@@ -241,8 +245,29 @@ impl Supervisor {
             failures: BTreeMap::new(),
             lapsed: BTreeMap::new(),
             void: Vec::new(),
+            has_begun: false,
             changed: Changed::default(),
         }
+    }
+
+    /// The daemon begins, or goes on from what is on record: every deed it was at died with the one
+    /// before. `act` must follow.
+    pub fn begin(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        settings: Settings,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            self.settings.seed = settings.seed;
+        }
+        self.gates.begin();
+        self.lost();
+        let is_void = |it: &Action| matches!(it.stage, ActionStage::Preparing { .. });
+        let void = self.actions.iter().filter(|(_, it)| is_void(it));
+        self.void = void.map(|(action, _)| *action).collect();
+        self.configure(now, model, settings, effects);
     }
 
     /// Takes over changed settings; `act` must follow. Nothing is forgotten, and the seed stays.
@@ -253,20 +278,22 @@ impl Supervisor {
         settings: Settings,
         effects: &mut Vec<Effect>,
     ) {
-        let kept = model.databases().map(|(id, _)| id);
-        let kept = kept.filter(|id| id.index() < self.watches.len());
-        let kept: Vec<_> = kept
-            .map(|id| (id, self.policy_of(id).keep_observed))
-            .collect();
         let seed = self.settings.seed;
         self.settings = Settings { seed, ..settings };
         self.changed.domain = true;
-        for (id, was_observed) in kept {
+        let known = model.databases().map(|(id, _)| id);
+        let watched: Vec<_> = known.filter(|id| id.index() < self.watches.len()).collect();
+        for id in watched {
             let policy = self.policy_for(&model.database(id).name);
             self.watch_mut(id).policy = policy;
             self.declare_seats(id);
             self.touched.insert(id);
-            if was_observed || !self.policy_of(id).keep_observed {
+            let keeps = self.policy_of(id).keep_observed;
+            let kept = std::mem::replace(&mut self.watch_mut(id).keeps_observed, keeps);
+            if kept != keeps {
+                self.changed.databases.insert(id);
+            }
+            if kept || !keeps {
                 continue;
             }
             // What runs is kept from now on, so it needs seats.

@@ -7,7 +7,9 @@ use thiserror::Error;
 
 use super::Warden;
 use crate::model::{self, Known, Model, Unknown};
-use crate::supervisor::{self, Dangling, Effect, Fact, FactChange, FactKey, FactKind, Supervisor};
+use crate::supervisor::{
+    self, Accepted, Dangling, Effect, Fact, FactChange, FactKey, FactKind, Supervisor,
+};
 use crate::time::Moment;
 
 /// Why facts do not make a warden.
@@ -97,10 +99,12 @@ impl Warden {
 
     /// Returns a warden that remembers `facts`, in whatever order; without any it is a new one.
     ///
-    /// It decides nothing: it has no session, and effects come with inputs only. A start that was
-    /// only prepared is void, since its session died with the daemon, and is told as failed with
-    /// the first input; one that may have left stays open until it is heard of, or until its time
-    /// is up and a fresh snapshot says otherwise.
+    /// It only reads, and decides nothing. [`Input::Began`] must be fed first: it says what died
+    /// with the daemon. A start that was only prepared is void, since its session did, and is told
+    /// as failed; one that may have left stays open until it is heard of, or until its time is up
+    /// and a fresh snapshot says otherwise.
+    ///
+    /// [`Input::Began`]: supervisor::Input::Began
     ///
     /// # Errors
     ///
@@ -116,14 +120,12 @@ impl Warden {
         }
         let mut known = Known::default();
         let mut told_loss = None;
-        let mut generation = None;
         for fact in &facts {
             match fact {
                 Fact::Database(it) => known.databases.push(it.known.clone()),
                 Fact::Domain(it) => {
                     known.domain = it.known.clone();
                     told_loss = it.told_loss;
-                    generation = Some(it.generation);
                 }
                 Fact::Peer(it) => known.peers.push(it.clone()),
                 Fact::Process(it) => known.processes.push(it.known.clone()),
@@ -131,7 +133,6 @@ impl Warden {
             }
         }
         let domain = supervisor.domain.clone();
-        let changed = generation != Some(supervisor.generation);
         let model = Model::restore(model, now.at, known)?;
         let supervisor = Supervisor::restore(supervisor, &model, facts)?;
         Ok(Self {
@@ -139,23 +140,30 @@ impl Warden {
             model,
             supervisor,
             told_loss,
-            changed,
+            changed: false,
             changes: Vec::new(),
         })
     }
 
+    /// The daemon begins: whatever it was at when the one before ended is gone. What it remembers
+    /// stays, and what the settings add comes.
+    pub(super) fn begin(&mut self, now: Moment, accepted: &Accepted, effects: &mut Vec<Effect>) {
+        let Accepted { model, supervisor } = accepted.clone();
+        self.model.begin(now.at, model);
+        self.supervisor.begin(now, &self.model, supervisor, effects);
+    }
+
     /// Takes over changed settings, and forgets nothing: slots keep their history, open actions go
     /// on to their outcome, and the seed stays.
-    pub fn configure(
+    pub(super) fn configure(
         &mut self,
         now: Moment,
-        model: model::Settings,
-        supervisor: supervisor::Settings,
+        accepted: &Accepted,
         effects: &mut Vec<Effect>,
     ) {
+        let Accepted { model, supervisor } = accepted.clone();
         self.model.configure(model);
         self.supervisor
             .configure(now, &self.model, supervisor, effects);
-        self.supervisor.act(now, &self.model, effects);
     }
 }

@@ -148,6 +148,9 @@ impl Damage {
 
 /// Says what the first event is after damage: in numbers that begin anew, what was lost.
 fn assert_gap_first(daemon: &Daemon, before: &[Value]) {
+    eventually("something is on record", || {
+        !daemon.events(&["--domain", "prod"]).is_empty()
+    });
     let events = daemon.events(&["--domain", "prod"]);
     assert_gapless(&events);
     assert_eq!(events[0]["event"], "gap", "{events:#?}");

@@ -12,7 +12,8 @@
 //! - `ask BY teas`, `ask BY teas elsewhere`, `ask BY teas on B` somebody requests an engine;
 //! - `restart` the daemon is killed and starts with what it remembered; `recovered-backup`,
 //!   `recovered-lost`, `journal-failed`, `resume BY` what becomes of its memory;
-//! - `reload off`, `on`, `suggest`, `no-options` another configuration is read;
+//! - `reload off`, `on`, `suggest`, `no-options` another configuration is read; `restart on` and so
+//!   forth does so when the daemon starts;
 //! - `wait` time passes.
 //!
 //! Time passes between the lines as well: whatever falls due is handled at its time. What the

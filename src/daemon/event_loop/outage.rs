@@ -10,7 +10,7 @@ use crate::daemon::DaemonError;
 use crate::event::{Event, Kind, Subject};
 use crate::exchange::Deed;
 use crate::journal::Batch;
-use crate::supervisor::Input;
+use crate::supervisor::{Accepted, Input};
 use crate::telemetry::chain;
 use crate::time::Moment;
 use crate::warden::Warden;
@@ -94,7 +94,7 @@ impl EventLoop {
             }
         };
         let now = self.clock.now();
-        let (model, supervisor) = self.settings.clone();
+        let Accepted { model, supervisor } = (*self.settings).clone();
         let warden = Warden::restore(model, supervisor, now, recovered.facts);
         self.warden = warden.map_err(|source| DaemonError::Facts {
             domain: self.name.clone(),
@@ -117,6 +117,9 @@ impl EventLoop {
             events: vec![gap],
             ..Batch::default()
         });
+        let mut turn = Turn::default();
+        self.feed(&mut turn, Input::Began(self.settings.clone()));
+        self.record(turn);
         self.drive(
             self.carrier.settings(),
             "the journal works again; the domain is looked at afresh",

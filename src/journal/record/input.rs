@@ -3,6 +3,7 @@
 //! Absent fields are left out, which is most of the difference between a journal of one and of
 //! three gigabytes.
 
+mod accepted;
 mod reported;
 mod seen;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use super::RecordError;
 use crate::exchange::{ActionId, Observation, Request, RequestId};
 use crate::model::{AgentId, Sighting, Snapshot, StartId};
 use crate::supervisor::{Input, Recovery};
+use accepted::AcceptedRecord;
 use reported::{LossRecord, OutcomeRecord};
 use seen::{PeerRecord, ProcessRecord};
 use wish::WishRecord;
@@ -28,6 +30,8 @@ type Text<'a> = Cow<'a, str>;
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(in crate::journal) enum InputRecord<'a> {
+    Began(Box<AcceptedRecord>),
+    Configured(Box<AcceptedRecord>),
     JournalFailed,
     #[serde(borrow)]
     Lost(LossRecord<'a>),
@@ -89,6 +93,8 @@ pub(in crate::journal) enum RecoveryRecord {
 impl<'a> From<&'a Input> for InputRecord<'a> {
     fn from(input: &'a Input) -> Self {
         match input {
+            Input::Began(accepted) => Self::Began(Box::new((&**accepted).into())),
+            Input::Configured(accepted) => Self::Configured(Box::new((&**accepted).into())),
             Input::JournalFailed => Self::JournalFailed,
             Input::Observed(Observation::Lost(loss)) => Self::Lost(loss.into()),
             Input::Observed(Observation::Sighted(sighting)) => sighting.into(),
@@ -128,7 +134,10 @@ impl TryFrom<InputRecord<'_>> for Input {
 
     fn try_from(record: InputRecord<'_>) -> Result<Self, RecordError> {
         let sighted = |it| Self::Observed(Observation::Sighted(it));
+        let accepted = |it: Box<AcceptedRecord>| Arc::new((*it).into());
         Ok(match record {
+            InputRecord::Began(it) => Self::Began(accepted(it)),
+            InputRecord::Configured(it) => Self::Configured(accepted(it)),
             InputRecord::JournalFailed => Self::JournalFailed,
             InputRecord::Lost(loss) => Self::Observed(Observation::Lost(loss.into())),
             InputRecord::PeerJoined(peer) => sighted(Sighting::PeerJoined(peer.into())),

@@ -83,6 +83,7 @@ impl Supervisor {
             exits: watch.map_or_else(Vec::new, |it| it.exits.iter().copied().collect()),
             confirm_until: watch.map_or(Timestamp::ZERO, |it| it.confirm_until),
             told_degraded: watch.is_some_and(|it| it.degraded),
+            keeps_observed: watch.map(|it| it.keeps_observed),
         })
     }
 

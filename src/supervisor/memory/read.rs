@@ -6,8 +6,7 @@ use super::{Changed, Dangling};
 use crate::model::{DatabaseId, DatabaseName, Life, Model, PeerId, PeerName, Role};
 use crate::supervisor::Settings;
 use crate::supervisor::facts::{
-    ActionStage, AgentFact, DomainFact, EvidenceFact, Fact, FactKey, PhaseFact, SlotFact,
-    VacancyFact,
+    AgentFact, DomainFact, EvidenceFact, Fact, FactKey, PhaseFact, SlotFact, VacancyFact,
 };
 use crate::supervisor::gate::Gate;
 use crate::supervisor::state::{
@@ -60,11 +59,9 @@ impl Supervisor {
         }
         let mut supervisor = reading.supervisor;
         supervisor.take_stock(model);
-        // What the settings add is new; all else is as it was recorded.
+        supervisor.has_begun = true;
+        // All is as it was recorded; what the settings add comes when the daemon begins.
         supervisor.changed = Changed::default();
-        for (id, _) in model.databases() {
-            supervisor.declare_seats(id);
-        }
         Ok(supervisor)
     }
 
@@ -77,12 +74,6 @@ impl Supervisor {
                 surplus.insert((process.life, id));
             }
         }
-        let stages = self.actions.iter();
-        let is_void = |it: &Action| matches!(it.stage, ActionStage::Preparing { .. });
-        self.void = stages
-            .filter(|(_, it)| is_void(it))
-            .map(|(action, _)| *action)
-            .collect();
     }
 }
 
@@ -91,6 +82,7 @@ impl Reading<'_> {
         let supervisor = &mut self.supervisor;
         supervisor.last_action = fact.last_action.0;
         supervisor.settings.seed = fact.seed;
+        supervisor.settings.generation = fact.generation;
         supervisor.gates.memory_lost = fact.memory_lost;
         supervisor.gates.recovered_until = fact.recovered_until;
         for gate in Gate::ALL {
@@ -191,6 +183,7 @@ impl Reading<'_> {
                 watch.exits = VecDeque::from(it.exits);
                 watch.confirm_until = it.confirm_until;
                 watch.degraded = it.told_degraded;
+                watch.keeps_observed = it.keeps_observed.unwrap_or(watch.keeps_observed);
             }
             Fact::Failure(it) => {
                 let at = (

@@ -115,7 +115,9 @@ impl Laws {
                 self.seat_surplus();
             }
             Input::Reported { action, outcome } => self.report(now, *action, outcome),
-            Input::JournalFailed
+            Input::Began(_)
+            | Input::Configured(_)
+            | Input::JournalFailed
             | Input::Recovered(_)
             | Input::Requested(_)
             | Input::Resumed { .. }

@@ -92,7 +92,7 @@ impl Plan {
     }
 }
 
-fn policy(dice: &mut Dice) -> Policy {
+pub(super) fn policy(dice: &mut Dice) -> Policy {
     let keep_observed = dice.percent(75);
     let min = if keep_observed {
         dice.below(3)

@@ -3,38 +3,28 @@
 //!
 //! At seeded moments of a random history the daemon dies: the session is gone, and so is the
 //! driver with every deed it was at. The warden is restored from the facts drained so far, written
-//! down and read back as the journal does. Its twin lives on, and hears what a warden would whose
-//! session and driver broke in that moment:
+//! down and read back as the journal does. Its twin lives on, and hears only what is on record of
+//! that: that a daemon began, by the same settings or by others. So what was decided before and
+//! after a restart can be decided again from the inputs alone.
 //!
-//! - of the session: that it is lost. The restored one may be told as well, as a daemon is that
-//!   cannot reach a broker, or not, as one that can. In the second case the twin alone knows that
-//!   it told of the loss, until a session stands again;
-//! - of a start that was only prepared: that it was not sent, since the daemon ended. A restored
-//!   warden finds that out by itself, with its first input;
-//! - of a start that was committed, and of a question: nothing, for ever. What is awaited from an
-//!   agent is void for both once the session is lost; a commit stays open for both.
-//!
-//! From the first input after that both must do and remember the same, to the microsecond.
+//! From that input on both must do and remember the same, to the microsecond. Sometimes they go on
+//! with other settings without a restart.
 //!
 //! `DBWARDEN_ROUNDS` sets how many histories are played, `DBWARDEN_SEED` where to begin.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use dbwarden::event::Kind;
-use dbwarden::exchange::{
-    ActionId, Answer, Deed, Loss, LossClass, Observation, Outcome, Place, Request, RequestId, Wish,
-};
+use dbwarden::exchange::{Answer, Deed, LossClass, Observation, Place, Request, RequestId, Wish};
 use dbwarden::journal::{fact_from_json, fact_to_json};
-use dbwarden::model::{self, Address};
-use dbwarden::supervisor::{
-    ActionStage, Effect, Fact, FactChange, FactKey, FactKind, Input, Settings,
-};
+use dbwarden::model;
+use dbwarden::supervisor::{Accepted, Effect, Fact, FactChange, FactKey, Input};
 use dbwarden::time::{Moment, Timestamp};
 use dbwarden::warden::Warden;
 
 use super::dice::Dice;
 use super::number;
-use super::plan::{Plan, STORM};
+use super::plan::{Plan, STORM, policy};
 use super::world::{Item, World, loss};
 
 /// How many histories are played unless `DBWARDEN_ROUNDS` says otherwise: they are cheap.
@@ -49,7 +39,8 @@ type Broken = String;
 /// Two wardens of one domain.
 struct Twins {
     world: World,
-    settings: Settings,
+    /// How many configurations were accepted.
+    generation: u64,
     /// The one that never dies.
     twin: Warden,
     twin_disk: Disk,
@@ -58,8 +49,6 @@ struct Twins {
     disk: Disk,
     dice: Dice,
     now: Timestamp,
-    /// The twin alone told of a loss, and no session stands since.
-    differs_in_loss: bool,
     crashes: usize,
     /// Those in which something was doubted.
     doubting: usize,
@@ -84,10 +73,9 @@ impl Twins {
             twin_disk,
             other,
             disk,
-            settings,
+            generation: 1,
             dice: Dice::new(seed ^ 0xC4A5),
             now: Timestamp::ZERO,
-            differs_in_loss: false,
             crashes: 0,
             doubting: 0,
             requests: 0,
@@ -116,6 +104,10 @@ impl Twins {
                 if crash <= request {
                     self.crash()?;
                     crash = self.next_crash();
+                } else if self.dice.percent(20) {
+                    let accepted = self.accept();
+                    self.both(&Input::Configured(accepted))?;
+                    request = self.next_request();
                 } else {
                     let request_now = self.request();
                     self.both(&request_now)?;
@@ -172,33 +164,20 @@ impl Twins {
 
     /// Feeds both with the same, and compares what they make of it.
     fn both(&mut self, input: &Input) -> Result<(), Broken> {
-        let is_snapshot = matches!(input, Input::Observed(Observation::Snapshot(_)));
-        let expected = feed(&mut self.twin, self.now, vec![input.clone()]);
-        let told = feed(&mut self.other, self.now, vec![input.clone()]);
-        self.compare(&|| format!("{input:?}"), expected, told)?;
-        if is_snapshot {
-            self.differs_in_loss = false;
-        }
-        Ok(())
+        let expected = feed(&mut self.twin, self.now, input);
+        let told = feed(&mut self.other, self.now, input);
+        self.compare(&|| format!("{input:?}"), expected, &told)
     }
 
     fn compare(
         &mut self,
         said: &dyn Fn() -> String,
         expected: Vec<Effect>,
-        mut told: Vec<Effect>,
+        told: &[Effect],
     ) -> Result<(), Broken> {
-        if self.differs_in_loss {
-            // The twin told of it when it lost the session.
-            told.retain(|it| !is_of(it, Kind::DomainDisconnected));
-        }
-        let mut visible = expected.clone();
-        if self.differs_in_loss {
-            visible.retain(|it| !is_of(it, Kind::DomainDisconnected));
-        }
         let at = self.now;
-        if visible != told {
-            let (expected, told) = (lines(&visible), lines(&told));
+        if expected != told {
+            let (expected, told) = (lines(&expected), lines(told));
             return Err(format!(
                 "{at:?}: {}:\n-- the twin does\n{expected}-- the restored one\n{told}",
                 said()
@@ -234,7 +213,7 @@ impl Twins {
 
     fn compare_fact(&self, said: &dyn Fn() -> String, key: &FactKey) -> Result<(), Broken> {
         let (expected, known) = (self.twin_disk.get(key), self.disk.get(key));
-        if expected == known || self.differs_in_loss && key.kind == FactKind::Domain {
+        if expected == known {
             return Ok(());
         }
         Err(format!(
@@ -251,7 +230,7 @@ impl Twins {
         Ok(())
     }
 
-    /// The daemon dies and comes back; its twin loses the session.
+    /// The daemon dies and comes back, and its twin hears of it.
     fn crash(&mut self) -> Result<(), Broken> {
         self.crashes += 1;
         self.doubting += usize::from(self.twin.model().has_doubts());
@@ -259,8 +238,9 @@ impl Twins {
         let known = disk_of(&self.other.facts());
         differ("what is known is not what was drained", &known, &self.disk)?;
         let now = Moment::simulated(self.now);
-        let model = model::Settings::default();
-        let restored = Warden::restore(model, self.settings.clone(), now, read(&self.disk));
+        let accepted = self.accept();
+        let Accepted { model, supervisor } = (*accepted).clone();
+        let restored = Warden::restore(model, supervisor, now, read(&self.disk));
         self.other = restored.map_err(|it| it.to_string())?;
         let known = disk_of(&self.other.facts());
         differ(
@@ -268,42 +248,34 @@ impl Twins {
             &known,
             &self.disk,
         )?;
-        let void = self.void();
         let pause = self.dice.millis(1, 20_000);
         self.world.die(pause);
-        let closed = Input::Observed(Observation::Lost(loss(LossClass::Connection)));
-        let mut heard = vec![closed.clone()];
-        heard.extend(void.into_iter().map(|action| Input::Reported {
-            action,
-            outcome: Outcome::NotSent(daemon_ended()),
-        }));
-        let expected = feed(&mut self.twin, self.now, heard);
-        let is_told = self.dice.percent(50);
-        let first = if is_told { closed } else { Input::Timeout };
-        self.differs_in_loss |= !is_told;
-        let said = || format!("the daemon died, first {first:?}");
-        let told = feed(&mut self.other, self.now, vec![first.clone()]);
-        self.compare(&said, expected, told)?;
-        self.differs_in_loss &= !is_told;
+        self.both(&Input::Began(accepted))?;
+        if self.dice.percent(50) {
+            let closed = loss(LossClass::Connection);
+            self.both(&Input::Observed(Observation::Lost(closed)))?;
+        }
         Ok(())
     }
 
-    /// Starts that were prepared, and that died with their sessions.
-    fn void(&self) -> Vec<ActionId> {
-        let actions = read(&self.disk).into_iter().filter_map(|fact| match fact {
-            Fact::Action(it) => Some(it),
-            Fact::Database(_)
-            | Fact::Domain(_)
-            | Fact::Failure(_)
-            | Fact::Lapsed(_)
-            | Fact::Peer(_)
-            | Fact::Process(_)
-            | Fact::Slot(_) => None,
-        });
-        let void = actions.filter(|it| matches!(it.stage, ActionStage::Preparing { .. }));
-        let mut void: Vec<ActionId> = void.map(|it| it.action).collect();
-        void.sort_unstable();
-        void
+    /// Returns what is configured now, which is mostly what was.
+    fn accept(&mut self) -> Arc<Accepted> {
+        let mut supervisor = self.world.plan.settings();
+        if self.dice.percent(20) {
+            let databases = supervisor.policies.len();
+            match self.dice.below(4) {
+                0 => supervisor.policies.clear(),
+                1 => supervisor.policies.truncate(databases / 2),
+                2 => supervisor.policies.insert(0, policy(&mut self.dice)),
+                _ => supervisor.te_options.clear(),
+            }
+        }
+        supervisor.generation = self.generation;
+        self.generation += 1;
+        Arc::new(Accepted {
+            model: model::Settings::default(),
+            supervisor,
+        })
     }
 }
 
@@ -315,14 +287,6 @@ fn differ(what: &str, one: &Disk, other: &Disk) -> Result<(), Broken> {
         }
     }
     Ok(())
-}
-
-fn daemon_ended() -> Loss {
-    Loss {
-        address: Address::new("here", 0),
-        class: LossClass::Connection,
-        reason: "the daemon ended before the request left".into(),
-    }
 }
 
 /// Shows effects, a line for each.
@@ -347,15 +311,9 @@ fn lines(effects: &[Effect]) -> String {
     effects.iter().map(line).collect()
 }
 
-fn is_of(effect: &Effect, kind: Kind) -> bool {
-    matches!(effect, Effect::Raise(event) if event.kind == kind)
-}
-
-fn feed(warden: &mut Warden, now: Timestamp, inputs: Vec<Input>) -> Vec<Effect> {
+fn feed(warden: &mut Warden, now: Timestamp, input: &Input) -> Vec<Effect> {
     let mut effects = Vec::new();
-    for input in inputs {
-        warden.handle(Moment::simulated(now), input, &mut effects);
-    }
+    warden.handle(Moment::simulated(now), input.clone(), &mut effects);
     effects
 }
 

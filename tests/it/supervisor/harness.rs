@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dbwarden::event::{Event, Group, Kind};
@@ -13,7 +14,7 @@ use dbwarden::model::{
     self, Address, AgentId, PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status, StatusSeen,
 };
 use dbwarden::policy::Policy;
-use dbwarden::supervisor::{Effect, Input, Mode, Recovery, Settings};
+use dbwarden::supervisor::{Accepted, Effect, Input, Mode, Recovery, Settings};
 use dbwarden::time::{Moment, Timestamp};
 use dbwarden::warden::Warden;
 
@@ -109,7 +110,7 @@ impl World {
             return;
         }
         if verb == "restart" {
-            self.restart();
+            self.restart(rest);
         } else if verb == "reload" {
             self.reload(rest);
         } else if let Some(input) = self.input(verb, rest) {
@@ -117,17 +118,28 @@ impl World {
         }
     }
 
-    /// Kills the daemon and starts it again with what it remembered.
-    fn restart(&mut self) {
+    /// Kills the daemon and starts it again with what it remembered, and perhaps with another
+    /// configuration.
+    fn restart(&mut self, what: &str) {
+        if !what.is_empty() {
+            self.change(what);
+        }
         let facts = self.warden.facts();
         let now = Moment::simulated(self.now);
         let settings = self.settings.clone();
         let restored = Warden::restore(model::Settings::default(), settings, now, facts);
         self.warden = restored.unwrap();
+        self.handle(Input::Began(self.accepted()));
     }
 
     /// Reads the configuration again, in which this is different.
     fn reload(&mut self, what: &str) {
+        self.change(what);
+        self.handle(Input::Configured(self.accepted()));
+    }
+
+    /// Changes the configuration, which nobody reads yet.
+    fn change(&mut self, what: &str) {
         match what {
             "off" => self.settings.policies.clear(),
             "on" => self.settings.policies = vec![Policy::default()],
@@ -136,11 +148,13 @@ impl World {
             other => panic!("nothing can be reloaded as `{other}`"),
         }
         self.settings.generation += 1;
-        let mut effects = Vec::new();
-        let (now, settings) = (Moment::simulated(self.now), self.settings.clone());
-        self.warden
-            .configure(now, model::Settings::default(), settings, &mut effects);
-        self.tell(effects);
+    }
+
+    fn accepted(&self) -> Arc<Accepted> {
+        Arc::new(Accepted {
+            model: model::Settings::default(),
+            supervisor: self.settings.clone(),
+        })
     }
 
     /// Lets time pass up to `at`, and handles what falls due at its own time.

@@ -227,18 +227,48 @@ fn a_start_that_was_asked_for_and_never_left_is_tried_again_after_a_restart() {
         30 action_started 1 te/1 on b: page-me asked for it; its exit was told; try 1, here; ...
         30 prepare 1 te on b
         30 accepted: te/1 on b (action 1) is being started
+        31 domain_frozen: gate not-synced
+        31 action_failed 1 te/1 on b: not sent: the daemon ended before the request left
         32 domain_connected
-        32 action_failed 1 te/1 on b: not sent: the daemon ended before the request left
-        32.962 ask 2 whether b answers
+        32 domain_thawed: gate not-synced
+        32 ask 2 whether b answers
         50 action_started 3 te/1 on a: page-me asked for it; its exit was told; try 2, ...
         50 prepare 3 te on a
+        51 domain_frozen: gate not-synced
+        51 action_failed 3 te/1 on a: not sent: the daemon ended before the request left
         52 domain_connected
-        52 action_failed 3 te/1 on a: not sent: the daemon ended before the request left
-        54.09 action_started 4 te/1 on b: page-me asked for it; its exit was told; try 3, here; ...
-        54.09 prepare 4 te on b
+        52 domain_thawed: gate not-synced
+        53.09 action_started 4 te/1 on b: page-me asked for it; its exit was told; try 3, here; ...
+        53.09 prepare 4 te on b
         60 process_joined te 5@b
         60 abandon 4
         60 action_failed 4 te/1 on b: another process took the seat before anything was asked
+        ",
+    );
+}
+
+#[test]
+fn a_policy_that_comes_with_a_restart_keeps_what_runs() {
+    let mut settings = settings();
+    settings.policies[0].keep_observed = false;
+    check_with(
+        settings,
+        "
+        0   up a* b: sm 1@a, te 2@b
+        20  restart on
+        21  up a* b: sm 1@a, te 2@b
+        60  exit te 2@b
+        61  ready 1
+        ",
+        "
+        20 domain_frozen: gate not-synced
+        21 domain_connected
+        21 domain_thawed: gate not-synced
+        60.05 process_failed te 2@b
+        60.05 database_degraded teas
+        60.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        60.05 prepare 1 te on b
+        61 commit 1
         ",
     );
 }

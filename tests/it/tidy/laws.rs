@@ -54,6 +54,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "exchange",
             "listener",
             "model",
+            "policy",
             "supervisor",
             "time",
         ],

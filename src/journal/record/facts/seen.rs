@@ -247,6 +247,8 @@ pub(super) struct DatabaseRecord<'a> {
     exits: Vec<u64>,
     confirm_until: u64,
     told_degraded: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keeps_observed: Option<bool>,
 }
 
 impl<'a> From<&'a DatabaseFact> for DatabaseRecord<'a> {
@@ -257,6 +259,7 @@ impl<'a> From<&'a DatabaseFact> for DatabaseRecord<'a> {
             exits: it.exits.iter().map(|it| it.as_micros()).collect(),
             confirm_until: it.confirm_until.as_micros(),
             told_degraded: it.told_degraded,
+            keeps_observed: it.keeps_observed,
         }
     }
 }
@@ -271,6 +274,7 @@ impl From<DatabaseRecord<'_>> for DatabaseFact {
             exits: it.exits.into_iter().map(at).collect(),
             confirm_until: at(it.confirm_until),
             told_degraded: it.told_degraded,
+            keeps_observed: it.keeps_observed,
         }
     }
 }

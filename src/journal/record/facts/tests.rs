@@ -114,7 +114,7 @@ fn peer() -> impl Strategy<Value = Fact> {
 }
 
 fn database() -> impl Strategy<Value = Fact> {
-    let said = (time(), any::<bool>());
+    let said = (time(), any::<bool>(), any::<Option<bool>>());
     (text(), any::<u32>(), vec(time(), 0..3), said).prop_map(|(name, number, exits, said)| {
         Fact::Database(DatabaseFact {
             known: KnownDatabase {
@@ -124,6 +124,7 @@ fn database() -> impl Strategy<Value = Fact> {
             exits,
             confirm_until: said.0,
             told_degraded: said.1,
+            keeps_observed: said.2,
         })
     })
 }
@@ -333,4 +334,13 @@ fn a_word_nobody_knows_is_named() {
         "phase":{"held":{"reason":"spite","again":1}}}"#;
     let error = from_json(FactKind::Slot, held).unwrap_err().to_string();
     assert!(error.contains("reason to hold `spite`"), "{error}");
+}
+
+#[test]
+fn what_an_older_daemon_wrote_is_read() {
+    let json = r#"{"name":"teas","number":0,"exits":[],"confirm-until":7,"told-degraded":true}"#;
+    let Ok(Fact::Database(read)) = from_json(FactKind::Database, json) else {
+        panic!("it is not read");
+    };
+    assert_eq!((read.told_degraded, read.keeps_observed), (true, None));
 }

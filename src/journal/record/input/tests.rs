@@ -1,11 +1,18 @@
 //! Every input reads back as it was written.
 
+use std::time::Duration;
+
+use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::exchange::{Loss, LossClass, Outcome, Place, Wish};
-use crate::model::{Address, PeerSeen, ProcessSeen, Role, Status, StatusSeen};
+use crate::exchange::{EngineOption, Loss, LossClass, Outcome, Place, Wish};
+use crate::model::{
+    self, Address, DatabaseName, PeerSeen, PeerSettings, ProcessSeen, Role, Status, StatusSeen,
+};
+use crate::policy::{self, AfterStages, Backoff, Bounds, Pattern, Policy, Stage};
+use crate::supervisor::{Accepted, Mode, Settings};
 
 fn text() -> BoxedStrategy<String> {
     prop_oneof![Just(String::new()), "[a-z/0-9]{1,12}", any::<String>()].boxed()
@@ -93,7 +100,7 @@ fn sighting() -> BoxedStrategy<Sighting> {
 }
 
 fn outcome() -> BoxedStrategy<Outcome> {
-    let pairs = prop::collection::vec((text(), text()), 0..3);
+    let pairs = vec((text(), text()), 0..3);
     prop_oneof![
         pairs.prop_map(Outcome::Answered),
         loss().prop_map(Outcome::NotSent),
@@ -127,13 +134,110 @@ fn request() -> BoxedStrategy<Request> {
         .boxed()
 }
 
-fn any_input() -> BoxedStrategy<Input> {
-    let snapshot = (
-        text(),
-        peer(),
-        prop::collection::vec(peer(), 0..3),
-        prop::collection::vec(process(), 0..3),
+fn option() -> BoxedStrategy<EngineOption> {
+    (text(), proptest::option::of(text()))
+        .prop_filter("its value is not written", |(name, _)| {
+            !name.contains("password")
+        })
+        .prop_map(|(name, value)| EngineOption { name, value })
+        .boxed()
+}
+
+fn duration() -> BoxedStrategy<Duration> {
+    (0..=u64::MAX).prop_map(Duration::from_micros).boxed()
+}
+
+fn policy() -> BoxedStrategy<Policy> {
+    let names = || vec(text().prop_map(|it| Pattern::from(&*it)), 0..3);
+    let bounds = (any::<u32>(), any::<Option<u32>>()).prop_map(|(min, max)| Bounds { min, max });
+    let stage = (any::<bool>(), any::<Option<u32>>()).prop_map(|(is_here, tries)| Stage {
+        place: if is_here {
+            policy::Place::Here
+        } else {
+            policy::Place::Elsewhere
+        },
+        tries,
+    });
+    let stages = (
+        vec(stage, 0..3),
+        proptest::option::of(duration().prop_map(AfterStages::Slow)),
     );
+    let backoff = (duration(), any::<u32>(), duration());
+    let names = (names(), names(), any::<bool>(), any::<bool>());
+    (
+        names,
+        proptest::option::of(bounds),
+        stages,
+        backoff,
+        vec(duration(), 6),
+    )
+        .prop_map(
+            |(names, te, stages, (first, factor, max), durations)| Policy {
+                domains: names.0,
+                databases: names.1,
+                keep_observed: names.2,
+                strict_siblings: names.3,
+                te,
+                stages: stages.0,
+                after_stages: stages.1.unwrap_or(AfterStages::Hold),
+                backoff: Backoff { first, factor, max },
+                min_uptime: durations[0],
+                healthy_after: durations[1],
+                start_timeout: durations[2],
+                return_grace: durations[3],
+                unreachable_grace: durations[4],
+                confirm_for: durations[5],
+            },
+        )
+        .boxed()
+}
+
+fn accepted() -> BoxedStrategy<Arc<Accepted>> {
+    let peer = (
+        text(),
+        proptest::option::of(address()),
+        vec(address(), 0..3),
+        btree_map(text(), text(), 0..3),
+    );
+    let peer = peer.prop_map(|(name, dial, aliases, labels)| PeerSettings {
+        name: name.as_str().into(),
+        dial,
+        aliases,
+        labels,
+    });
+    let model = (duration(), duration(), duration(), vec(peer, 0..3));
+    let model = model.prop_map(
+        |(exit_settle, return_grace, settle, peers)| model::Settings {
+            exit_settle,
+            return_grace,
+            settle,
+            peers,
+        },
+    );
+    let mode = select(vec![Mode::Heal, Mode::Observe, Mode::Suggest]);
+    let names = text().prop_map(|it| DatabaseName::from(&*it));
+    let options = btree_map(names, vec(option(), 0..3), 0..3);
+    let numbers = (duration(), duration(), any::<u64>(), any::<u64>());
+    (model, text(), mode, vec(policy(), 0..3), options, numbers)
+        .prop_map(|(model, domain, mode, policies, te_options, numbers)| {
+            let (settle, prepare_timeout, seed, generation) = numbers;
+            let supervisor = Settings {
+                domain: domain.as_str().into(),
+                mode,
+                policies,
+                te_options,
+                settle,
+                prepare_timeout,
+                seed,
+                generation,
+            };
+            Arc::new(Accepted { model, supervisor })
+        })
+        .boxed()
+}
+
+fn any_input() -> BoxedStrategy<Input> {
+    let snapshot = (text(), peer(), vec(peer(), 0..3), vec(process(), 0..3));
     let snapshot = snapshot.prop_map(|(domain, entry, peers, processes)| Snapshot {
         domain: domain.into(),
         entry,
@@ -141,6 +245,8 @@ fn any_input() -> BoxedStrategy<Input> {
         processes,
     });
     prop_oneof![
+        accepted().prop_map(Input::Began),
+        accepted().prop_map(Input::Configured),
         Just(Input::JournalFailed),
         loss().prop_map(|it| Input::Observed(Observation::Lost(it))),
         sighting().prop_map(|it| Input::Observed(Observation::Sighted(it))),
@@ -161,7 +267,7 @@ fn any_input() -> BoxedStrategy<Input> {
 proptest! {
     #[test]
     fn inputs_are_read_as_they_were_written(
-        written in prop::collection::vec(any_input().boxed(), 0..8),
+        written in vec(any_input().boxed(), 0..8),
     ) {
         let records: Vec<InputRecord<'_>> = written.iter().map(Into::into).collect();
         let json = serde_json::to_string(&records).unwrap();
@@ -192,6 +298,33 @@ fn a_change_takes_few_bytes_and_reads_well() {
         r#""port":48005,"role":"TE"}}"#
     );
     assert_eq!(json, expected);
+}
+
+#[test]
+fn a_secret_option_is_written_without_its_value() {
+    let mut settings = Settings::new("prod".into());
+    let option = |name: &str, value: &str| EngineOption {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+    };
+    let options = vec![option("--mem", "2g"), option("--dba-password", "bird")];
+    settings.te_options.insert("teas".into(), options);
+    let input = Input::Began(Arc::new(Accepted {
+        model: model::Settings::default(),
+        supervisor: settings,
+    }));
+    let json = serde_json::to_string(&InputRecord::from(&input)).unwrap();
+    assert!(
+        json.contains("--dba-password") && json.contains("2g"),
+        "{json}"
+    );
+    assert!(!json.contains("bird"), "{json}");
+    let record: InputRecord<'_> = serde_json::from_str(&json).unwrap();
+    let Input::Began(read) = Input::try_from(record).unwrap() else {
+        panic!("it reads as something else");
+    };
+    let options = &read.supervisor.te_options[&DatabaseName::from("teas")];
+    assert_eq!(options[1].value.as_deref(), Some("***"));
 }
 
 #[test]
