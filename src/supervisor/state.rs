@@ -9,7 +9,7 @@ use super::memory::Changed;
 use super::{Effect, Settings};
 use crate::event::{Event, Kind, Subject};
 use crate::exchange::ActionId;
-use crate::model::{DatabaseId, Life, Model, PeerId, ProcessId, StartId};
+use crate::model::{DatabaseId, Life, Model, PeerId, Process, ProcessId, StartId};
 use crate::policy::Policy;
 use crate::time::{Moment, Timestamp};
 
@@ -297,7 +297,14 @@ impl Supervisor {
                 continue;
             }
             // What runs is kept from now on, so it needs seats.
-            for (_, process) in std::mem::take(&mut self.watch_mut(id).surplus) {
+            let runs = |(_, process): &(Life, ProcessId)| {
+                model.process(*process).is_some_and(Process::is_live)
+            };
+            let surplus = &mut self.watch_mut(id).surplus;
+            let (running, away) = std::mem::take(surplus).into_iter().partition(runs);
+            *surplus = away;
+            let running: BTreeSet<(Life, ProcessId)> = running;
+            for (_, process) in running {
                 self.seat(now, model, process, effects);
             }
         }

@@ -274,6 +274,34 @@ fn a_policy_that_comes_with_a_restart_keeps_what_runs() {
 }
 
 #[test]
+fn a_policy_that_comes_keeps_nothing_that_is_out_of_reach() {
+    let mut settings = settings();
+    settings.policies[0].keep_observed = false;
+    check_with(
+        settings,
+        "
+        0   up a* b: sm 1@a, te 2@b
+        10  lose b
+        20  reload on
+        30  return b
+        31  join te 2@b
+        60  exit te 2@b
+        61  restart
+        62  up a* b: sm 1@a
+        90  wait
+        ",
+        "
+        10 process_unreachable te 2@b
+        31 process_returned te 2@b
+        60.05 process_failed te 2@b
+        61 domain_frozen: gate not-synced
+        62 domain_connected
+        62 domain_thawed: gate not-synced
+        ",
+    );
+}
+
+#[test]
 fn a_policy_that_comes_takes_over_and_one_that_goes_misses_nothing() {
     check_with(
         off(),
