@@ -178,6 +178,8 @@ pub enum Cause {
     Requested,
     /// A start that never registered.
     StartFailed,
+    /// A broker that sees few peers says that it is gone.
+    MinorityView,
     /// Only comparing two snapshots shows that it is gone.
     Unknown,
     /// Its peer went with it.
@@ -189,6 +191,7 @@ impl Cause {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Exit => "exit",
+            Self::MinorityView => "minority-view",
             Self::Requested => "requested",
             Self::StartFailed => "start-failed",
             Self::Unknown => "unknown",

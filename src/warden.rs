@@ -219,7 +219,7 @@ impl Warden {
             }
             Change::ProcessJoined(id)
             | Change::ProcessReturned(id)
-            | Change::ProcessUnreachable(id)
+            | Change::ProcessUnreachable { id, .. }
             | Change::StatusChanged { id, .. } => {
                 let Some(process) = self.model.process(*id) else {
                     // It came and went within one observation; its end is told.
@@ -280,7 +280,7 @@ fn is_loss(change: &Change) -> bool {
         | Change::DatabaseLeft(_)
         | Change::PeerUnreachable(_)
         | Change::ProcessEnded { .. }
-        | Change::ProcessUnreachable(_) => true,
+        | Change::ProcessUnreachable { .. } => true,
         Change::DatabaseActive(_)
         | Change::DatabaseJoined(_)
         | Change::PeerJoined(_)
@@ -297,7 +297,7 @@ fn kind_of(change: &Change) -> Kind {
     match change {
         Change::ProcessJoined(_) => Kind::ProcessJoined,
         Change::ProcessReturned(_) => Kind::ProcessReturned,
-        Change::ProcessUnreachable(_) => Kind::ProcessUnreachable,
+        Change::ProcessUnreachable { .. } => Kind::ProcessUnreachable,
         Change::DatabaseActive(_)
         | Change::DatabaseInactive(_)
         | Change::DatabaseJoined(_)
@@ -321,7 +321,14 @@ fn cause_of(change: &Change) -> (Option<Cause>, Option<Arc<str>>) {
             };
             (Some(cause), None)
         }
-        Change::ProcessUnreachable(_) => (Some(Cause::WithPeer), None),
+        Change::ProcessUnreachable { with_peer, .. } => {
+            let cause = if *with_peer {
+                Cause::WithPeer
+            } else {
+                Cause::MinorityView
+            };
+            (Some(cause), None)
+        }
         Change::StartFailed { reason, .. } => (Some(Cause::StartFailed), Some(reason.clone())),
         Change::DatabaseActive(_)
         | Change::DatabaseInactive(_)

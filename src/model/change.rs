@@ -47,8 +47,14 @@ pub enum Change {
     ProcessJoined(ProcessId),
     /// An unreachable process was seen again.
     ProcessReturned(ProcessId),
-    /// The peer of a process can no longer be reached.
-    ProcessUnreachable(ProcessId),
+    /// Whether a process lives can no longer be known.
+    ProcessUnreachable {
+        /// Which one.
+        id: ProcessId,
+        /// Whether that is because of its peer, which is out of reach. It is not if a broker that
+        /// sees little itself says that the process is gone.
+        with_peer: bool,
+    },
     /// A start came to nothing.
     StartFailed {
         /// The peer that tried, if it is known.

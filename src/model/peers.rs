@@ -138,7 +138,7 @@ impl Model {
         changes.push(Change::PeerUnreachable(id));
         let ids: Vec<ProcessId> = self.processes_at(id).map(|(id, _)| id).collect();
         for process in ids {
-            self.make_unreachable(process, changes);
+            self.make_unreachable(process, true, changes);
         }
     }
 

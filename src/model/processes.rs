@@ -83,7 +83,7 @@ impl Model {
             (Presence::Live, _) if !self.can_tell_of(peer) => self.set_aside(id, changes),
             (Presence::Live, _) if gone_with_peer => {
                 // The loss and the return of its peer were both told before its exit.
-                self.make_unreachable(id, changes);
+                self.make_unreachable(id, true, changes);
                 self.kept_mut(id).presence = Presence::Unreachable { registered: false };
                 self.returns
                     .insert((now + self.settings.return_grace, peer));
@@ -188,7 +188,10 @@ impl Model {
             self.count(database, role, 1, changes);
         }
         if !reachable {
-            changes.push(Change::ProcessUnreachable(id));
+            changes.push(Change::ProcessUnreachable {
+                id,
+                with_peer: true,
+            });
         }
     }
 
@@ -264,8 +267,13 @@ impl Model {
         }
     }
 
-    /// Notes that the peer of a process is out of reach.
-    pub(super) fn make_unreachable(&mut self, id: ProcessId, changes: &mut Vec<Change>) {
+    /// Notes that a process is out of reach, with its peer or without.
+    pub(super) fn make_unreachable(
+        &mut self,
+        id: ProcessId,
+        with_peer: bool,
+        changes: &mut Vec<Change>,
+    ) {
         if self.doubts.clear_process(id) {
             self.touch(id);
         }
@@ -281,7 +289,7 @@ impl Model {
         if let Presence::Ending { due } = was {
             self.exits.remove(&(due, life, id));
         }
-        changes.push(Change::ProcessUnreachable(id));
+        changes.push(Change::ProcessUnreachable { id, with_peer });
         if was_running {
             self.count(database, role, -1, changes);
         }
@@ -290,7 +298,7 @@ impl Model {
     /// Notes that a broker which sees little itself says that a process is gone: that it cannot
     /// be seen is all that is known.
     pub(super) fn set_aside(&mut self, id: ProcessId, changes: &mut Vec<Change>) {
-        self.make_unreachable(id, changes);
+        self.make_unreachable(id, false, changes);
         self.kept_mut(id).presence = Presence::Unreachable { registered: false };
     }
 

@@ -121,7 +121,11 @@ impl Story {
             } => format!("{} ended: {ending:?}", process.pid),
             Change::ProcessJoined(id) => format!("{} joined", pid(id)),
             Change::ProcessReturned(id) => format!("{} returned", pid(id)),
-            Change::ProcessUnreachable(id) => format!("{} unreachable", pid(id)),
+            Change::ProcessUnreachable {
+                id,
+                with_peer: true,
+            } => format!("{} unreachable", pid(id)),
+            Change::ProcessUnreachable { id, .. } => format!("{} out of view", pid(id)),
             Change::StartFailed { reason, .. } => format!("start failed: {reason}"),
             Change::StatusChanged { id, before } => format!("{} was {before:?}", pid(id)),
         });

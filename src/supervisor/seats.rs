@@ -38,7 +38,7 @@ impl Supervisor {
                 self.membership_changed(now.at);
                 self.reseat(now, model, *id, effects);
             }
-            Change::ProcessUnreachable(id) => {
+            Change::ProcessUnreachable { id, .. } => {
                 self.membership_changed(now.at);
                 self.out_of_reach(now.at, model, *id);
             }

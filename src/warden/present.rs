@@ -32,7 +32,11 @@ impl Warden {
         for (id, process) in self.model.processes() {
             changes.push(match process.presence {
                 Presence::Ending { .. } | Presence::Live => Change::ProcessJoined(id),
-                Presence::Unreachable { .. } => Change::ProcessUnreachable(id),
+                Presence::Unreachable { .. } => Change::ProcessUnreachable {
+                    id,
+                    with_peer: !(self.model.is_minority()
+                        && self.model.peer(process.peer).is_connected()),
+                },
             });
         }
         let light = Light {

@@ -220,6 +220,7 @@ pub(super) fn status_of(word: &str) -> Result<Status, RecordError> {
 fn cause_of(word: &str) -> Result<Cause, RecordError> {
     let all = [
         Cause::Exit,
+        Cause::MinorityView,
         Cause::Requested,
         Cause::StartFailed,
         Cause::Unknown,

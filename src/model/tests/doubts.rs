@@ -152,7 +152,7 @@ fn a_minority_view_knows_of_no_exits() {
     let mut story = minority();
     story.see(Sighting::ProcessGone(process("d", 5)));
     story.pass(Duration::from_secs(60));
-    assert_eq!(story.told(), "5 unreachable");
+    assert_eq!(story.told(), "5 out of view");
     assert_eq!(story.model.next_timeout(), None);
     // With a majority it has its time to show itself.
     story.see(Sighting::PeerJoined(peer("b", 2)));

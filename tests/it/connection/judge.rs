@@ -132,6 +132,10 @@ impl Judge {
         let is_new = self.engines.iter().all(|it| Some(it.pid) != told.pid());
         let is_true = match told.kind() {
             "peer_joined" | "database_joined" | "database_left" => false,
+            // Of what a broker says that sees few, one that is gone is out of reach at most.
+            "process_unreachable" if told.event["cause"] == "minority-view" => {
+                has_crashed || may_be_away
+            }
             "peer_left"
             | "peer_unreachable"
             | "peer_returned"

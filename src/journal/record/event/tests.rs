@@ -39,6 +39,7 @@ pub(in crate::journal) fn any_event() -> impl Strategy<Value = Event> {
         Cause::Requested,
         Cause::StartFailed,
         Cause::Unknown,
+        Cause::MinorityView,
         Cause::WithPeer,
     ];
     let cause = proptest::option::of(select(causes));
