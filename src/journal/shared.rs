@@ -21,7 +21,7 @@ use crate::time::Moment;
 
 /// So many inputs, events, facts and notes share one transaction: enough that a burst costs few
 /// syncs, few enough that listeners hear of its beginning before its end.
-const GROUP_MAX: usize = 16_384;
+const GROUP_MAX: usize = 8_192;
 
 /// Tells the time.
 type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
@@ -72,11 +72,21 @@ impl Work {
 
 #[derive(Debug, Default)]
 struct Queue {
+    /// What somebody waits for. It is about what is on the disk already, so that it need not wait
+    /// for what is not: listeners are told of the beginning of a burst while the rest is written.
+    asks: VecDeque<Work>,
+    /// Batches, and what ends a group, in order.
     works: VecDeque<Work>,
     last_ticket: u64,
     /// Why batches are dropped and everything else refused at once.
     refusal: Option<Arc<str>>,
     is_closed: bool,
+}
+
+impl Queue {
+    fn next(&mut self) -> Option<Work> {
+        self.asks.pop_front().or_else(|| self.works.pop_front())
+    }
 }
 
 /// Shared by handle and threads.
@@ -159,7 +169,11 @@ impl Shared {
             {
                 return Err(JournalError::Unusable(Arc::clone(why)));
             }
-            queue.works.push_back(work);
+            if work.is_last() {
+                queue.works.push_back(work);
+            } else {
+                queue.asks.push_back(work);
+            }
         }
         self.wake.notify_one();
         answer.await.unwrap_or(Err(JournalError::Closed))
@@ -175,7 +189,7 @@ impl Shared {
     /// nothing, or until something comes.
     pub(super) fn take(&self, pause: Option<Duration>) -> Vec<Work> {
         let mut queue = self.queue();
-        let is_empty = |it: &mut Queue| it.works.is_empty();
+        let is_empty = |it: &mut Queue| it.works.is_empty() && it.asks.is_empty();
         queue = match pause {
             None => self.wake.wait_while(queue, is_empty).expect(LOCK),
             Some(pause) => {
@@ -186,7 +200,7 @@ impl Shared {
         let mut taken = Vec::new();
         let mut weight = 0;
         while weight < GROUP_MAX
-            && let Some(work) = queue.works.pop_front()
+            && let Some(work) = queue.next()
         {
             weight += work.weight();
             let is_last = work.is_last();
@@ -200,7 +214,8 @@ impl Shared {
 
     /// Returns whether something waits.
     pub(super) fn is_busy(&self) -> bool {
-        !self.queue().works.is_empty()
+        let queue = self.queue();
+        !queue.works.is_empty() || !queue.asks.is_empty()
     }
 
     /// Counts inputs and events as written or dropped.
@@ -212,7 +227,9 @@ impl Shared {
     pub(super) fn refuse(&self, why: &Arc<str>) -> Vec<Work> {
         let mut queue = self.queue();
         queue.refusal = Some(Arc::clone(why));
-        let (kept, refused) = queue.works.drain(..).partition(Work::is_last);
+        let Queue { asks, works, .. } = &mut *queue;
+        let waiting = asks.drain(..).chain(works.drain(..));
+        let (kept, refused) = waiting.partition::<VecDeque<Work>, _>(Work::is_last);
         queue.works = kept;
         refused.into()
     }
@@ -235,7 +252,7 @@ impl Shared {
     pub(super) fn close(&self) -> Vec<Work> {
         let mut queue = self.queue();
         queue.is_closed = true;
-        queue.works.drain(..).collect()
+        std::iter::from_fn(|| queue.next()).collect()
     }
 
     /// Keeps others from copying the facts meanwhile.
