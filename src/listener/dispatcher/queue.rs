@@ -194,6 +194,11 @@ impl Queue {
         self.beginning.is_empty() && self.under_way == 0
     }
 
+    /// Returns whether nothing can be told before what is being noted is.
+    pub(super) fn is_starved(&self) -> bool {
+        !self.beginning.is_empty() && self.ready.is_empty() && self.under_way == 0
+    }
+
     /// Returns whether there is nothing that could be told now.
     pub(super) fn is_exhausted(&self) -> bool {
         self.is_quiet()
@@ -395,16 +400,15 @@ impl Queue {
             return chosen;
         }
         let front_of = |item: &Item| self.lanes.get(&item.entity)?.keys.front();
-        let is_front = |key: &&Key| front_of(&self.items[*key]) == Some(*key);
+        let is_front = |key: &Key| front_of(&self.items[key]) == Some(key);
         // Of what is ready, only that counts which does not wait for a thing that waits itself.
-        let is_next = |key: &Key| is_front(&key) && self.may_begin(*key);
-        // Who tells several entities at once begins with one of each.
-        let fronts = self.waiting.iter().filter(is_front);
-        let first = self.manner.is_spread.then_some(fronts);
-        let mut seen = BTreeSet::new();
+        let is_next = |key: &Key| is_front(key) && self.may_begin(*key);
+        let fronts = self.fronts();
+        let rest = self.waiting.iter();
+        let rest = rest.filter(|it| fronts.binary_search(it).is_err());
         let mut behind = BTreeSet::new();
-        for key in first.into_iter().flatten().chain(&self.waiting) {
-            if !self.may_begin(*key) || seen.contains(key) {
+        for key in fronts.iter().chain(rest) {
+            if !self.may_begin(*key) {
                 continue;
             }
             let item = &self.items[key];
@@ -412,7 +416,7 @@ impl Queue {
             if chosen.len() >= room || (is_outage && !item.has_failed) {
                 break;
             }
-            if behind.contains(&item.entity) && !is_front(&key) {
+            if behind.contains(&item.entity) && !is_front(key) {
                 continue;
             }
             if item.is_alone {
@@ -427,10 +431,26 @@ impl Queue {
                 }
                 break;
             }
-            seen.insert(*key);
             chosen.push(*key);
         }
         chosen
+    }
+
+    /// Returns the first of each entity, as far as they wait, in order: whoever tells several
+    /// entities at once begins with one of each.
+    fn fronts(&self) -> Vec<Key> {
+        if !self.manner.is_spread {
+            return Vec::new();
+        }
+        #[expect(clippy::disallowed_methods, reason = "they are put in order")]
+        let lanes = self.lanes.values();
+        let fronts = lanes.filter_map(|it| it.keys.front());
+        let mut fronts: Vec<Key> = fronts
+            .filter(|it| self.waiting.contains(it))
+            .copied()
+            .collect();
+        fronts.sort_unstable();
+        fronts
     }
 
     /// Says that what was composed is remembered.

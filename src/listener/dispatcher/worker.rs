@@ -32,14 +32,17 @@ use crate::listener::source::{Page, Source};
 const PAGE: usize = 512;
 
 /// So many events wait in memory at most.
-const LIMIT: usize = 4_096;
+const LIMIT: usize = 8_192;
 
 /// So many events are under way at most: what a crash makes doubtful at once.
-const WINDOW_MAX: usize = 1_024;
+const WINDOW_MAX: usize = 2_048;
 
 /// How often it is looked how fast a listener is: what it is told in this time may be under way at
 /// once, so that fast ones cost few commits and slow ones leave little in doubt.
-const PACE: Duration = Duration::from_millis(10);
+const PACE: Duration = Duration::from_millis(50);
+
+/// So many events told while it had to wait for the journal make a listener a quick one.
+const QUICK: usize = 4;
 
 /// How long to wait before asking a journal again that could not be read or written.
 const LEDGER_PAUSE: Duration = Duration::from_millis(200);
@@ -133,6 +136,11 @@ pub(super) struct Worker<J> {
     call_due: Option<Pin<Box<Sleep>>>,
     window: usize,
     told_lately: usize,
+    told_since_note: usize,
+    /// Told while each note found it with nothing to tell.
+    told_starving: usize,
+    /// A note found it so since it was last looked how fast it is.
+    has_starved: bool,
     is_paced: bool,
     is_overdue: bool,
     has_warned: bool,
@@ -188,6 +196,9 @@ impl<J: Source + Ledger> Worker<J> {
             memo: None,
             call_due: None,
             told_lately: 0,
+            told_since_note: 0,
+            told_starving: 0,
+            has_starved: false,
             is_paced: false,
             is_overdue: false,
             has_warned: false,

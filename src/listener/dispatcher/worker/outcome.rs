@@ -6,7 +6,7 @@ use tokio::task::{Id, JoinError};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::{Done, LEDGER_PAUSE, PACE, WINDOW_MAX, Worker};
+use super::{Done, LEDGER_PAUSE, PACE, QUICK, WINDOW_MAX, Worker};
 use crate::listener::ListenerError;
 use crate::listener::dispatcher::hand::Hand;
 use crate::listener::dispatcher::queue::{Fate, Key};
@@ -41,10 +41,8 @@ impl<J: Source + Ledger> Worker<J> {
                     info!(listener = self.registration.name, "the journal works again");
                 }
                 self.noting = None;
+                self.widen();
                 self.queue.committed();
-                if self.told_lately >= 4 * self.window {
-                    self.window = (2 * self.window).min(WINDOW_MAX);
-                }
                 self.ends.settled.send_replace(true);
             }
             Done::Overdue => self.is_overdue = true,
@@ -82,6 +80,8 @@ impl<J: Source + Ledger> Worker<J> {
     /// Takes in what became of a run.
     fn settle(&mut self, fates: Vec<(Key, Fate)>) {
         self.told_lately += fates.len();
+        let told = fates.iter().filter(|it| matches!(it.1, Fate::Told));
+        self.told_since_note += told.count();
         for (pause, keys) in self.queue.settle(fates) {
             self.work.spawn(async move {
                 sleep(pause).await;
@@ -97,14 +97,34 @@ impl<J: Source + Ledger> Worker<J> {
         }
     }
 
-    /// Lets as much be under way as was told since this was last done.
+    /// Lets more be under way if the listener has been waiting for the journal, and not the other
+    /// way round.
+    fn widen(&mut self) {
+        let told = std::mem::take(&mut self.told_since_note);
+        if !self.queue.is_starved() {
+            return;
+        }
+        self.has_starved = true;
+        self.told_starving += told;
+        // While half is told, the other half is noted.
+        if self.told_starving >= QUICK && 2 * told >= self.window {
+            self.window = (2 * self.window).min(WINDOW_MAX);
+        }
+    }
+
+    /// Lets no more be under way than was told since this was last done, unless that was so little
+    /// for want of the journal.
     fn pace(&mut self) {
         let terms = &self.registration.terms;
         let least = u64::from(terms.concurrency.max(1)) * u64::from(terms.batch.max(1));
         let least = usize::try_from(least).unwrap_or(WINDOW_MAX);
         let told = std::mem::take(&mut self.told_lately);
-        self.window = told.min(WINDOW_MAX).max(least);
-        self.is_paced = told > 0;
+        let is_starved = self.queue.is_starved() | std::mem::take(&mut self.has_starved);
+        if !is_starved {
+            self.told_starving = 0;
+            self.window = self.window.min(told).max(least);
+        }
+        self.is_paced = told > 0 || is_starved;
         if self.is_paced {
             self.work.spawn(async {
                 sleep(PACE).await;
