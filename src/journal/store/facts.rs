@@ -1,13 +1,13 @@
 //! Facts on disk: one row each, the latest only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::Connection;
 
 use super::{Disk, Store, StoreError, execute, verified};
 use crate::journal::record::cell::Cell;
 use crate::journal::record::facts::to_json;
-use crate::supervisor::{Fact, FactKey};
+use crate::supervisor::{Fact, FactKey, FactKind};
 
 /// A fact as it lies on the disk.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -17,12 +17,15 @@ pub(in crate::journal) struct StoredFact {
     pub(in crate::journal) body: String,
 }
 
-/// Writes what changed, and returns how many facts there are then.
+/// Which facts are on the disk.
+pub(super) type Keys = HashSet<FactKey>;
+
+/// Writes what changed. A fact that came and went between two transactions costs nothing.
 pub(super) fn write(
     connection: &Connection,
     facts: &BTreeMap<FactKey, Option<Fact>>,
-    mut count: u64,
-) -> Result<u64, rusqlite::Error> {
+    keys: &Keys,
+) -> Result<(), rusqlite::Error> {
     const UPDATE: &str = "UPDATE fact SET body = ?3, sum = ?4 WHERE kind = ?1 AND name = ?2";
     const INSERT: &str = "INSERT INTO fact (kind, name, body, sum) VALUES (?1, ?2, ?3, ?4)";
     const DELETE: &str = "DELETE FROM fact WHERE kind = ?1 AND name = ?2";
@@ -30,20 +33,57 @@ pub(super) fn write(
     let mut insert = connection.prepare_cached(INSERT)?;
     let mut delete = connection.prepare_cached(DELETE)?;
     for (key, fact) in facts {
-        let kind = key.kind.as_str();
+        let (kind, is_there) = (key.kind.as_str(), keys.contains(key));
         if let Some(fact) = fact {
             let body = to_json(fact);
             let cells = [Cell::from(kind), (&*key.name).into(), body.as_str().into()];
-            if execute(&mut update, &cells)? == 0 {
-                execute(&mut insert, &cells)?;
-                count += 1;
-            }
-        } else {
-            let gone = delete.execute([kind, &*key.name])?;
-            count = count.saturating_sub(gone as u64);
+            let write = if is_there { &mut update } else { &mut insert };
+            execute(write, &cells)?;
+        } else if is_there {
+            delete.execute([kind, &*key.name])?;
         }
     }
-    Ok(count)
+    Ok(())
+}
+
+/// Returns how many facts there are once this is written.
+pub(super) fn count(facts: &BTreeMap<FactKey, Option<Fact>>, keys: &Keys) -> u64 {
+    let mut count = keys.len();
+    for (key, fact) in facts {
+        match (keys.contains(key), fact) {
+            (false, Some(_)) => count += 1,
+            (true, None) => count -= 1,
+            (false, None) | (true, Some(_)) => (),
+        }
+    }
+    count as u64
+}
+
+/// Takes in that this was written.
+pub(super) fn written(facts: &BTreeMap<FactKey, Option<Fact>>, keys: &mut Keys) {
+    for (key, fact) in facts {
+        if fact.is_none() {
+            keys.remove(key);
+        } else if !keys.contains(key) {
+            keys.insert(key.clone());
+        }
+    }
+}
+
+/// Returns which facts are there; one of a kind that makes no sense is found when they are read.
+pub(super) fn keys(connection: &Connection) -> Result<Keys, rusqlite::Error> {
+    let mut statement = connection.prepare("SELECT kind, name FROM fact")?;
+    let mut rows = statement.query([])?;
+    let mut keys = Keys::new();
+    while let Some(row) = rows.next()? {
+        let kind: String = row.get(0)?;
+        let kind = FactKind::ALL.into_iter().find(|it| it.as_str() == kind);
+        if let Some(kind) = kind {
+            let name: String = row.get(1)?;
+            keys.insert(FactKey::new(kind, name));
+        }
+    }
+    Ok(keys)
 }
 
 fn read(connection: &Connection) -> Result<Vec<StoredFact>, StoreError> {

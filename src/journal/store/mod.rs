@@ -36,6 +36,10 @@ pub(super) use schema::SCHEMA;
 /// How long a person with `sqlite3` may hold the file before it counts as not writable.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// How much of the file the writer may keep in memory: the pages of the largest transaction, which
+/// would be written twice if they did not fit, and those that the next one changes again.
+const CACHE_KIB: i32 = 16 * 1024;
+
 /// After so many pages the log is written back: 32 MiB, so that a burst syncs the file rarely and
 /// recovery after a crash reads little.
 const CHECKPOINT_PAGES: u32 = 8_192;
@@ -149,6 +153,8 @@ impl Group {
 pub(super) struct Store {
     connection: Connection,
     state: State,
+    /// Which facts are there.
+    keys: facts::Keys,
     pub(super) epoch: u32,
 }
 
@@ -178,7 +184,8 @@ impl Store {
             [epoch.to_string()],
         )?;
         let mut state = group.state.clone();
-        state.facts = facts::write(&connection, &group.facts, 0)?;
+        facts::write(&connection, &group.facts, &facts::Keys::new())?;
+        state.facts = group.facts.values().flatten().count() as u64;
         write_state(&connection, &state)?;
         connection.execute_batch("COMMIT")?;
         Self::adopt(connection)
@@ -192,9 +199,11 @@ impl Store {
         let epoch = epoch.parse();
         let epoch = epoch.map_err(|_| StoreError::Damaged("the epoch is no number".to_owned()))?;
         let state = read_state(&connection)?;
+        let keys = facts::keys(&connection)?;
         Ok(Self {
             connection,
             state,
+            keys,
             epoch,
         })
     }
@@ -210,16 +219,19 @@ impl Store {
             inputs::write(&store.connection, &group.turns)?;
             events::write(&store.connection, &group.events)?;
             ledger::write(&store.connection, book, &group.dirty)?;
-            let facts = facts::write(&store.connection, &group.facts, store.state.facts)?;
+            facts::write(&store.connection, &group.facts, &store.keys)?;
             let state = State {
                 commits: store.state.commits + 1,
-                facts,
+                facts: facts::count(&group.facts, &store.keys),
                 ..group.state.clone()
             };
             write_state(&store.connection, &state)?;
             Ok(state)
         })
-        .map(|state| self.state = state)
+        .map(|state| {
+            facts::written(&group.facts, &mut self.keys);
+            self.state = state;
+        })
     }
 
     /// Writes and takes back again something about as large as a group usually is: whether there
@@ -273,6 +285,7 @@ fn prepare(path: &Path, quota: Option<u64>) -> Result<Connection, StoreError> {
         return Err(rusqlite::Error::SqliteFailure(cannot_open, Some(why)).into());
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_MAX)?;
     if let Some(quota) = quota {
