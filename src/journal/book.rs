@@ -39,12 +39,24 @@ pub struct DeadLetter {
 pub(super) struct Account {
     /// Everything up to this number is done with; `None` before the first advance.
     pub(super) cursor: Option<u64>,
-    /// Events behind the cursor that were begun.
+    /// Every event up to this number was begun, once at least.
+    pub(super) begun: u64,
+    /// Events behind the cursor that were begun, but for those of which only that is known.
     pub(super) deliveries: BTreeMap<u64, Attempts>,
     /// Why it could not be told, while it fails.
     pub(super) failing: Option<Arc<str>>,
     /// What the listener itself wants to remember.
     pub(super) memo: Option<String>,
+}
+
+impl Account {
+    /// Returns the events that were begun, and of which nothing else is known.
+    fn swept(&self) -> Vec<u64> {
+        let first = self.cursor.unwrap_or_default() + 1;
+        let seqs = first..=self.begun;
+        seqs.filter(|it| !self.deliveries.contains_key(it))
+            .collect()
+    }
 }
 
 /// What was tried of one event.
@@ -57,10 +69,22 @@ pub(super) struct Attempts {
     pub(super) is_under_way: bool,
 }
 
+impl Attempts {
+    /// An event whose first attempt was begun.
+    const FIRST: Self = Self {
+        begun: 1,
+        crashes: 0,
+        is_told: false,
+        is_under_way: true,
+    };
+}
+
 /// What is to be stored, by key: each is there with its new value, or is gone.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Dirty {
     pub(super) accounts: BTreeSet<Arc<str>>,
+    /// Up to where events were begun.
+    pub(super) beginnings: BTreeSet<Arc<str>>,
     pub(super) deliveries: BTreeSet<(Arc<str>, u64)>,
     pub(super) letters: BTreeSet<u64>,
 }
@@ -113,8 +137,12 @@ impl Book {
     /// Returns where a listener stands, `None` if it never advanced.
     pub(super) fn standing(&self, listener: &str) -> Option<Standing> {
         let account = self.accounts.get(listener)?;
-        let opens = account.deliveries.iter().map(|(seq, it)| Open {
-            seq: *seq,
+        let mut tried = account.deliveries.clone();
+        for seq in account.swept() {
+            tried.insert(seq, Attempts::FIRST);
+        }
+        let opens = tried.into_iter().map(|(seq, it)| Open {
+            seq,
             attempts: it.begun,
             crashes: it.crashes,
             is_told: it.is_told,
@@ -149,6 +177,7 @@ impl Book {
         for note in notes {
             match note {
                 Note::Begin { seq, attempt } => self.begin(&listener, seq, attempt),
+                Note::BeginThrough { seq } => self.begin_through(&listener, seq),
                 Note::Told { seq } => self.end(&listener, seq, true),
                 Note::Failed { seq } => self.end(&listener, seq, false),
                 Note::Advance { cursor } => self.advance(&listener, cursor),
@@ -224,6 +253,7 @@ impl Book {
                 let gone = account.deliveries.keys();
                 let gone = gone.map(|seq| (Arc::clone(&name), *seq));
                 self.dirty.deliveries.extend(gone);
+                self.dirty.beginnings.insert(Arc::clone(&name));
                 self.dirty.accounts.insert(name);
             }
         }
@@ -233,6 +263,12 @@ impl Book {
     /// ended without goodbye. Whether a listener fails is found out anew.
     pub(super) fn reopen(&mut self, crashed: bool) {
         for (name, account) in &mut self.accounts {
+            for seq in account.swept() {
+                account.deliveries.insert(seq, Attempts::FIRST);
+            }
+            if std::mem::take(&mut account.begun) > 0 {
+                self.dirty.beginnings.insert(Arc::clone(name));
+            }
             for (seq, it) in &mut account.deliveries {
                 if std::mem::take(&mut it.is_under_way) {
                     it.crashes += u32::from(crashed);
@@ -288,12 +324,22 @@ impl Book {
         self.dirty.deliveries.insert((Arc::clone(listener), seq));
     }
 
+    fn begin_through(&mut self, listener: &Arc<str>, seq: u64) {
+        let account = self.accounts.entry(Arc::clone(listener)).or_default();
+        account.begun = account.begun.max(seq);
+        self.dirty.beginnings.insert(Arc::clone(listener));
+    }
+
     fn end(&mut self, listener: &Arc<str>, seq: u64, is_told: bool) {
         let account = self.accounts.get_mut(listener);
         let Some(account) = account.filter(|it| it.cursor.is_none_or(|cursor| seq > cursor)) else {
             return;
         };
-        let delivery = account.deliveries.entry(seq).or_default();
+        let begun = u32::from(seq <= account.begun);
+        let delivery = account.deliveries.entry(seq).or_insert(Attempts {
+            begun,
+            ..Attempts::default()
+        });
         delivery.is_under_way = false;
         delivery.is_told |= is_told;
         self.dirty.deliveries.insert((Arc::clone(listener), seq));

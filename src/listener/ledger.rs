@@ -56,6 +56,12 @@ pub enum Note {
         /// Which attempt it is, from 1 on.
         attempt: u32,
     },
+    /// The first attempts of all events up to this number that were not begun yet are about to be
+    /// made: in a burst one note instead of thousands.
+    BeginThrough {
+        /// The last of them.
+        seq: u64,
+    },
     /// The listener was told; the cursor is not there yet.
     Told {
         /// The event.

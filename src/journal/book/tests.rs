@@ -100,6 +100,47 @@ fn only_an_attempt_under_way_counts_a_crash() {
 }
 
 #[test]
+fn a_burst_that_was_begun_as_one_is_known_event_by_event() {
+    let mut book = Book::default();
+    let notes = vec![
+        Note::Advance { cursor: 2 },
+        Note::BeginThrough { seq: 6 },
+        Note::Told { seq: 4 },
+        Note::Failed { seq: 5 },
+    ];
+    note(&mut book, notes);
+    let opens = |book: &Book| -> Vec<(u64, u32, u32, bool)> {
+        let open = book.standing("mail").unwrap().open;
+        let open = open.iter();
+        open.map(|it| (it.seq, it.attempts, it.crashes, it.is_told))
+            .collect()
+    };
+    let begun = [
+        (3, 1, 0, false),
+        (4, 1, 0, true),
+        (5, 1, 0, false),
+        (6, 1, 0, false),
+    ];
+    assert_eq!(opens(&book), begun);
+    book.take_dirty();
+    // Only those that were under way may have been what ended the daemon.
+    book.reopen(true);
+    let crashed = [
+        (3, 1, 1, false),
+        (4, 1, 0, true),
+        (5, 1, 0, false),
+        (6, 1, 1, false),
+    ];
+    assert_eq!(opens(&book), crashed);
+    let dirty = book.take_dirty();
+    assert_eq!((dirty.deliveries.len(), dirty.beginnings.len()), (2, 1));
+    book.reopen(true);
+    assert_eq!(opens(&book), crashed, "nothing was begun since");
+    note(&mut book, vec![Note::Advance { cursor: 6 }]);
+    assert_eq!(opens(&book), []);
+}
+
+#[test]
 fn a_dead_letter_is_told_of_unless_it_is_about_deliveries_itself() {
     let mut book = Book::default();
     note(&mut book, vec![Note::Advance { cursor: 0 }]);

@@ -13,11 +13,12 @@ use super::{SCHEMA, Store, StoreError, schema};
 const SMALL: u64 = 32 << 20;
 
 /// The tables that are looked at in any case: what must not be forgotten.
-const MEMORY: [&str; 6] = [
+const MEMORY: [&str; 7] = [
     "meta",
     "state",
     "fact",
     "listener",
+    "beginning",
     "delivery",
     "dead_letter",
 ];

@@ -16,6 +16,7 @@ pub(super) fn write(
     dirty: &Dirty,
 ) -> Result<(), rusqlite::Error> {
     write_accounts(connection, book, dirty)?;
+    write_beginnings(connection, book, dirty)?;
     write_deliveries(connection, book, dirty)?;
     write_letters(connection, book, dirty)
 }
@@ -39,6 +40,27 @@ fn write_accounts(
         } else {
             let mut forget = connection.prepare_cached("DELETE FROM listener WHERE name = ?1")?;
             forget.execute([&**name])?;
+        }
+    }
+    Ok(())
+}
+
+fn write_beginnings(
+    connection: &Connection,
+    book: &Book,
+    dirty: &Dirty,
+) -> Result<(), rusqlite::Error> {
+    const WRITE: &str = "INSERT OR REPLACE INTO beginning (listener, seq, sum) VALUES (?1, ?2, ?3)";
+    const DELETE: &str = "DELETE FROM beginning WHERE listener = ?1";
+    for name in &dirty.beginnings {
+        match book.find(name).map(|it| it.begun).filter(|it| *it > 0) {
+            Some(seq) => {
+                let cells = [Cell::from(&**name), seq.into()];
+                execute(&mut *connection.prepare_cached(WRITE)?, &cells)?;
+            }
+            None => {
+                connection.prepare_cached(DELETE)?.execute([&**name])?;
+            }
         }
     }
     Ok(())
@@ -108,6 +130,7 @@ impl Store {
     /// Returns where every listener stands.
     pub(in crate::journal) fn book(&self) -> Result<Book, StoreError> {
         let mut accounts = self.accounts()?;
+        self.beginnings(&mut accounts)?;
         self.deliveries(&mut accounts)?;
         Ok(Book::restored(accounts, self.letters()?))
     }
@@ -124,6 +147,7 @@ impl Store {
                     Cell::Null => None,
                     Cell::Number(_) | Cell::Text(_) => Some(cursor.wide("the cursor")?),
                 },
+                begun: 0,
                 deliveries: BTreeMap::new(),
                 failing: failing.text("why it fails")?.map(Into::into),
                 memo: memo.text("the memo")?.map(Into::into),
@@ -131,6 +155,18 @@ impl Store {
             accounts.insert(name.word("the name")?.into(), account);
         }
         Ok(accounts)
+    }
+
+    fn beginnings(&self, accounts: &mut BTreeMap<Arc<str>, Account>) -> Result<(), StoreError> {
+        const READ: &str = "SELECT listener, seq, sum FROM beginning";
+        let mut statement = self.connection.prepare(READ)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let [listener, seq] = verified(row, "where a listener has begun")?;
+            let account = accounts.entry(listener.word("the listener")?.into());
+            account.or_default().begun = seq.wide("the number")?;
+        }
+        Ok(())
     }
 
     fn deliveries(&self, accounts: &mut BTreeMap<Arc<str>, Account>) -> Result<(), StoreError> {

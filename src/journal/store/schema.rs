@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::{APPLICATION, StoreError};
 
 /// Every step, the oldest first.
-pub(in crate::journal) const SCHEMA: &[&str] = &[include_str!("1.sql")];
+pub(in crate::journal) const SCHEMA: &[&str] = &[include_str!("1.sql"), include_str!("2.sql")];
 
 /// Brings a file up to the last of `steps`, and returns whether it holds anything at all.
 pub(super) fn migrate(connection: &Connection, steps: &[&str]) -> Result<bool, StoreError> {

@@ -31,6 +31,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 /// How many jobs a run has at most, so that what became of them is noted now and then.
 const RUN: usize = 256;
 
+/// So many first attempts in a row are one note, if the last is no further from the cursor than
+/// that: whatever lies between counts as begun.
+const ROW_MIN: usize = 32;
+const ROW_MAX: u64 = 16_384;
+
 /// Names something to be told, in the order of telling.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Key {
@@ -197,6 +202,16 @@ impl Queue {
     /// Returns whether nothing can be told before what is being noted is.
     pub(super) fn is_starved(&self) -> bool {
         !self.beginning.is_empty() && self.ready.is_empty() && self.under_way == 0
+    }
+
+    /// Returns how many are told or can be without a note.
+    pub(super) fn in_hand(&self) -> usize {
+        self.ready.len() + self.under_way
+    }
+
+    /// Returns whether there is more to note than what was told.
+    pub(super) fn is_urgent(&self) -> bool {
+        !self.notes.is_empty()
     }
 
     /// Returns whether there is nothing that could be told now.
@@ -370,23 +385,52 @@ impl Queue {
             notes.push(Note::Advance { cursor });
             self.noted = cursor;
         }
-        for key in self.choose(window, usize::MAX) {
-            self.waiting.remove(&key);
-            self.beginning.push(key);
-            let Some(item) = self.items.get_mut(&key) else {
+        let chosen = self.choose(window, usize::MAX);
+        for key in &chosen {
+            self.waiting.remove(key);
+            self.beginning.push(*key);
+            let Some(item) = self.items.get_mut(key) else {
                 continue;
             };
             item.state = State::Beginning;
             item.attempts += 1;
             if item.is_alone {
-                self.alone = Some(key);
+                self.alone = Some(*key);
             }
-            if let Key::Event(seq) | Key::Replay(seq) = key {
-                let attempt = item.attempts;
+        }
+        self.note_beginnings(&chosen, &mut notes);
+        notes
+    }
+
+    /// Notes that these are begun: many first attempts in a row as one.
+    fn note_beginnings(&self, chosen: &[Key], notes: &mut Vec<Note>) {
+        let through = self.last_in_a_row(chosen);
+        notes.extend(through.map(|seq| Note::BeginThrough { seq }));
+        for key in chosen {
+            let attempt = self.items[key].attempts;
+            let (Key::Event(seq) | Key::Replay(seq)) = *key else {
+                continue;
+            };
+            let is_first = attempt == 1 && matches!(key, Key::Event(_));
+            if !(is_first && through.is_some_and(|it| seq <= it)) {
                 notes.push(Note::Begin { seq, attempt });
             }
         }
-        notes
+    }
+
+    /// Returns the last of those chosen that has nothing before it that was never begun, if they
+    /// are many and near the cursor.
+    fn last_in_a_row(&self, chosen: &[Key]) -> Option<u64> {
+        let is_untouched = |key: &&Key| {
+            matches!(key, Key::Event(_)) && self.items.get(key).is_some_and(|it| it.attempts == 0)
+        };
+        let untouched = self.waiting.iter().find(is_untouched);
+        let row = chosen.iter().filter_map(|key| match key {
+            Key::Event(seq) if untouched.is_none_or(|it| key < it) => Some(*seq),
+            Key::Event(_) | Key::Replay(_) | Key::Volatile(_) => None,
+        });
+        let last = row.clone().max()?;
+        (row.count() >= ROW_MIN && last - self.cursor() <= ROW_MAX).then_some(last)
     }
 
     /// Returns what is to be begun next, up to `limit`, if no more than `window` may be under way.

@@ -32,10 +32,10 @@ use crate::listener::source::{Page, Source};
 const PAGE: usize = 512;
 
 /// So many events wait in memory at most.
-const LIMIT: usize = 8_192;
+const LIMIT: usize = 16_384;
 
 /// So many events are under way at most: what a crash makes doubtful at once.
-const WINDOW_MAX: usize = 2_048;
+const WINDOW_MAX: usize = 8_192;
 
 /// How often it is looked how fast a listener is: what it is told in this time may be under way at
 /// once, so that fast ones cost few commits and slow ones leave little in doubt.
@@ -369,6 +369,12 @@ impl<J: Source + Ledger> Worker<J> {
     /// Writes down what became of events, and which are begun next.
     fn note(&mut self, window: usize) {
         if self.noting.is_some() || self.is_new {
+            return;
+        }
+        // A quick listener is told the second half while the first is noted, and not one event
+        // while all the others are.
+        let is_busy = window > self.least_window() && self.queue.in_hand() > window / 2;
+        if is_busy && !self.queue.is_urgent() {
             return;
         }
         let lags = self.queue.lag() > LAG;

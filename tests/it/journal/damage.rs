@@ -233,6 +233,29 @@ async fn a_loss_is_said_again_until_somebody_went_on_from_it() {
 }
 
 #[tokio::test]
+async fn a_journal_of_the_first_schema_goes_on() {
+    let place = closed().await;
+    let old = Connection::open(place.file("journal.sqlite")).unwrap();
+    let first = include_str!("../../../src/journal/store/1.sql");
+    let view = first.split("CREATE VIEW ");
+    let view = view.into_iter().find(|it| it.starts_with("deliveries "));
+    old.execute_batch(&format!(
+        "DROP TABLE beginning; DROP VIEW deliveries; CREATE VIEW {};
+         PRAGMA user_version = 1; UPDATE meta SET value = '1' WHERE key = 'schema'",
+        view.unwrap().trim_end().trim_end_matches(';'),
+    ))
+    .unwrap();
+    drop(old);
+    let (journal, recovered) = place.open();
+    assert_eq!(recovered.condition, Condition::Sound);
+    assert!(recovered.last_seq > 0);
+    let notes = vec![Note::Advance { cursor: 0 }, Note::BeginThrough { seq: 1 }];
+    journal.note("mail", notes).await.unwrap();
+    let standing = journal.standing("mail").await.unwrap().unwrap();
+    assert_eq!(standing.open.len(), 1);
+}
+
+#[tokio::test]
 async fn a_newer_schema_is_refused_and_left_alone() {
     let place = closed().await;
     let newer = Connection::open(place.file("journal.sqlite")).unwrap();

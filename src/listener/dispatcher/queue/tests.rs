@@ -50,6 +50,56 @@ fn what_failed_is_tried_again_however_many_are_ready_behind_it() {
 }
 
 #[test]
+fn a_burst_is_begun_by_one_note_as_far_as_nothing_before_it_waits() {
+    let mut queue = queue();
+    for seq in 1..=100 {
+        let open = (seq == 3).then_some(Open {
+            seq,
+            attempts: 1,
+            crashes: 0,
+            is_told: false,
+        });
+        queue.push(event(seq), open);
+    }
+    let again = Note::Begin { seq: 3, attempt: 2 };
+    let notes = queue.compose(40);
+    assert_eq!(notes, [Note::BeginThrough { seq: 40 }, again]);
+    // A few are named one by one.
+    queue.committed();
+    let notes = queue.compose(45);
+    let begin = |seq| Note::Begin { seq, attempt: 1 };
+    assert_eq!(notes, (41..=45).map(begin).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_burst_of_several_entities_names_those_that_are_ahead() {
+    let mut queue = queue();
+    queue.manner.is_spread = true;
+    for seq in 1..=100 {
+        let mut it = Recorded::clone(&event(seq));
+        let name = if seq <= 60 { "teas" } else { "cups" };
+        it.event.subject.database = Some(name.into());
+        queue.push(Arc::new(it), None);
+    }
+    let begin = Note::Begin {
+        seq: 61,
+        attempt: 1,
+    };
+    let notes = queue.compose(50);
+    assert_eq!(notes, [Note::BeginThrough { seq: 49 }, begin]);
+}
+
+#[test]
+fn what_is_far_from_the_cursor_is_begun_one_by_one() {
+    let mut queue = queue();
+    for seq in (1..=40).chain(ROW_MAX + 2..ROW_MAX + 50) {
+        queue.push(event(seq), None);
+    }
+    let notes = queue.compose(80);
+    assert_eq!(notes.len(), 80, "{notes:?}");
+}
+
+#[test]
 fn a_queue_that_ends_begins_nothing() {
     let mut queue = queue();
     queue.push(event(1), None);

@@ -257,6 +257,15 @@ impl Inner {
                 }
                 format!("begin {seq} {attempt}")
             }
+            Note::BeginThrough { seq } => {
+                for seq in cursor + 1..=seq {
+                    let it = account.tried.entry(seq).or_default();
+                    if it.attempts == 0 {
+                        (it.attempts, it.is_under_way) = (1, true);
+                    }
+                }
+                format!("begin through {seq}")
+            }
             Note::Told { seq } => {
                 let it = account.tried.entry(seq).or_default();
                 (it.is_told, it.is_under_way) = (true, false);

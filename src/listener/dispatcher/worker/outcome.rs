@@ -112,17 +112,21 @@ impl<J: Source + Ledger> Worker<J> {
         }
     }
 
+    /// Returns how much may be under way at least: all that the instances can be given.
+    pub(super) fn least_window(&self) -> usize {
+        let terms = &self.registration.terms;
+        let least = u64::from(terms.concurrency.max(1)) * u64::from(terms.batch.max(1));
+        usize::try_from(least).unwrap_or(WINDOW_MAX)
+    }
+
     /// Lets no more be under way than was told since this was last done, unless that was so little
     /// for want of the journal.
     fn pace(&mut self) {
-        let terms = &self.registration.terms;
-        let least = u64::from(terms.concurrency.max(1)) * u64::from(terms.batch.max(1));
-        let least = usize::try_from(least).unwrap_or(WINDOW_MAX);
         let told = std::mem::take(&mut self.told_lately);
         let is_starved = self.queue.is_starved() | std::mem::take(&mut self.has_starved);
         if !is_starved {
             self.told_starving = 0;
-            self.window = self.window.min(told).max(least);
+            self.window = self.window.min(told).max(self.least_window());
         }
         self.is_paced = told > 0 || is_starved;
         if self.is_paced {
