@@ -79,13 +79,18 @@ impl StateDirectory {
     ///
     /// Characters that could mean something to a file system are written as `%` and two digits.
     pub fn domain(&self, name: &str) -> PathBuf {
-        self.path.join(escaped(name))
+        domain_in(&self.path, name)
     }
 
     /// Returns where the daemon's own journal lies.
     pub fn daemon(&self) -> PathBuf {
         self.path.join(DAEMON)
     }
+}
+
+/// Returns where the journal of a domain lies in a state directory that may be another's.
+pub fn domain_in(state: &Path, name: &str) -> PathBuf {
+    state.join(escaped(name))
 }
 
 /// Makes a directory for its owner only, with those above it, unless it is there.

@@ -9,6 +9,7 @@ mod book;
 mod directory;
 mod durable;
 mod error;
+mod look;
 mod mark;
 mod memory;
 mod reader;
@@ -35,8 +36,9 @@ use crate::supervisor::{Fact, FactChange, Input};
 use crate::time::{Moment, WallTime};
 
 pub use book::DeadLetter;
-pub use directory::StateDirectory;
+pub use directory::{StateDirectory, domain_in};
 pub use error::JournalError;
+pub use look::Look;
 pub use record::RecordError;
 pub use record::facts::{from_json as fact_from_json, to_json as fact_to_json};
 pub use settings::JournalSettings;

@@ -370,7 +370,7 @@ fn trouble(path: &Path, error: StoreError) -> Trouble {
     }
 }
 
-fn open_error(path: &Path, error: StoreError) -> JournalError {
+pub(super) fn open_error(path: &Path, error: StoreError) -> JournalError {
     let path = path.to_owned();
     match error {
         StoreError::Damaged(why) => JournalError::Unusable(why.into()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row};
 
-use super::{StoreError, connect, execute, verified};
+use super::{SCHEMA, StoreError, connect, execute, look, verified};
 use crate::event::Recorded;
 use crate::journal::record::cell::Cell;
 use crate::journal::record::event::{COLUMNS, cells, event};
@@ -51,6 +51,20 @@ impl Disk {
     pub(in crate::journal) fn open(path: &Path, epoch: u32) -> Result<Self, StoreError> {
         let connection = connect(path)?;
         connection.pragma_update(None, "query_only", true)?;
+        Ok(Self { connection, epoch })
+    }
+
+    /// Opens a journal that is somebody else's: nothing of it is changed.
+    pub(in crate::journal) fn look(path: &Path) -> Result<Self, StoreError> {
+        let connection = look(path)?;
+        let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if usize::try_from(version).is_ok_and(|it: usize| it > SCHEMA.len()) {
+            return Err(StoreError::Newer(version));
+        }
+        let read = "SELECT value FROM meta WHERE key = 'epoch'";
+        let epoch: String = connection.query_row(read, [], |row| row.get(0))?;
+        let epoch = epoch.parse();
+        let epoch = epoch.map_err(|_| StoreError::Damaged("the epoch is no number".to_owned()))?;
         Ok(Self { connection, epoch })
     }
 

@@ -309,6 +309,15 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     Ok(connection)
 }
 
+/// Opens a file for reading alone.
+fn look(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(connection)
+}
+
 fn write_state(connection: &Connection, state: &State) -> Result<(), rusqlite::Error> {
     const WRITE: &str = "INSERT OR REPLACE INTO state
         (id, commits, last_seq, last_input, at, wall, facts, is_open, condition, sum)
