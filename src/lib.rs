@@ -2,7 +2,8 @@
 //! processes again by policy.
 //!
 //! Everything the daemon thinks is a deterministic machine fed with time and inputs that answers
-//! with effects: [`model`], [`policy`], [`supervisor`], [`warden`] and the protocol in [`nuodb`].
+//! with effects: [`model`], [`policy`], [`supervisor`], [`warden`] and the protocol in [`nuodb`];
+//! [`replay`] feeds it with a recorded past.
 //! Everything it does is a thin shell around it: [`transport`], [`driver`], [`journal`],
 //! [`listener`], [`telemetry`], [`api`], [`config`] and [`daemon`]. [`sandbox`] is a domain to try
 //! it on, and [`cli`] the command line. `ARCHITECTURE.md` has the map and the laws.
@@ -19,6 +20,7 @@ pub mod listener;
 pub mod model;
 pub mod nuodb;
 pub mod policy;
+pub mod replay;
 pub mod sandbox;
 pub mod supervisor;
 pub mod telemetry;

@@ -21,6 +21,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use overlay::apply;
+pub use words::status;
 
 use self::brokers::{Brokers, Miss, Pace};
 use self::link::{Link, Refresh};

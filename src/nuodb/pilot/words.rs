@@ -89,7 +89,8 @@ fn process(process: ProcessElement) -> ProcessSeen {
     }
 }
 
-fn status(word: Arc<str>) -> StatusSeen {
+/// Returns what a domain's word for the status of a process means.
+pub fn status(word: Arc<str>) -> StatusSeen {
     let status = match &*word {
         "ACTIVE" | "SYNCING" | "UNQUIESCING" => Status::Starting,
         "RUNNING" => Status::Up,

@@ -30,6 +30,19 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "view",
         ],
     ),
+    (
+        "replay",
+        &[
+            "event",
+            "exchange",
+            "model",
+            "nuodb/pilot",
+            "policy",
+            "supervisor",
+            "time",
+            "warden",
+        ],
+    ),
     ("nuodb", &["time"]),
     ("nuodb/pilot", &["exchange", "model", "nuodb", "time"]),
     (
@@ -126,6 +139,7 @@ const CORE_MODULES: &[&str] = &[
     "nuodb",
     "nuodb/pilot",
     "policy",
+    "replay",
     "sandbox/world",
     "supervisor",
     "time",
