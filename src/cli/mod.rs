@@ -12,6 +12,7 @@ mod domain;
 mod engine;
 mod events;
 mod paint;
+mod replay;
 mod request;
 mod resume;
 mod run;
@@ -71,6 +72,7 @@ enum Command {
     Peers(status::ListArgs),
     /// Show the processes the daemon knows
     Processes(status::ListArgs),
+    Replay(replay::Args),
     Request(request::Args),
     Resume(resume::Args),
     Run(run::Args),
@@ -104,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Events(args) => events::run(&args),
         Command::Peers(args) => status::run_list(&args, List::Peers),
         Command::Processes(args) => status::run_list(&args, List::Processes),
+        Command::Replay(args) => replay::run(&args),
         Command::Request(args) => request::run(&args),
         Command::Resume(args) => resume::run(&args),
         Command::Run(args) => run::run(&args),

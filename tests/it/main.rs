@@ -18,6 +18,7 @@ mod histories;
 mod journal;
 mod killed;
 mod reload;
+mod replay;
 mod request;
 mod restart;
 mod sandbox;
