@@ -56,6 +56,12 @@ impl Doubts {
     pub(super) fn clear_process(&mut self, id: ProcessId) -> bool {
         self.processes.remove(&id).is_some()
     }
+
+    /// Returns whether a picture that shows its peer did not show a process.
+    pub(super) fn is_missed(&self, id: ProcessId) -> bool {
+        let doubt = self.processes.get(&id);
+        doubt.is_some_and(|it| it.first.is_some())
+    }
 }
 
 impl Model {

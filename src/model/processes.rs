@@ -274,6 +274,7 @@ impl Model {
         with_peer: bool,
         changes: &mut Vec<Change>,
     ) {
+        let is_missed = self.doubts.is_missed(id);
         if self.doubts.clear_process(id) {
             self.touch(id);
         }
@@ -283,7 +284,8 @@ impl Model {
         }
         let process = self.kept_mut(id);
         let was_running = process.is_running();
-        let registered = was == Presence::Live;
+        // One that was not shown though its peer was has to be told of anew.
+        let registered = was == Presence::Live && !is_missed;
         process.presence = Presence::Unreachable { registered };
         let (database, role, life) = (process.database, process.role, process.life);
         if let Presence::Ending { due } = was {

@@ -209,6 +209,22 @@ fn a_process_that_went_with_its_peer_and_is_back_before_we_are_was_never_gone() 
 }
 
 #[test]
+fn a_process_that_was_not_shown_is_not_back_with_its_peer() {
+    let mut story = watched();
+    story.lose();
+    let shown = vec![running("b", 8), running("c", 9)];
+    story.snapshot(vec![peer("b", 2), peer("c", 3)], shown);
+    story.see(Sighting::PeerLost(peer("b", 2)));
+    story.see(Sighting::PeerJoined(peer("b", 2)));
+    assert_eq!(
+        story.told(),
+        "10.0.0.1:2 unreachable; 7 unreachable; 8 unreachable; 10.0.0.1:2 returned; 8 returned"
+    );
+    story.pass(Duration::from_secs(20));
+    assert_eq!(story.told(), "7 ended: Unknown");
+}
+
+#[test]
 fn what_is_told_of_the_doubted_counts_at_once() {
     let mut story = watched();
     story.lose();
