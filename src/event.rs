@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::exchange::ActionId;
-use crate::model::{AgentId, DatabaseName, DomainName, PeerName, Role, StartId, Status};
+use crate::model::{AgentId, DatabaseName, DomainName, PeerName, Process, Role, StartId, Status};
 use crate::time::Moment;
 
 /// How urgent an event is, the least urgent first.
@@ -122,6 +122,8 @@ kinds! {
     ProcessLeft "process_left" Process Info "A process ended as somebody wished.",
     ProcessReturned "process_returned" Process Info "An unreachable process is seen again.",
     ProcessStatusChanged "process_status_changed" Process Info "A process has a new status.",
+    ProcessSurplus "process_surplus" Process Warning
+        "A transaction engine runs that is more than is wanted; nothing is stopped.",
     ProcessUnreachable "process_unreachable" Process Warning
         "The peer of a process is unreachable; the process may well run on.",
     ActionFailed "action_failed" Healing Warning "A start of the healer's came to nothing.",
@@ -169,11 +171,13 @@ impl Kind {
     }
 }
 
-/// How a process ended, as far as anybody knows.
+/// How a process ended, as far as anybody knows, or why there is one too many.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Cause {
     /// The domain told that it is gone, and nobody is known to have wished it.
     Exit,
+    /// It was given up and another started in its place, and it lives after all.
+    Overlap,
     /// It was asked to stop, or was already stopping.
     Requested,
     /// A start that never registered.
@@ -192,6 +196,7 @@ impl Cause {
         match self {
             Self::Exit => "exit",
             Self::MinorityView => "minority-view",
+            Self::Overlap => "overlap",
             Self::Requested => "requested",
             Self::StartFailed => "start-failed",
             Self::Unknown => "unknown",
@@ -217,6 +222,21 @@ pub struct ProcessFacts {
     pub status: Status,
     /// The protocol's word for that, empty if it never said one.
     pub status_word: Arc<str>,
+}
+
+impl ProcessFacts {
+    /// Returns what the model knows of a process.
+    pub fn of(process: &Process) -> Self {
+        Self {
+            role: process.role,
+            pid: process.pid,
+            port: process.port,
+            node_id: process.node_id,
+            start_id: process.start_id.clone(),
+            status: process.status,
+            status_word: process.status_word.clone(),
+        }
+    }
 }
 
 /// What an event is about, as far as it is known.
@@ -245,7 +265,7 @@ pub struct Event {
     pub kind: Kind,
     /// To whom.
     pub subject: Subject,
-    /// How a process ended.
+    /// How a process ended, or why there is one too many.
     pub cause: Option<Cause>,
     /// What else there is to say, as a sentence.
     pub text: Option<Arc<str>>,

@@ -259,15 +259,7 @@ impl Warden {
     fn process_subject(&self, process: &Process) -> Subject {
         Subject {
             database: Some(self.model.database(process.database).name.clone()),
-            process: Some(ProcessFacts {
-                role: process.role,
-                pid: process.pid,
-                port: process.port,
-                node_id: process.node_id,
-                start_id: process.start_id.clone(),
-                status: process.status,
-                status_word: process.status_word.clone(),
-            }),
+            process: Some(ProcessFacts::of(process)),
             ..self.peer_subject(process.peer)
         }
     }

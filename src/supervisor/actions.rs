@@ -146,6 +146,7 @@ impl Supervisor {
         if let Some(it) = self.action_mut(action) {
             it.stage = ActionStage::Committed { deadline };
         }
+        self.note_unproven(now.at, action);
         // Whoever asked gets one try.
         if let Some(vacancy) = self.slot_mut(slot).vacancy_mut() {
             vacancy.wish = None;
@@ -169,6 +170,7 @@ impl Supervisor {
             (it.slot, it.target, it.start_id.clone())
         };
         let lapsed = Lapsed {
+            slot: Some(slot),
             database: self.slot(slot).database,
             peer: target,
             start_id,
@@ -206,6 +208,7 @@ impl Supervisor {
         self.back_to_vacant(it.slot, action);
         self.delay(now.at, model, it.slot);
         let lapsed = Lapsed {
+            slot: Some(it.slot),
             database: self.slot(it.slot).database,
             peer: it.target,
             start_id: it.start_id.clone(),
@@ -223,6 +226,12 @@ impl Supervisor {
         );
     }
 
+    /// Returns whether the request of a start did not leave yet.
+    pub(super) fn is_unsent(&self, action: ActionId) -> bool {
+        let is_unsent = |it: &Action| matches!(it.stage, ActionStage::Preparing { .. });
+        self.actions.get(&action).is_some_and(is_unsent)
+    }
+
     /// A process took the seat for which an action is open.
     pub(super) fn filled_while_acting(
         &mut self,
@@ -231,8 +240,7 @@ impl Supervisor {
         action: ActionId,
         effects: &mut Vec<Effect>,
     ) {
-        let is_unsent = |it: &Action| matches!(it.stage, ActionStage::Preparing { .. });
-        if !self.actions.get(&action).is_some_and(is_unsent) {
+        if !self.is_unsent(action) {
             // Ours came, or may still come; until then the action stays open and keeps the lane.
             return;
         }

@@ -40,6 +40,7 @@ impl Supervisor {
         for id in deserted.into_iter().chain(others) {
             self.seat_surplus(now, model, id, effects);
         }
+        self.tell_surplus(now, model, effects);
         self.tell_completeness(now, model, effects);
         if slots.len() > 1 {
             // A database without a transaction engine serves nobody, so it goes first.

@@ -50,10 +50,10 @@ impl Supervisor {
                 }
                 Obstacle::ViewsDiffer.blocks_until(at + ASK_AGAIN)
             }
-            (
-                Evidence::Exit { .. } | Evidence::Vanished { .. } | Evidence::Unreachable { .. },
-                Agent::Silent,
-            ) => return Ok(()),
+            (Evidence::Unreachable { .. }, Agent::Silent) => return Ok(()),
+            (Evidence::Exit { .. } | Evidence::Vanished { .. }, Agent::Silent) => {
+                return self.overlaps_nothing(case);
+            }
         };
         Err(obstacle.into())
     }

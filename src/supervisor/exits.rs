@@ -52,7 +52,7 @@ impl Supervisor {
         let in_use = |it: &SlotId| {
             matches!(
                 self.slot(*it).phase,
-                Phase::Acting { .. } | Phase::Filled(_) | Phase::Vacant(_)
+                Phase::Acting { .. } | Phase::Filled(_) | Phase::Leaving { .. } | Phase::Vacant(_)
             )
         };
         seats.iter().skip(declared).copied().rfind(in_use)
@@ -70,6 +70,7 @@ impl Supervisor {
                 peer: process.peer,
                 life: process.life,
             };
+            self.note_away(slot, id);
             self.vacate(now, model, slot, now.since(process.first_seen), evidence);
         }
     }
@@ -88,6 +89,7 @@ impl Supervisor {
             return;
         };
         self.seats[id.index()] = None;
+        self.forget_away(slot, id);
         let peer = process.peer;
         let uptime = now.since(process.first_seen);
         match &self.slot(slot).phase {

@@ -9,7 +9,7 @@ use crate::model::{Process, StartId};
 use crate::time::Timestamp;
 
 /// For so long a start that was given up may still come to life and is taken for ours.
-const LAPSED_FOR: Duration = Duration::from_secs(600);
+pub(super) const LAPSED_FOR: Duration = Duration::from_secs(600);
 
 /// So many given-up starts are remembered.
 const LAPSED_MAX: usize = 256;
@@ -38,8 +38,8 @@ impl Supervisor {
         found.map(|(action, _)| *action)
     }
 
-    /// Returns whether a process is a start of ours that was given up, and forgets that start.
-    pub(super) fn take_lapsed(&mut self, now: Timestamp, process: &Process) -> bool {
+    /// Returns the start that was given up and that a process came from, and forgets it.
+    pub(super) fn take_lapsed(&mut self, now: Timestamp, process: &Process) -> Option<Lapsed> {
         let changed = &mut self.changed.lapsed;
         self.lapsed.retain(|action, it| {
             let is_over = now.since(it.at) > LAPSED_FOR;
@@ -54,12 +54,9 @@ impl Supervisor {
                 && agrees(it.start_id.as_ref(), process)
         };
         let found = self.lapsed.iter().find(|(_, it)| is_it(it));
-        let Some(action) = found.map(|(action, _)| *action) else {
-            return false;
-        };
-        self.lapsed.remove(&action);
+        let action = found.map(|(action, _)| *action)?;
         self.changed.lapsed.insert(action);
-        true
+        self.lapsed.remove(&action)
     }
 }
 

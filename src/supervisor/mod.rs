@@ -13,6 +13,7 @@ mod facts;
 mod gate;
 mod lapsed;
 mod memory;
+mod overlap;
 mod place;
 mod request;
 mod rule;

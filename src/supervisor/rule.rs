@@ -32,12 +32,14 @@ pub(super) enum Rule {
     Peer,
     /// The process that it replaces does not keep it from running there.
     Evidence,
+    /// At most one process of the seat may come to life beside it.
+    Overlap,
 }
 
 impl Rule {
     /// Every rule, in the order in which they are asked: what holds for a whole domain first, then
     /// what holds for a database, a seat, and a place.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Wanted,
         Self::Mode,
         Self::Gates,
@@ -47,6 +49,7 @@ impl Rule {
         Self::Needs,
         Self::Peer,
         Self::Evidence,
+        Self::Overlap,
     ];
 }
 
@@ -98,7 +101,7 @@ impl Objection {
             (Rule::Peer, "return-grace") => "the peer was away meanwhile",
             (Rule::Peer, "peer-busy") => "the peer starts something else now",
             (Rule::Peer, _) => "the peer has such a process now",
-            (Rule::Evidence, _) => "the one it replaces may be alive",
+            (Rule::Evidence | Rule::Overlap, _) => "the one it replaces may be alive",
         };
         says.to_owned()
     }
@@ -154,6 +157,8 @@ pub(super) enum Obstacle {
     Gate(Gate),
     /// Another start of the database is under way.
     Lane,
+    /// More than one process of the seat may come to life beside it.
+    MayOverlap,
     /// The healer may not act.
     Mode,
     /// No peer may take it.
@@ -189,6 +194,7 @@ impl Obstacle {
             Self::DatabaseDown => "database-down",
             Self::Gate(gate) => gate.as_str(),
             Self::Lane => "lane",
+            Self::MayOverlap => "may-overlap",
             Self::Mode => "mode",
             Self::NoPeer => "no-peer",
             Self::NotVacant => "not-vacant",
@@ -246,6 +252,7 @@ impl Supervisor {
                 self.may_stay_here(case)
             }
             (Rule::Evidence, Some(_)) => self.may_go_elsewhere(case),
+            (Rule::Overlap, _) => self.overlaps_once(case),
         }
     }
 

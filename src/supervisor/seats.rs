@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::Effect;
 use super::gate::Session;
-use super::state::{Evidence, Phase, Slot, SlotId, Supervisor, Watch};
+use super::overlap::Extra;
+use super::state::{Phase, Slot, SlotId, Supervisor, Watch};
 use crate::model::{Change, DatabaseId, DatabaseName, Ending, Model, Process, ProcessId, Role};
 use crate::policy::Policy;
 use crate::time::{Moment, Timestamp};
@@ -129,6 +130,7 @@ impl Supervisor {
             ordinal,
             observed: false,
             tries: 0,
+            unproven: None,
             phase: Phase::Empty,
         });
         self.changed.slots.insert(id);
@@ -153,7 +155,11 @@ impl Supervisor {
             return;
         }
         let start = self.start_of(process);
-        let is_ours = start.is_some() || self.take_lapsed(now.at, process);
+        let lapsed = match start {
+            Some(_) => None,
+            None => self.take_lapsed(now.at, process),
+        };
+        let is_ours = start.is_some() || lapsed.is_some();
         let meant = start
             .map(|action| self.actions[&action].slot)
             .filter(|slot| !matches!(self.slot(*slot).phase, Phase::Filled(_)));
@@ -170,6 +176,10 @@ impl Supervisor {
             None if is_surplus => {
                 let surplus = &mut self.watch_mut(process.database).surplus;
                 surplus.insert((process.life, id));
+                self.extra.push(Extra {
+                    process: id,
+                    replaced_at: lapsed.and_then(|it| it.slot),
+                });
             }
             None => {
                 let free = self.free_seat(process.database, |_| true);
@@ -189,14 +199,9 @@ impl Supervisor {
         free.find(|it| will_do(*it))
     }
 
-    /// Returns whether nobody who may be alive out of reach sat there.
+    /// Returns whether nobody who may be alive out of reach has a claim to it.
     pub(super) fn is_deserted(&self, slot: SlotId) -> bool {
-        match &self.slot(slot).phase {
-            Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) => {
-                !matches!(vacancy.evidence, Evidence::Unreachable { .. })
-            }
-            Phase::Empty | Phase::Filled(_) | Phase::Held { .. } | Phase::Leaving { .. } => true,
-        }
+        !self.away.contains_key(&slot)
     }
 
     /// Gives a seat that is missed to a process that has none, if there is one.
@@ -213,7 +218,9 @@ impl Supervisor {
             Phase::Empty => self.is_wanted(slot),
             // Nothing lowers what is declared.
             Phase::Leaving { .. } => self.slot(slot).ordinal < self.policy(slot).te_min(),
-            Phase::Acting { .. } | Phase::Filled(_) => false,
+            // Better one that is there than one that was not asked for yet.
+            Phase::Acting { action, .. } => self.is_unsent(action),
+            Phase::Filled(_) => false,
         };
         if !is_missed {
             return;
@@ -268,8 +275,13 @@ impl Supervisor {
         let Some(slot) = self.seat_of(id) else {
             return;
         };
+        self.forget_away(slot, id);
         if matches!(self.slot(slot).phase, Phase::Filled(_)) {
             self.seats[id.index()] = None;
+            self.extra.push(Extra {
+                process: id,
+                replaced_at: Some(slot),
+            });
             if let Some(known) = model.process(id) {
                 let surplus = &mut self.watch_mut(known.database).surplus;
                 surplus.insert((known.life, id));
@@ -289,6 +301,7 @@ impl Supervisor {
                 self.changed.processes.insert((known.peer, known.pid));
             }
         }
+        self.move_away(model, from, to);
         for (action, it) in &mut self.actions {
             if it.slot == from {
                 it.slot = to;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::facts::{ActionStage, HoldReason, WishFact};
 use super::gate::Gates;
 use super::memory::Changed;
+use super::overlap::{Extra, Unproven};
 use super::{Effect, Settings};
-use crate::event::{Event, Kind, Subject};
+use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, Life, Model, PeerId, Process, ProcessId, StartId};
 use crate::policy::Policy;
@@ -27,6 +28,8 @@ pub(super) struct Slot {
     pub(super) observed: bool,
     /// How many starts were tried since the seat was last healthy.
     pub(super) tries: u32,
+    /// The last one that was replaced though its agent was silent.
+    pub(super) unproven: Option<Unproven>,
     pub(super) phase: Phase,
 }
 
@@ -116,6 +119,15 @@ impl Vacancy {
             wish: None,
         }
     }
+
+    /// Returns the peer of a process whose exit was told, if its agent does not answer us.
+    pub(super) fn doubted_at(&self) -> Option<PeerId> {
+        match (self.evidence, self.agent) {
+            (Evidence::Exit { peer } | Evidence::Vanished { peer }, Agent::Silent) => Some(peer),
+            (Evidence::Declared | Evidence::Unreachable { .. }, _)
+            | (_, Agent::Answers { .. } | Agent::Asked(_) | Agent::Unasked) => None,
+        }
+    }
 }
 
 impl Evidence {
@@ -165,6 +177,8 @@ pub(super) struct Action {
 /// A start that was given up, and may come to life after all.
 #[derive(Debug)]
 pub(super) struct Lapsed {
+    /// The seat it was for. Older records do not say.
+    pub(super) slot: Option<SlotId>,
     pub(super) database: DatabaseId,
     pub(super) peer: PeerId,
     pub(super) start_id: Option<StartId>,
@@ -219,6 +233,10 @@ pub struct Supervisor {
     /// When a process of a database last failed at a peer.
     pub(super) failures: BTreeMap<(DatabaseId, PeerId), Timestamp>,
     pub(super) lapsed: BTreeMap<ActionId, Lapsed>,
+    /// Who is out of reach, by the seat it has a claim to.
+    pub(super) away: BTreeMap<SlotId, BTreeSet<ProcessId>>,
+    /// Who came and found no seat, and is to be told of.
+    pub(super) extra: Vec<Extra>,
     /// Starts that died with the daemon before anything was asked, and were not told of yet.
     pub(super) void: Vec<ActionId>,
     /// Whether it began, now or before it was restored.
@@ -244,6 +262,8 @@ impl Supervisor {
             last_action: 0,
             failures: BTreeMap::new(),
             lapsed: BTreeMap::new(),
+            away: BTreeMap::new(),
+            extra: Vec::new(),
             void: Vec::new(),
             has_begun: false,
             changed: Changed::default(),
@@ -405,19 +425,23 @@ impl Supervisor {
         effects: &mut Vec<Effect>,
     ) {
         let slot = about.slot.map(|id| self.slot(id));
-        let database = about.database.or(slot.map(|it| it.database));
-        let peer = about.peer.map(|id| model.peer(id));
+        let process = about.process.and_then(|id| model.process(id));
+        let of_process = process.map(|it| it.database);
+        let database = about.database.or(slot.map(|it| it.database)).or(of_process);
+        let peer = about.peer.or(process.map(|it| it.peer));
+        let peer = peer.map(|id| model.peer(id));
         let subject = Subject {
             peer: peer.map(|it| it.name.clone()),
             agent_id: peer.map(|it| it.agent_id.clone()),
             database: database.map(|id| model.database(id).name.clone()),
-            process: None,
+            process: process.map(ProcessFacts::of),
             slot: slot.map(|it| format!("te/{}", it.ordinal + 1).into()),
         };
         let domain = Some(self.settings.domain.clone());
         let mut event = Event::new(now, domain, kind, subject);
         event.text = (!about.text.is_empty()).then(|| Arc::from(about.text));
         event.action = about.action;
+        event.cause = about.cause;
         effects.push(Effect::Raise(event));
     }
 }
@@ -429,5 +453,7 @@ pub(super) struct About {
     pub(super) database: Option<DatabaseId>,
     pub(super) peer: Option<PeerId>,
     pub(super) action: Option<ActionId>,
+    pub(super) process: Option<ProcessId>,
+    pub(super) cause: Option<Cause>,
     pub(super) text: String,
 }

@@ -22,6 +22,7 @@
 
 mod gates;
 mod harness;
+mod overlaps;
 mod requests;
 
 use harness::{check, check_with, settings};
@@ -398,6 +399,7 @@ fn an_unreachable_engine_is_replaced_when_we_cannot_reach_its_peer_either() {
         42 action_succeeded 2 te/1 on c
         42 database_restored teas
         101 process_returned te 2@b
+        101 process_surplus te 2@b: it was given up for te/1, another was started in its ...
         ",
     );
 }
@@ -525,6 +527,7 @@ fn a_start_nobody_hears_of_has_failed_when_a_fresh_snapshot_does_not_show_it() {
         45 action_succeeded 2 te/1 on b
         45 database_restored teas
         60 process_joined te 5@b
+        60 process_surplus te 5@b: it was given up for te/1, another was started in its ...
         100.05 process_failed te 5@b
         ",
     );

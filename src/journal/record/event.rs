@@ -221,6 +221,7 @@ fn cause_of(word: &str) -> Result<Cause, RecordError> {
     let all = [
         Cause::Exit,
         Cause::MinorityView,
+        Cause::Overlap,
         Cause::Requested,
         Cause::StartFailed,
         Cause::Unknown,

@@ -154,6 +154,7 @@ pub(super) fn turns(kind: Kind) -> &'static [Turn] {
         | Kind::ProcessJoined
         | Kind::ProcessReturned
         | Kind::ProcessStatusChanged
+        | Kind::ProcessSurplus
         | Kind::ProcessUnreachable
         | Kind::SlotBlocked => &[],
     }

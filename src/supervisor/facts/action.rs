@@ -80,6 +80,8 @@ pub struct LapsedFact {
     pub action: ActionId,
     /// The database.
     pub database: DatabaseName,
+    /// Which seat of that database, from 0, it was for. Older records do not say.
+    pub ordinal: Option<u32>,
     /// The peer that was asked.
     pub peer: PeerName,
     /// What its agent calls the start, if it said so.

@@ -20,6 +20,8 @@ pub struct SlotFact {
     pub observed: bool,
     /// How many starts were tried since the seat was last healthy.
     pub tries: u32,
+    /// Where the last one ran that was replaced though its agent was silent, and when.
+    pub unproven: Option<(PeerName, Timestamp)>,
     /// How it is.
     pub phase: PhaseFact,
 }

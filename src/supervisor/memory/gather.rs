@@ -39,7 +39,7 @@ impl Supervisor {
         });
         let lapsed = changed.lapsed.iter().map(|action| {
             let fact = self.lapsed.get(action);
-            let fact = fact.map(|it| lapsed_fact(model, *action, it));
+            let fact = fact.map(|it| self.lapsed_fact(model, *action, it));
             (FactKey::lapsed(*action), fact)
         });
         let slots = slots.map(some);
@@ -56,7 +56,7 @@ impl Supervisor {
         let failures =
             failures.map(|((database, peer), at)| failure_fact(model, *database, *peer, *at));
         let lapsed = self.lapsed.iter();
-        let lapsed = lapsed.map(|(action, it)| lapsed_fact(model, *action, it));
+        let lapsed = lapsed.map(|(action, it)| self.lapsed_fact(model, *action, it));
         slots.chain(actions).chain(failures).chain(lapsed)
     }
 
@@ -127,6 +127,7 @@ impl Supervisor {
             number: id.0,
             observed: slot.observed,
             tries: slot.tries,
+            unproven: slot.unproven.map(|it| (name(it.peer), it.at)),
             phase,
         })
     }
@@ -143,6 +144,17 @@ impl Supervisor {
             by: it.by.clone(),
         })
     }
+
+    fn lapsed_fact(&self, model: &Model, action: ActionId, it: &Lapsed) -> Fact {
+        Fact::Lapsed(LapsedFact {
+            action,
+            database: model.database(it.database).name.clone(),
+            ordinal: it.slot.map(|id| self.slot(id).ordinal),
+            peer: model.peer(it.peer).name.clone(),
+            start_id: it.start_id.clone(),
+            at: it.at,
+        })
+    }
 }
 
 fn failure_fact(model: &Model, database: DatabaseId, peer: PeerId, at: Timestamp) -> Fact {
@@ -150,16 +162,6 @@ fn failure_fact(model: &Model, database: DatabaseId, peer: PeerId, at: Timestamp
         database: model.database(database).name.clone(),
         peer: model.peer(peer).name.clone(),
         at,
-    })
-}
-
-fn lapsed_fact(model: &Model, action: ActionId, it: &Lapsed) -> Fact {
-    Fact::Lapsed(LapsedFact {
-        action,
-        database: model.database(it.database).name.clone(),
-        peer: model.peer(it.peer).name.clone(),
-        start_id: it.start_id.clone(),
-        at: it.at,
     })
 }
 

@@ -9,6 +9,7 @@ use crate::supervisor::facts::{
     AgentFact, DomainFact, EvidenceFact, Fact, FactKey, PhaseFact, SlotFact, VacancyFact,
 };
 use crate::supervisor::gate::Gate;
+use crate::supervisor::overlap::Unproven;
 use crate::supervisor::state::{
     Action, Agent, Evidence, Lapsed, Phase, SlotId, Supervisor, Told, Vacancy,
 };
@@ -68,10 +69,18 @@ impl Supervisor {
     /// Finds out again what follows from the facts.
     fn take_stock(&mut self, model: &Model) {
         for (id, process) in model.processes() {
-            let is_seated = self.seats.get(id.index()).copied().flatten().is_some();
-            if process.role == Role::Te && !is_seated {
-                let surplus = &mut self.watch_mut(process.database).surplus;
-                surplus.insert((process.life, id));
+            match self.seat_of(id) {
+                Some(slot) => {
+                    let sits = matches!(self.slot(slot).phase, Phase::Filled(it) if it == id);
+                    if !sits {
+                        self.note_away(slot, id);
+                    }
+                }
+                None if process.role == Role::Te => {
+                    let surplus = &mut self.watch_mut(process.database).surplus;
+                    surplus.insert((process.life, id));
+                }
+                None => (),
             }
         }
     }
@@ -99,10 +108,18 @@ impl Reading<'_> {
             return Err(Dangling { fact: key, missing });
         }
         let phase = self.phase(&key, fact.phase)?;
+        let unproven = match fact.unproven {
+            Some((peer, at)) => Some(Unproven {
+                peer: self.peer(&key, &peer)?,
+                at,
+            }),
+            None => None,
+        };
         let id = self.supervisor.add_seat(database);
         let slot = self.supervisor.slot_mut(id);
         slot.observed = fact.observed;
         slot.tries = fact.tries;
+        slot.unproven = unproven;
         self.supervisor.enter(id, phase);
         Ok(())
     }
@@ -193,8 +210,11 @@ impl Reading<'_> {
                 self.supervisor.failures.insert(at, it.at);
             }
             Fact::Lapsed(it) => {
+                let database = self.database(&key, &it.database)?;
+                let seat = it.ordinal.map(|it| self.seat(&key, database, it));
                 let lapsed = Lapsed {
-                    database: self.database(&key, &it.database)?,
+                    slot: seat.transpose()?,
+                    database,
                     peer: self.peer(&key, &it.peer)?,
                     start_id: it.start_id,
                     at: it.at,

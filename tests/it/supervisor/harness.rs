@@ -382,6 +382,7 @@ fn event_line(event: &Event) -> Option<String> {
                     | Kind::ProcessJoined
                     | Kind::ProcessLeft
                     | Kind::ProcessReturned
+                    | Kind::ProcessSurplus
                     | Kind::ProcessUnreachable
             )
         }

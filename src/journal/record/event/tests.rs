@@ -36,6 +36,7 @@ fn process() -> impl Strategy<Value = ProcessFacts> {
 pub(in crate::journal) fn any_event() -> impl Strategy<Value = Event> {
     let causes = vec![
         Cause::Exit,
+        Cause::Overlap,
         Cause::Requested,
         Cause::StartFailed,
         Cause::Unknown,

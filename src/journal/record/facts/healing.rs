@@ -18,8 +18,18 @@ pub(super) struct SlotRecord<'a> {
     number: u32,
     observed: bool,
     tries: u32,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    unproven: Option<UnprovenRecord<'a>>,
     #[serde(borrow)]
     phase: PhaseRecord<'a>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct UnprovenRecord<'a> {
+    #[serde(borrow)]
+    peer: Text<'a>,
+    at: u64,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -119,6 +129,10 @@ impl<'a> From<&'a SlotFact> for SlotRecord<'a> {
             number: it.number,
             observed: it.observed,
             tries: it.tries,
+            unproven: it.unproven.as_ref().map(|(peer, at)| UnprovenRecord {
+                peer: peer.as_str().into(),
+                at: at.as_micros(),
+            }),
             phase: match &it.phase {
                 PhaseFact::Acting { action, vacancy } => PhaseRecord::Acting {
                     action: action.0,
@@ -153,6 +167,7 @@ impl TryFrom<SlotRecord<'_>> for SlotFact {
             number: it.number,
             observed: it.observed,
             tries: it.tries,
+            unproven: it.unproven.map(|it| (shared(&it.peer).into(), at(it.at))),
             phase: match it.phase {
                 PhaseRecord::Acting { action, vacancy } => PhaseFact::Acting {
                     action: ActionId(action),

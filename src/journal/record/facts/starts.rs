@@ -114,6 +114,8 @@ pub(super) struct LapsedRecord<'a> {
     action: u64,
     #[serde(borrow)]
     database: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ordinal: Option<u32>,
     #[serde(borrow)]
     peer: Text<'a>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -126,6 +128,7 @@ impl<'a> From<&'a LapsedFact> for LapsedRecord<'a> {
         Self {
             action: it.action.0,
             database: it.database.as_str().into(),
+            ordinal: it.ordinal,
             peer: it.peer.as_str().into(),
             start_id: it.start_id.as_ref().map(|it| it.as_str().into()),
             at: it.at.as_micros(),
@@ -138,6 +141,7 @@ impl From<LapsedRecord<'_>> for LapsedFact {
         Self {
             action: ActionId(it.action),
             database: shared(&it.database).into(),
+            ordinal: it.ordinal,
             peer: shared(&it.peer).into(),
             start_id: it.start_id.as_ref().map(|it| shared(it).into()),
             at: at(it.at),

@@ -242,13 +242,15 @@ fn slot() -> impl Strategy<Value = Fact> {
         vacancy().prop_map(PhaseFact::Vacant),
     ];
     let numbers = (any::<u32>(), any::<u32>(), any::<bool>(), any::<u32>());
-    (text(), numbers, phase).prop_map(|(database, numbers, phase)| {
+    let unproven = of((text(), time()));
+    (text(), numbers, unproven, phase).prop_map(|(database, numbers, unproven, phase)| {
         Fact::Slot(SlotFact {
             database: database.as_str().into(),
             ordinal: numbers.0 % 1_000,
             number: numbers.1,
             observed: numbers.2,
             tries: numbers.3,
+            unproven: unproven.map(|(peer, at)| (peer.as_str().into(), at)),
             phase,
         })
     })
@@ -287,10 +289,11 @@ fn failure() -> impl Strategy<Value = Fact> {
 
 fn lapsed() -> impl Strategy<Value = Fact> {
     let names = (text(), text(), of(text()));
-    (any::<u64>(), names, time()).prop_map(|(action, names, at)| {
+    (any::<u64>(), of(any::<u32>()), names, time()).prop_map(|(action, ordinal, names, at)| {
         Fact::Lapsed(LapsedFact {
             action: ActionId(action),
             database: names.0.as_str().into(),
+            ordinal,
             peer: names.1.as_str().into(),
             start_id: names.2.map(|it| it.as_str().into()),
             at,

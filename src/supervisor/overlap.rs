@@ -1,0 +1,180 @@
+//! What may live on beside the process that is started in its place, and that there is never more
+//! of it than one for a seat.
+//!
+//! Whether a process out of reach is dead cannot be known; whether it may be replaced is decided in
+//! `evidence`. Here it is only counted.
+
+use super::Effect;
+use super::rule::{Blocked, Case, Hindrance, Obstacle};
+use super::state::{About, SlotId, Supervisor};
+use crate::event::{Cause, Kind};
+use crate::exchange::ActionId;
+use crate::model::{Model, PeerId, PeerPresence, ProcessId};
+use crate::time::{Moment, Timestamp};
+
+/// A process that sits nowhere, not told of as surplus yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extra {
+    pub(super) process: ProcessId,
+    /// Whose place was given away while it was out of reach or late.
+    pub(super) replaced_at: Option<SlotId>,
+}
+
+/// A replacement of a process whose exit was told, but whose agent did not answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Unproven {
+    /// Where it ran.
+    pub(super) peer: PeerId,
+    /// When the replacement left.
+    pub(super) at: Timestamp,
+}
+
+impl Supervisor {
+    /// Returns whether a start leaves at most one process of its seat that may come to life beside
+    /// it; none if the policy forbids that.
+    ///
+    /// What may come to life is whoever is out of reach and sat there, and starts for it of which
+    /// nothing was heard.
+    pub(super) fn overlaps_once(&self, case: &Case<'_>) -> Result<(), Hindrance> {
+        let is_strict = self.policy(case.slot).strict_siblings;
+        let starts: Vec<Timestamp> = self.owed_starts(case).collect();
+        let may_come = self.away(case.slot).count() + starts.len();
+        if is_strict && !starts.is_empty() || may_come > 1 {
+            return Err(may_overlap(&starts).into());
+        }
+        Ok(())
+    }
+
+    /// Returns whether one more may come to life beside what is started: the one whose exit was
+    /// told, but whose agent is silent.
+    pub(super) fn overlaps_nothing(&self, case: &Case<'_>) -> Result<(), Hindrance> {
+        let starts: Vec<Timestamp> = self.owed_starts(case).collect();
+        if starts.is_empty() && self.away(case.slot).next().is_none() {
+            return Ok(());
+        }
+        Err(may_overlap(&starts).into())
+    }
+
+    /// Returns who is out of reach and has a claim to that seat.
+    fn away(&self, slot: SlotId) -> impl Iterator<Item = ProcessId> {
+        self.away.get(&slot).into_iter().flatten().copied()
+    }
+
+    /// Returns until when each start for that seat, of which nothing was heard, may come to life.
+    fn owed_starts(&self, case: &Case<'_>) -> impl Iterator<Item = Timestamp> {
+        let lapsed = self.lapsed.values();
+        let lapsed = lapsed.filter(|it| it.slot == Some(case.slot));
+        let unproven = self.slot(case.slot).unproven;
+        lapsed
+            .map(|it| (it.peer, it.at))
+            .chain(unproven.map(|it| (it.peer, it.at)))
+            .map(|(peer, at)| self.comes_until(case, peer, at))
+            .filter(|until| *until > case.now)
+    }
+
+    /// Returns until when what was started or lost at a peer then may show itself: for long, or
+    /// until the peer has come back anew and has been there for long enough.
+    fn comes_until(&self, case: &Case<'_>, peer: PeerId, at: Timestamp) -> Timestamp {
+        let until = at + super::lapsed::LAPSED_FOR;
+        match case.model.peer(peer).presence {
+            PeerPresence::Connected { since } if since > at => {
+                until.min(since + self.policy(case.slot).return_grace)
+            }
+            PeerPresence::Connected { .. } | PeerPresence::Unreachable { .. } => until,
+        }
+    }
+
+    /// A request leaves: notes what may live on beside what it starts.
+    pub(super) fn note_unproven(&mut self, now: Timestamp, action: ActionId) {
+        let (slot, target) = {
+            let it = &self.actions[&action];
+            (it.slot, it.target)
+        };
+        let Some(vacancy) = self.slot(slot).vacancy() else {
+            return;
+        };
+        if let Some(peer) = vacancy.doubted_at()
+            && peer != target
+        {
+            self.slot_mut(slot).unproven = Some(Unproven { peer, at: now });
+        }
+    }
+
+    /// Notes that a process with a seat is out of reach.
+    pub(super) fn note_away(&mut self, slot: SlotId, process: ProcessId) {
+        self.away.entry(slot).or_default().insert(process);
+    }
+
+    /// Notes that a process is out of reach no longer: it is back, or it is gone.
+    pub(super) fn forget_away(&mut self, slot: SlotId, process: ProcessId) {
+        if let Some(away) = self.away.get_mut(&slot) {
+            away.remove(&process);
+            if away.is_empty() {
+                self.away.remove(&slot);
+            }
+        }
+    }
+
+    /// Gives whoever is out of reach a claim to another seat.
+    pub(super) fn move_away(&mut self, model: &Model, from: SlotId, to: SlotId) {
+        let mut away = self.away.remove(&from).unwrap_or_default();
+        for process in &away {
+            self.give_seat(*process, to);
+            if let Some(known) = model.process(*process) {
+                self.changed.processes.insert((known.peer, known.pid));
+            }
+        }
+        if !away.is_empty() {
+            self.away.entry(to).or_default().append(&mut away);
+        }
+        for (action, it) in &mut self.lapsed {
+            if it.slot == Some(from) {
+                it.slot = Some(to);
+                self.changed.lapsed.insert(*action);
+            }
+        }
+        let unproven = self.slot_mut(from).unproven.take();
+        let slot = self.slot_mut(to);
+        slot.unproven = unproven.or(slot.unproven);
+    }
+
+    /// Tells of processes that are more than is wanted, unless they have a seat by now.
+    pub(super) fn tell_surplus(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
+        for Extra {
+            process: id,
+            replaced_at,
+        } in std::mem::take(&mut self.extra)
+        {
+            let Some(process) = model.process(id).filter(|it| it.is_live()) else {
+                continue;
+            };
+            let surplus = &self.watches[process.database.index()].surplus;
+            if !surplus.contains(&(process.life, id)) {
+                continue;
+            }
+            let text = match replaced_at {
+                Some(slot) => format!(
+                    "it was given up for te/{}, another was started in its place, and it lives: \
+                     stop one of them",
+                    self.slot(slot).ordinal + 1
+                ),
+                None => "it is more than is wanted".to_owned(),
+            };
+            let about = About {
+                slot: replaced_at,
+                process: Some(id),
+                cause: replaced_at.map(|_| Cause::Overlap),
+                text,
+                ..About::default()
+            };
+            self.raise(now, model, Kind::ProcessSurplus, about, effects);
+        }
+    }
+}
+
+fn may_overlap(starts: &[Timestamp]) -> Blocked {
+    Blocked {
+        by: Obstacle::MayOverlap,
+        until: starts.iter().min().copied(),
+    }
+}

@@ -1,0 +1,253 @@
+//! Stories of engines that may live on beside the one started in their place: at most one for a
+//! seat, and it is told.
+
+use super::harness::{check, check_with, settings};
+
+use dbwarden::policy::Bounds;
+
+#[test]
+fn a_replacement_that_is_lost_as_well_is_not_replaced_while_the_first_may_live() {
+    check(
+        "
+        0   up a* b c d: sm 1@a, te 2@b
+        10  lose b
+        41  not-sent 1
+        42  ready 2
+        43  join te 5@c
+        100 lose c
+        300 return c
+        302 join te 5@c
+        ",
+        "
+        10 process_unreachable te 2@b
+        10 database_degraded teas
+        40 ask 1 whether b answers
+        41 action_started 2 te/1 on c: its peer is out of reach, of us too; try 1, elsewhere; ...
+        41 prepare 2 te on c
+        42 commit 2
+        43 process_joined te 5@c
+        43 action_succeeded 2 te/1 on c
+        43 database_restored teas
+        100 process_unreachable te 5@c
+        100 database_degraded teas
+        220 slot_blocked te/1: gate may-overlap
+        302 process_returned te 5@c
+        302 database_restored teas
+        ",
+    );
+}
+
+#[test]
+fn once_the_first_is_known_to_be_gone_the_next_is_replaced() {
+    check(
+        "
+        0   up a* b c d: sm 1@a, te 2@b
+        10  lose b
+        41  not-sent 1
+        42  ready 2
+        43  join te 5@c
+        100 lose c
+        150 return b
+        171 not-sent 3
+        ",
+        "
+        10 process_unreachable te 2@b
+        10 database_degraded teas
+        40 ask 1 whether b answers
+        41 action_started 2 te/1 on c: its peer is out of reach, of us too; try 1, elsewhere; ...
+        41 prepare 2 te on c
+        42 commit 2
+        43 process_joined te 5@c
+        43 action_succeeded 2 te/1 on c
+        43 database_restored teas
+        100 process_unreachable te 5@c
+        100 database_degraded teas
+        170 process_failed te 2@b
+        170 ask 3 whether c answers
+        171 action_started 4 te/1 on d: its peer is out of reach, of us too; try 2, elsewhere; ...
+        171 prepare 4 te on d
+        ",
+    );
+}
+
+#[test]
+fn a_seat_that_moves_is_followed_by_whoever_is_out_of_reach() {
+    let mut settings = settings();
+    settings.policies[0].te = Some(Bounds { min: 1, max: None });
+    check_with(
+        settings,
+        "
+        0   up a* b c d: sm 1@a, te 2@b, te 3@c
+        10  lose c
+        15  leaving te 2@b
+        16  exit te 2@b
+        41  not-sent 1
+        42  ready 2
+        43  join te 5@b
+        100 return c
+        101 join te 3@c
+        ",
+        "
+        10 process_unreachable te 3@c
+        10 database_degraded teas
+        16 process_left te 2@b
+        40 ask 1 whether c answers
+        41 action_started 2 te/1 on b: its peer is out of reach, of us too; try 1, elsewhere; ...
+        41 prepare 2 te on b
+        42 commit 2
+        43 process_joined te 5@b
+        43 action_succeeded 2 te/1 on b
+        43 database_restored teas
+        101 process_returned te 3@c
+        101 process_surplus te 3@c: it was given up for te/1, another was started in its place, ...
+        ",
+    );
+}
+
+#[test]
+fn two_engines_that_are_stopped_one_after_the_other_are_two_less() {
+    let mut settings = settings();
+    settings.policies[0].te = Some(Bounds { min: 1, max: None });
+    check_with(
+        settings,
+        "
+        0   up a* b c d: sm 1@a, te 2@b, te 3@c
+        10  leaving te 2@b
+        11  exit te 2@b
+        20  leaving te 3@c
+        21  exit te 3@c
+        41  ready 1
+        42  join te 5@c
+        100 wait
+        ",
+        "
+        11 process_left te 2@b
+        21 process_left te 3@c
+        41 action_started 1 te/1 on c: its exit was told; try 1, here; processes there: 0
+        41 prepare 1 te on c
+        41 database_degraded teas
+        41 commit 1
+        42 process_joined te 5@c
+        42 action_succeeded 1 te/1 on c
+        42 database_restored teas
+        ",
+    );
+}
+
+#[test]
+fn after_two_starts_that_nobody_heard_of_the_first_must_be_out_of_the_question() {
+    check(
+        "
+        0   up a* b c: sm 1@a, te 2@b, te 3@c
+        10  exit te 2@b
+        11  ready 1
+        41  unanswered 1
+        42  up a* b c: sm 1@a, te 3@c
+        44  ready 2
+        74  unanswered 2
+        75  up a* b c: sm 1@a, te 3@c
+        80  answers 3
+        700 wait
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        11 commit 1
+        41 refresh
+        42 action_failed 1 te/1 on b: nothing was heard of the start
+        42.962 action_started 2 te/1 on b: its exit was told; try 2, here; processes there: 0
+        42.962 prepare 2 te on b
+        44 commit 2
+        74 refresh
+        75 action_failed 2 te/1 on b: nothing was heard of the start
+        130.05 slot_blocked te/1: gate may-overlap
+        642 ask 3 whether b answers
+        ",
+    );
+}
+
+#[test]
+fn a_policy_without_overlaps_waits_for_a_start_that_nobody_heard_of() {
+    let mut settings = settings();
+    settings.policies[0].strict_siblings = true;
+    check_with(
+        settings,
+        "
+        0   up a* b c: sm 1@a, te 2@b, te 3@c
+        10  exit te 2@b
+        11  ready 1
+        41  unanswered 1
+        42  up a* b c: sm 1@a, te 3@c
+        400 join te 7@b
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        11 commit 1
+        41 refresh
+        42 action_failed 1 te/1 on b: nothing was heard of the start
+        130.05 slot_blocked te/1: gate may-overlap
+        400 process_joined te 7@b
+        400 database_restored teas
+        ",
+    );
+}
+
+#[test]
+fn a_start_that_was_not_asked_for_yet_gives_way_to_one_that_comes_back() {
+    check(
+        "
+        0   up a* b c d: sm 1@a, te 2@b, te 3@c
+        10  lose b
+        41  not-sent 1
+        42  ready 2
+        43  join te 5@d
+        100 exit te 3@c
+        101 return b
+        102 join te 2@b
+        103 ready 3
+        ",
+        "
+        10 process_unreachable te 2@b
+        10 database_degraded teas
+        40 ask 1 whether b answers
+        41 action_started 2 te/1 on d: its peer is out of reach, of us too; try 1, elsewhere; ...
+        41 prepare 2 te on d
+        42 commit 2
+        43 process_joined te 5@d
+        43 action_succeeded 2 te/1 on d
+        43 database_restored teas
+        100.05 process_failed te 3@c
+        100.05 database_degraded teas
+        100.05 action_started 3 te/2 on c: its exit was told; try 1, here; processes there: 0
+        100.05 prepare 3 te on c
+        102 process_returned te 2@b
+        102 abandon 3
+        102 action_failed 3 te/2 on c: another process took the seat before anything was asked
+        102 database_restored teas
+        103 abandon 3
+        ",
+    );
+}
+
+#[test]
+fn an_engine_that_nobody_wants_is_told_of_and_left_alone() {
+    let mut settings = settings();
+    settings.policies[0].te = Some(Bounds { min: 1, max: None });
+    settings.policies[0].keep_observed = false;
+    check_with(
+        settings,
+        "
+        0   up a* b c: sm 1@a, te 2@b
+        10  join te 3@c
+        ",
+        "
+        10 process_joined te 3@c
+        10 process_surplus te 3@c: it is more than is wanted
+        ",
+    );
+}
