@@ -100,6 +100,8 @@ impl Events {
             .and_then(|it| it.start_id.as_ref());
         let stays = told.processes.get(&key).is_some_and(|it| {
             it.state == State::Live
+                // One that comes back just after its exit was told is another life.
+                && told.lives[it.life].born < told.now
                 && start.is_some()
                 && told.lives[it.life].start.as_deref() == start.map(StartId::as_str)
         });

@@ -197,7 +197,8 @@ impl Laws {
                 if let Some(life) = replaced {
                     self.told.lives[life].replaced = Some(now);
                 } else {
-                    self.note_replaced(now, &database, 1);
+                    let wanted = self.wanted(&database);
+                    self.note_replaced(now, &database, 1, wanted);
                 }
                 Ok(())
             }
@@ -295,9 +296,11 @@ impl Laws {
             .collect();
         for (second, one) in &failed {
             for (first, other) in &failed {
+                // A late daemon counts from when it looks.
+                let late = Duration::from_millis(self.plan.lateness);
                 let together = !std::ptr::eq(*one, *other)
                     && first <= second
-                    && second.since(*first) <= Duration::from_secs(5);
+                    && second.since(*first) + late <= Duration::from_secs(5);
                 ensure!(
                     !together || one.born >= *first,
                     "{action}: two of {} ended together just now",
@@ -408,8 +411,7 @@ impl Laws {
     }
 
     /// Notes which unreachable engines a start that leaves now replaces.
-    fn note_replaced(&mut self, now: Timestamp, database: &str, coming: usize) {
-        let wanted = self.wanted(database);
+    fn note_replaced(&mut self, now: Timestamp, database: &str, coming: usize, wanted: usize) {
         let mut there: Vec<(bool, usize)> = self
             .told
             .of(database)
@@ -433,7 +435,7 @@ impl Laws {
             let database = self.told.lives[index].database.clone();
             let before = self.told.of(&database);
             let live = before
-                .filter(|it| it.role == Role::Te && it.state == State::Live && it.life != index);
+                .filter(|it| it.role == Role::Te && it.state == State::Live && it.life < index);
             let live = live.count();
             // Without the new one, which would count itself.
             self.told.lives[index].lowered = true;
@@ -441,7 +443,7 @@ impl Laws {
             self.told.lives[index].lowered = false;
             self.told.lives[index].filled = live < wanted;
             if live < wanted {
-                self.note_replaced(self.told.now, &database, 0);
+                self.note_replaced(self.told.now, &database, 0, wanted);
             }
         }
     }
@@ -452,7 +454,8 @@ impl Laws {
             let database = self.plan.databases[index].name.clone();
             let away = |it: &ToldProcess| matches!(it.state, State::Unreachable(_));
             if self.told.of(&database).any(away) {
-                self.note_replaced(self.told.now, &database, 0);
+                let wanted = self.wanted(&database);
+                self.note_replaced(self.told.now, &database, 0, wanted);
             }
         }
         let is_surplus = |it: &ToldProcess| {
@@ -487,7 +490,8 @@ impl Laws {
             let Some(left) = life.left.filter(|_| !life.judged && !life.lowered) else {
                 continue;
             };
-            let due = left + RETURN_GRACE;
+            // A late daemon judges when it looks.
+            let due = left + RETURN_GRACE + Duration::from_millis(self.plan.lateness);
             // Judged once, and within the second only: later all may have changed.
             if due > now || !self.thawed || now.since(due) > Duration::from_secs(1) {
                 continue;

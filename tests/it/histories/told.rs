@@ -119,7 +119,7 @@ impl Told {
         for (at, peer, pid) in due {
             let is_it = |it: &ToldProcess| it.state == State::Ending(at);
             if self.processes.get(&(peer, pid)).is_some_and(is_it) {
-                if self.is_minority {
+                if self.is_minority && peer != self.entry {
                     self.set_aside((peer, pid));
                 } else {
                     self.end((peer, pid), at);
@@ -364,9 +364,9 @@ impl Told {
     fn peer_gone(&mut self, peer: usize) {
         let now = self.now;
         self.doubted_peers.remove(&peer);
-        self.doubted.retain(|it, _| it.0 != peer);
         let known = self.peers.get_mut(&peer).unwrap();
         if !known.connected {
+            self.doubted.retain(|it, _| it.0 != peer);
             return;
         }
         known.connected = false;
@@ -375,12 +375,14 @@ impl Told {
         self.returning.retain(|it| it.1 != peer);
         for key in self.keys_at(peer) {
             let process = self.processes.get_mut(&key).unwrap();
-            process.registered = process.state == State::Live
+            let is_missed = self.doubted.get(&key).is_some_and(Option::is_some);
+            process.registered = process.state == State::Live && !is_missed
                 || matches!(process.state, State::Unreachable(_)) && process.registered;
             if !matches!(process.state, State::Unreachable(_)) {
                 process.state = State::Unreachable(now);
             }
         }
+        self.doubted.retain(|it, _| it.0 != peer);
     }
 
     fn process_here(&mut self, key: (usize, u32), agent: u32, seen: &ProcessSeen, news: bool) {
@@ -465,7 +467,7 @@ impl Told {
         process.registered = false;
         match process.state {
             State::Ending(_) | State::Unreachable(_) => (),
-            State::Live if self.is_minority => self.set_aside(key),
+            State::Live if self.is_minority && key.0 != self.entry => self.set_aside(key),
             State::Live if with_peer && self.lives[process.life].from <= lost.unwrap() => {
                 process.state = State::Unreachable(now);
                 self.returning.push((now + RETURN_GRACE, key.0));
