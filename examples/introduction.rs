@@ -14,7 +14,7 @@ use dbwarden::driver::nuodb::{Domain, DriverSettings, Order};
 use dbwarden::model::Address;
 use dbwarden::nuodb::client::{Credentials, Settings};
 use dbwarden::nuodb::pilot::PilotSettings;
-use dbwarden::nuodb::srp::Password;
+use dbwarden::nuodb::srp::{Agreement, Password};
 
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -33,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         inside_tls: false,
         allow_legacy_ciphers: false,
         frame_limit: 256 << 20,
+        agreement: Agreement::default(),
     };
     let brokers = vec![Address::parse(broker, 48_004)?];
     let settings = DriverSettings {

@@ -6,7 +6,7 @@ use dbwarden::nuodb::cipher::CipherName;
 use dbwarden::nuodb::client::{Credentials, Settings as ClientSettings};
 use dbwarden::nuodb::message::{BrokerElement, Event, ProcessElement, Status};
 use dbwarden::nuodb::server::{Server, ServerEvent, ServerSettings};
-use dbwarden::nuodb::srp::Password;
+use dbwarden::nuodb::srp::{Agreement, Password};
 
 /// How many monitor events are measured at once.
 pub(crate) const EVENTS: u32 = 100_000;
@@ -32,6 +32,7 @@ pub(crate) fn client_settings() -> ClientSettings {
         inside_tls: false,
         allow_legacy_ciphers: true,
         frame_limit: 1 << 20,
+        agreement: Agreement::default(),
     }
 }
 
@@ -41,6 +42,7 @@ pub(crate) fn record(cipher: CipherName) -> Recording {
         password: Password::new("bird".to_owned()),
         ciphers: vec![cipher],
         frame_limit: 1 << 20,
+        agreement: Agreement::default(),
     };
     Recording {
         cipher,

@@ -20,7 +20,7 @@ use crate::model::{self, Address, Role};
 use crate::nuodb::client::{Credentials, Settings as ClientSettings};
 use crate::nuodb::frame;
 use crate::nuodb::pilot::PilotSettings;
-use crate::nuodb::srp::Password;
+use crate::nuodb::srp::{Agreement, Password};
 use crate::policy::{Place, Policy, Stage};
 use crate::sandbox::serve::{DatabaseSettings, EngineInfo, Sandbox, TlsSettings};
 use crate::supervisor;
@@ -246,6 +246,7 @@ fn driver_settings(sandbox: &Sandbox) -> Result<DriverSettings, Failure> {
         inside_tls: true,
         allow_legacy_ciphers: false,
         frame_limit: frame::DEFAULT_LIMIT,
+        agreement: Agreement::default(),
     };
     let files = sandbox.tls_files().ok_or("the sandbox speaks no TLS")?;
     Ok(DriverSettings {

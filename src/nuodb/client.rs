@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::cipher::{self, CipherName, Iv, Keystream};
 use super::frame::{FrameBuffer, LIMIT_BEFORE_AUTHENTICATION, Outbox};
 use super::message::{Decoder, Element, Event, MONITOR, MessageError, Monitored, Request, Status};
-use super::srp::{ClientExchange, Password};
+use super::srp::{Agreement, ClientSide, Password};
 use super::xml;
 
 pub use error::{ClientError, ErrorClass, Stage};
@@ -40,6 +40,8 @@ pub struct Settings {
     pub allow_legacy_ciphers: bool,
     /// The longest frame that is accepted after the authorisation.
     pub frame_limit: usize,
+    /// How the secret of a session is come by.
+    pub agreement: Agreement,
 }
 
 impl Settings {
@@ -92,7 +94,7 @@ impl Client {
     ///
     /// `entropy` is the private key of the session: it must be random and used only once.
     pub fn new(settings: &Settings, service: &str, entropy: [u8; 32]) -> Self {
-        let exchange = ClientExchange::new(entropy);
+        let exchange = settings.agreement.client(entropy);
         let offer = settings.offer();
         let mut challenge = Element::new("SRPRequest")
             .with("ClientKey", exchange.public_key())
@@ -266,7 +268,7 @@ enum Progress {
 /// What is needed until the peer answers the login.
 #[derive(Debug)]
 struct Login {
-    exchange: ClientExchange,
+    exchange: ClientSide,
     credentials: Credentials,
     offer: &'static [CipherName],
     inside_tls: bool,

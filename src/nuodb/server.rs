@@ -14,7 +14,7 @@ use super::frame::{
     FrameBuffer, FrameTooLong, LIMIT_BEFORE_AUTHENTICATION, Outbox, PROBE, PROBE_ANSWER,
 };
 use super::message::{Element, Event, IDENTITY, Request, Status};
-use super::srp::{Password, ServerExchange, SrpError};
+use super::srp::{Agreement, Password, ServerSide, SrpError};
 use super::xml::{self, XmlError};
 
 /// Who is let in, and how.
@@ -28,6 +28,8 @@ pub struct ServerSettings {
     pub ciphers: Vec<CipherName>,
     /// The longest frame that is accepted after the authorisation.
     pub frame_limit: usize,
+    /// How the secret of a session is come by.
+    pub agreement: Agreement,
 }
 
 /// What a server learned.
@@ -309,13 +311,19 @@ impl Server {
             return Ok(());
         };
         let ServerSettings { user, password, .. } = &self.settings;
-        let exchange = ServerExchange::new(user, password, self.seed.salt, *self.seed.private);
-        let secret = exchange
-            .agree(request.attribute("ClientKey").unwrap_or_default())
+        let client_key = request.attribute("ClientKey").unwrap_or_default();
+        let agreement = &self.settings.agreement;
+        let (salt, private) = (self.seed.salt, *self.seed.private);
+        let ServerSide {
+            salt,
+            public_key,
+            secret,
+        } = agreement
+            .server((user, password), salt, private, client_key)
             .map_err(ServerError::BadKey)?;
         let mut answer = Element::new("SRPResponse")
-            .with("Salt", exchange.salt())
-            .with("ServerKey", exchange.public_key());
+            .with("Salt", salt)
+            .with("ServerKey", public_key);
         let cipher = choice.cipher;
         if choice.is_told {
             answer = answer.with("Cipher", cipher.as_str());

@@ -7,6 +7,8 @@
 //! Passwords, secrets and everything of fixed size between them are cleared when they are
 //! dropped. The big numbers are not: their library offers no way.
 
+mod agreement;
+
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -14,6 +16,9 @@ use num_bigint::BigUint;
 use sha1::{Digest, Sha1};
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+pub use agreement::{Agreement, Table};
+pub(in crate::nuodb) use agreement::{ClientSide, ServerSide};
 
 /// The 1024-bit prime of RFC 5054, appendix A.
 static MODULUS: LazyLock<BigUint> = LazyLock::new(|| {

@@ -11,7 +11,7 @@ use dbwarden::exchange::{
 use dbwarden::model::{Address, PeerSeen, Role, Snapshot};
 use dbwarden::nuodb::client::{Credentials, Settings as ClientSettings};
 use dbwarden::nuodb::pilot::PilotSettings;
-use dbwarden::nuodb::srp::Password;
+use dbwarden::nuodb::srp::{Agreement, Password};
 use dbwarden::sandbox::serve::{DatabaseSettings, Sandbox, Settings, TlsSettings};
 use dbwarden::sandbox::world::{Fault, NextStart, Pace, PeerNumber};
 use dbwarden::time::Timestamp;
@@ -58,6 +58,7 @@ fn settings(sandbox: &Sandbox) -> DriverSettings {
         inside_tls: false,
         allow_legacy_ciphers: false,
         frame_limit: 1 << 24,
+        agreement: Agreement::default(),
     };
     let pilot = PilotSettings::new(vec![address(sandbox, 1)], client);
     DriverSettings {

@@ -10,6 +10,7 @@ use crate::exchange::LossClass;
 use crate::model::Address;
 use crate::nuodb::client::{Credentials, Settings};
 use crate::nuodb::pilot::PilotSettings;
+use crate::nuodb::srp::Agreement;
 use crate::transport::TlsClientSettings;
 
 /// The port of an agent.
@@ -89,6 +90,7 @@ impl ConnectArgs {
             inside_tls: tls.is_some(),
             allow_legacy_ciphers: self.allow_legacy_ciphers,
             frame_limit: FRAME_LIMIT,
+            agreement: Agreement::default(),
         };
         let defaults = PilotSettings::new(self.broker.clone(), client);
         let pilot = PilotSettings {

@@ -15,6 +15,7 @@ use crate::model::{self, DatabaseName, DomainName};
 use crate::nuodb::client::{self, Credentials};
 use crate::nuodb::frame::{DEFAULT_LIMIT, LIMIT_BEFORE_AUTHENTICATION};
 use crate::nuodb::pilot::{PilotSettings, Strategy};
+use crate::nuodb::srp::Agreement;
 use crate::policy::Policy;
 use crate::supervisor::{self, Mode};
 use crate::transport::{TlsClient, TlsClientSettings};
@@ -113,6 +114,7 @@ fn check_pilot(
         inside_tls: false,
         allow_legacy_ciphers: false,
         frame_limit: DEFAULT_LIMIT,
+        agreement: Agreement::default(),
     };
     let legacy = &mut client.allow_legacy_ciphers;
     section.set(report, "allow-legacy-ciphers", legacy, value::boolean);

@@ -18,6 +18,7 @@ fn settings() -> Settings {
         inside_tls: false,
         allow_legacy_ciphers: true,
         frame_limit: 1024 * 1024,
+        agreement: Agreement::default(),
     }
 }
 
@@ -27,5 +28,6 @@ fn server_settings(ciphers: &[CipherName]) -> ServerSettings {
         password: Password::new("bird".to_owned()),
         ciphers: ciphers.to_vec(),
         frame_limit: 1024 * 1024,
+        agreement: Agreement::default(),
     }
 }

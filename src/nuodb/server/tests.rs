@@ -17,6 +17,7 @@ fn settings(ciphers: &[CipherName]) -> ServerSettings {
         password: Password::new("bird".to_owned()),
         ciphers: ciphers.to_vec(),
         frame_limit: DEFAULT_LIMIT,
+        agreement: Agreement::default(),
     }
 }
 

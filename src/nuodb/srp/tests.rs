@@ -211,3 +211,44 @@ fn no_formatting_shows_a_secret() {
         "*** ClientExchange(***) ServerExchange(***) SessionSecret(***)"
     );
 }
+
+#[test]
+fn a_known_agreement_gives_both_sides_one_secret_and_another_password_another() {
+    let (right, wrong) = (
+        Password::new("bird".to_owned()),
+        Password::new("fish".to_owned()),
+    );
+    let table = Table::new("domain", &right, 7, 3);
+    let known = Agreement::Known(std::sync::Arc::new(table));
+    for first in 0..4 {
+        let mut entropy = [0; 32];
+        entropy[1] = first;
+        let client = known.client(entropy);
+        let side = |password| {
+            let account = ("domain", password);
+            known.server(account, [1; 16], [2; 32], &client.public_key())
+        };
+        let server = side(&right).unwrap();
+        let ours = |password| {
+            let (salt, key) = (&server.salt, &server.public_key);
+            client.agree("domain", password, salt, key).unwrap()
+        };
+        let theirs = server.secret.as_bytes();
+        assert_eq!(ours(&right).as_bytes(), theirs);
+        assert_ne!(ours(&wrong).as_bytes(), theirs);
+        assert_ne!(side(&wrong).unwrap().secret.as_bytes(), theirs);
+    }
+}
+
+#[test]
+fn who_knows_the_table_agrees_with_who_computes() {
+    let password = Password::new("bird".to_owned());
+    let table = Table::new("domain", &password, 7, 1);
+    let known = Agreement::Known(std::sync::Arc::new(table));
+    let client = Agreement::Computed.client([3; 32]);
+    let account = ("domain", &password);
+    let server = known.server(account, [1; 16], [2; 32], &client.public_key());
+    let server = server.unwrap();
+    let ours = client.agree("domain", &password, &server.salt, &server.public_key);
+    assert_eq!(ours.unwrap().as_bytes(), server.secret.as_bytes());
+}

@@ -35,7 +35,7 @@ use super::world::{self, Fault, FaultError, Pace, PeerNumber, PeerSettings, Star
 use crate::model::{Address, Role};
 use crate::nuodb::cipher::CipherName;
 use crate::nuodb::server::ServerSettings;
-use crate::nuodb::srp::Password;
+use crate::nuodb::srp::{Agreement, Password};
 use crate::transport::{TlsServer, TlsServerSettings, TransportError};
 use clock::Clock;
 use connection::Context;
@@ -246,6 +246,7 @@ impl Sandbox {
                 password: settings.password.clone(),
                 ciphers: settings.ciphers.clone(),
                 frame_limit: FRAME_LIMIT,
+                agreement: Agreement::default(),
             },
             tls: load_tls(&settings, tls.as_ref())?,
             clock: Clock::start(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dbwarden::nuodb::client::{Client, ClientError, ClientEvent, Credentials, Settings};
 use dbwarden::nuodb::message::{Element, Event, ProcessElement, Request, Status, Style};
-use dbwarden::nuodb::srp::Password;
+use dbwarden::nuodb::srp::{Agreement, Password};
 use dbwarden::transport::{Stream, TlsClient, dial};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
@@ -28,6 +28,7 @@ fn settings(password: &str, inside_tls: bool) -> Settings {
         inside_tls,
         allow_legacy_ciphers: false,
         frame_limit: 1 << 20,
+        agreement: Agreement::default(),
     }
 }
 

@@ -349,6 +349,11 @@ fn is_float(token: &Token) -> bool {
     }
 }
 
+/// Returns whether the name stands behind `owner::`.
+fn is_of(source: &Source, at: usize, owner: &str) -> bool {
+    at > 1 && source.tokens[at - 1].is("::") && source.tokens[at - 2].is(owner)
+}
+
 fn follows(source: &Source, at: usize, text: &str) -> bool {
     source.tokens.get(at + 1).is_some_and(|it| it.is(text))
 }
@@ -356,6 +361,9 @@ fn follows(source: &Source, at: usize, text: &str) -> bool {
 /// What holds for all of the product's code: who names the parser, no back doors past the laws.
 fn product(source: &Source, broken: &mut Broken) {
     let may_parse = source.path.starts_with("src/nuodb/xml");
+    let may_look_up = ["src/nuodb/srp", "src/sandbox/world"]
+        .iter()
+        .any(|it| source.path.starts_with(it));
     for (at, token) in source.tokens.iter().enumerate() {
         let opens_attribute = at > 0 && source.tokens[at - 1].is("[");
         let what = match token.text.as_str() {
@@ -368,6 +376,9 @@ fn product(source: &Source, broken: &mut Broken) {
             }
             "include" if follows(source, at, "!") => "code is a module, never included",
             "extern" if follows(source, at, "crate") => "a crate is named by its name",
+            "Known" if is_of(source, at, "Agreement") && !may_look_up => {
+                "a known agreement is for simulations: only `src/sandbox/world` makes one"
+            }
             _ => continue,
         };
         say(broken, source, token.line, what);

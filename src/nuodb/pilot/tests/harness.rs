@@ -16,7 +16,7 @@ use crate::nuodb::client::{Credentials, Settings};
 use crate::nuodb::message::{BrokerElement, Element, Event, ProcessElement, Request, Status};
 use crate::nuodb::pilot::{Command, ConnectionId, Failure, Input, Pilot, PilotSettings};
 use crate::nuodb::server::{Server, ServerEvent, ServerSettings};
-use crate::nuodb::srp::Password;
+use crate::nuodb::srp::{Agreement, Password};
 use crate::time::Timestamp;
 
 /// How a peer treats those who dial it.
@@ -100,6 +100,7 @@ impl World {
             inside_tls: false,
             allow_legacy_ciphers: false,
             frame_limit: 1 << 20,
+            agreement: Agreement::default(),
         };
         let addresses = brokers.iter().map(|it| Address::new(*it, 48_004)).collect();
         let mut settings = PilotSettings::new(addresses, client);
@@ -369,6 +370,7 @@ impl World {
             password: Password::new(peer.password.into()),
             ciphers: peer.ciphers.clone(),
             frame_limit: 1 << 20,
+            agreement: Agreement::default(),
         };
         let mut entropy = [7; 80];
         entropy[0] = u8::try_from(connection.0 % 251).unwrap();
