@@ -18,6 +18,7 @@ mod resume;
 mod run;
 mod sandbox;
 mod sandbox_ctl;
+mod simulate;
 mod status;
 
 use self::status::List;
@@ -78,6 +79,7 @@ enum Command {
     Run(run::Args),
     Sandbox(Box<sandbox::Args>),
     SandboxCtl(sandbox_ctl::Args),
+    Simulate(simulate::Args),
     Status(status::Args),
 }
 
@@ -112,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Sandbox(args) => sandbox::run(&args),
         Command::SandboxCtl(args) => sandbox_ctl::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Status(args) => status::run(&args),
     };
     exit.into()

@@ -6,6 +6,7 @@
 mod element;
 mod engine;
 mod fault;
+pub mod history;
 mod monitor;
 mod pace;
 mod peer;

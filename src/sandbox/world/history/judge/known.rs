@@ -1,0 +1,315 @@
+//! What the warden knows by what it was told and what it wanted, kept the plain way. Of its own
+//! facts it takes which seat a process sits on, and why a seat is empty.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::SeatName;
+use super::told::{State, Told};
+use crate::event::{Event, Kind};
+use crate::exchange::{ActionId, Deed, Observation, Outcome, Question};
+use crate::model::{Address, PeerName};
+use crate::supervisor::{
+    ActionStage, Effect, EvidenceFact, Fact, FactChange, Input, PhaseFact, SlotFact,
+};
+use crate::time::Timestamp;
+
+/// How far a start got, seen from outside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Stage {
+    Told,
+    Prepared,
+    Ready,
+    Committed,
+}
+
+/// A start between its telling and its end.
+#[derive(Clone, Debug)]
+pub(super) struct Open {
+    pub(super) seat: Arc<str>,
+    pub(super) database: Arc<str>,
+    pub(super) peer: usize,
+    pub(super) stage: Stage,
+    pub(super) committed: Timestamp,
+    /// Its fate was told.
+    pub(super) settled: bool,
+    /// Nothing was heard of it, since then.
+    pub(super) doubted: Option<Timestamp>,
+    /// When the last picture of the whole domain came.
+    pub(super) looked: Option<Timestamp>,
+}
+
+/// A seat, by the warden's own word and by ours.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seat {
+    /// The life that sat here last.
+    pub(super) bound: Option<usize>,
+    /// The same, also when a start for its place has left.
+    pub(super) last: Option<usize>,
+    pub(super) evidence: Option<EvidenceFact>,
+    pub(super) is_vacant: bool,
+    /// Since when it is empty; that may have begun on another seat.
+    pub(super) since: Timestamp,
+    pub(super) prepares: Vec<Timestamp>,
+}
+
+/// What the warden knows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    pub(super) told: Told,
+    /// Which gates it told of, and whether they are closed.
+    pub(super) gates: BTreeMap<Arc<str>, bool>,
+    pub(super) open: BTreeMap<ActionId, Open>,
+    pub(super) seats: BTreeMap<SeatName, Seat>,
+    asked: BTreeMap<ActionId, usize>,
+    /// When our own dial to a peer's agent last failed, and when it last answered.
+    pub(super) silent: BTreeMap<usize, Timestamp>,
+    pub(super) answered: BTreeMap<usize, Timestamp>,
+}
+
+impl Known {
+    /// Takes in what the warden is told.
+    pub(super) fn hear(&mut self, now: Timestamp, input: &Input) {
+        self.told.pass(now);
+        match input {
+            Input::Observed(observation) => {
+                self.told.observe(now, observation);
+                match observation {
+                    Observation::Lost(_) => self.freeze(),
+                    Observation::Snapshot(_) => {
+                        for open in self.open.values_mut() {
+                            open.looked = Some(now);
+                        }
+                    }
+                    Observation::Sighted(_) => (),
+                }
+            }
+            Input::Began(_) => {
+                self.told.begin();
+                self.freeze();
+                self.asked.clear();
+            }
+            Input::JournalFailed => {
+                self.gates.insert("gate journal".into(), true);
+            }
+            Input::Reported { action, outcome } => self.report(now, *action, outcome),
+            Input::Configured(_)
+            | Input::Recovered(_)
+            | Input::Requested(_)
+            | Input::Resumed { .. }
+            | Input::Timeout => (),
+        }
+    }
+
+    fn freeze(&mut self) {
+        self.gates.insert("gate not-synced".into(), true);
+    }
+
+    /// Returns whether a gate is closed.
+    pub(super) fn is_frozen(&self) -> bool {
+        let begun = self.gates.contains_key("gate not-synced");
+        !begun || self.gates.values().any(|it| *it)
+    }
+
+    pub(super) fn is_anything_vacant(&self) -> bool {
+        self.seats.values().any(|it| it.is_vacant)
+    }
+
+    fn report(&mut self, now: Timestamp, action: ActionId, outcome: &Outcome) {
+        if let Some(peer) = self.asked.remove(&action) {
+            if matches!(outcome, Outcome::Answered(_)) {
+                self.silent.remove(&peer);
+                self.answered.insert(peer, now);
+            } else {
+                self.silent.insert(peer, now);
+            }
+            return;
+        }
+        let Some(open) = self.open.get_mut(&action) else {
+            return;
+        };
+        match outcome {
+            Outcome::Ready => open.stage = Stage::Ready,
+            Outcome::Started(_) => (),
+            Outcome::Unanswered(_) => {
+                open.doubted.get_or_insert(now);
+            }
+            Outcome::Answered(_)
+            | Outcome::NotSent(_)
+            | Outcome::Refused(_)
+            | Outcome::Registered { .. }
+            | Outcome::StartFailed(_)
+            | Outcome::Stopped { .. } => open.settled = true,
+        }
+    }
+
+    /// Takes in what the warden knows of its seats.
+    pub(super) fn learn(&mut self, facts: &[FactChange]) {
+        for change in facts {
+            match &change.fact {
+                Some(Fact::Slot(slot)) => self.seat(slot),
+                Some(Fact::Action(it)) => {
+                    if let Some(open) = self.open.get_mut(&it.action) {
+                        open.seat = format!("te/{}", it.ordinal + 1).into();
+                    }
+                }
+                Some(
+                    Fact::Database(_)
+                    | Fact::Domain(_)
+                    | Fact::Failure(_)
+                    | Fact::Lapsed(_)
+                    | Fact::Peer(_)
+                    | Fact::Process(_),
+                )
+                | None => (),
+            }
+        }
+    }
+
+    fn seat(&mut self, slot: &SlotFact) {
+        let name = seat_name(slot.database.as_str(), slot.ordinal);
+        let life = match &slot.phase {
+            PhaseFact::Filled { peer, pid } => index_of(peer)
+                .and_then(|peer| self.told.processes.get(&(peer, *pid)))
+                .map(|it| it.life),
+            PhaseFact::Acting { .. }
+            | PhaseFact::Empty
+            | PhaseFact::Held { .. }
+            | PhaseFact::Leaving { .. }
+            | PhaseFact::Vacant(_) => None,
+        };
+        if life.is_some() {
+            for seat in self.seats.values_mut() {
+                if seat.bound == life {
+                    seat.bound = None;
+                }
+            }
+        }
+        let seat = self.seats.entry(name).or_default();
+        seat.bound = life.or(seat.bound);
+        seat.last = life.or(seat.last);
+        let vacancy = match &slot.phase {
+            PhaseFact::Acting { vacancy, .. } | PhaseFact::Vacant(vacancy) => Some(vacancy),
+            PhaseFact::Empty
+            | PhaseFact::Filled { .. }
+            | PhaseFact::Held { .. }
+            | PhaseFact::Leaving { .. } => None,
+        };
+        seat.is_vacant = vacancy.is_some();
+        seat.since = vacancy.map_or(seat.since, |it| it.since);
+        seat.evidence = vacancy.map(|it| it.evidence.clone());
+    }
+
+    /// Takes in what the warden wants.
+    pub(super) fn want(&mut self, now: Timestamp, effect: &Effect) {
+        match effect {
+            Effect::Do(Deed::Prepare { action, .. }) => {
+                if let Some(open) = self.open.get_mut(action) {
+                    open.stage = Stage::Prepared;
+                    let name = (open.database.clone(), open.seat.clone());
+                    self.seats.entry(name).or_default().prepares.push(now);
+                }
+            }
+            Effect::Do(Deed::Commit { action }) => {
+                if let Some(open) = self.open.get_mut(action) {
+                    open.stage = Stage::Committed;
+                    open.committed = now;
+                    let name = (open.database.clone(), open.seat.clone());
+                    // Whoever sat there is replaced from now on.
+                    self.seats.entry(name).or_default().bound = None;
+                }
+            }
+            Effect::Do(Deed::Ask { action, question }) => {
+                if let Question::Identity(target) = question
+                    && let Some(peer) = index_at(&target.address)
+                {
+                    self.asked.insert(*action, peer);
+                }
+            }
+            Effect::Do(Deed::Abandon { .. } | Deed::Refresh | Deed::Stop { .. })
+            | Effect::Answer { .. } => (),
+            Effect::Raise(event) => self.told_event(now, event),
+        }
+    }
+
+    fn told_event(&mut self, now: Timestamp, event: &Event) {
+        let gate = || event.text.clone().unwrap_or_default();
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the other kinds change nothing here"
+        )]
+        match event.kind {
+            Kind::DomainFrozen => drop(self.gates.insert(gate(), true)),
+            Kind::DomainThawed => drop(self.gates.insert(gate(), false)),
+            Kind::ActionStarted => {
+                let subject = &event.subject;
+                let database = subject.database.as_ref().map(ToString::to_string);
+                let open = Open {
+                    seat: subject.slot.clone().unwrap_or_default(),
+                    database: database.unwrap_or_default().into(),
+                    peer: subject.peer.as_ref().and_then(index_of).unwrap_or_default(),
+                    stage: Stage::Told,
+                    committed: now,
+                    settled: false,
+                    doubted: None,
+                    looked: None,
+                };
+                if let Some(action) = event.action {
+                    self.open.insert(action, open);
+                }
+            }
+            Kind::ActionFailed | Kind::ActionSucceeded => {
+                if let Some(action) = event.action {
+                    self.open.remove(&action);
+                }
+            }
+            _ => (),
+        }
+    }
+
+    /// Returns whether a life still goes on where we can see it.
+    pub(super) fn lives(&self, life: usize) -> bool {
+        let mut all = self.told.processes.values();
+        all.any(|it| it.life == life && it.state == State::Live)
+    }
+}
+
+/// Returns which action a fact says may leave.
+pub(super) fn committed(change: &FactChange) -> Option<ActionId> {
+    match &change.fact {
+        Some(Fact::Action(it)) if matches!(it.stage, ActionStage::Committed { .. }) => {
+            Some(it.action)
+        }
+        _ => None,
+    }
+}
+
+/// Returns whether an outcome shows that a request left.
+pub(super) const fn has_left(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Refused(_)
+            | Outcome::Registered { .. }
+            | Outcome::StartFailed(_)
+            | Outcome::Started(_)
+            | Outcome::Unanswered(_)
+    )
+}
+
+fn seat_name(database: &str, ordinal: u32) -> SeatName {
+    (database.into(), format!("te/{}", ordinal + 1).into())
+}
+
+/// Returns which peer is called that: `10.0.0.3:48004` is number 3.
+pub(super) fn index_of(name: &PeerName) -> Option<usize> {
+    let (host, _) = name.as_str().rsplit_once(':')?;
+    index_in(host)
+}
+
+fn index_at(address: &Address) -> Option<usize> {
+    index_in(&address.host)
+}
+
+fn index_in(host: &str) -> Option<usize> {
+    host.strip_prefix("10.0.0.")?.parse().ok()
+}

@@ -1,0 +1,384 @@
+//! What holds in every history, and how often each law had something to say.
+//!
+//! It is judged from what the warden was told, what it asked for, what left, and what is on
+//! record, as it happens. The judge knows the rules of the promises and none of the healer's code;
+//! of its own word only which seat is meant and why it is empty is taken, and both are verified.
+
+mod events;
+mod known;
+mod rest;
+mod starts;
+mod told;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::disk::Batch;
+use super::figures::Figures;
+use super::swarm::{Database, Plan};
+use crate::event::{Event, Kind};
+use crate::exchange::{ActionId, Deed, Question};
+use crate::policy::Policy;
+use crate::supervisor::{Effect, FactChange, Input};
+use crate::time::Timestamp;
+
+use events::Events;
+use known::{Known, Stage};
+
+/// Defines [`Law`] from one table: variant, name, what it says, when it has something to say.
+macro_rules! laws {
+    ($($variant:ident $name:literal $says:literal $premise:literal,)*) => {
+        /// Something that holds in every history.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub enum Law { $(#[doc = $says] $variant,)* }
+
+        impl Law {
+            /// Every law.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Returns its name.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Returns what it says.
+            pub const fn says(self) -> &'static str {
+                match self { $(Self::$variant => $says,)* }
+            }
+
+            /// Returns when it has something to say.
+            pub const fn premise(self) -> &'static str {
+                match self { $(Self::$variant => $premise,)* }
+            }
+        }
+    };
+}
+
+laws! {
+    AskedFirst "asked-first"
+        "Nothing is started elsewhere before the agent where it ran has answered since."
+        "a start elsewhere after an exit",
+    Confirmed "confirmed"
+        "When several of a database end together, nothing is started before it is clear who did it."
+        "a start after two of its database ended within seconds",
+    DecidedAgain "decided-again"
+        "Deciding again from the record gives what life gave."
+        "an input on record",
+    DoubleStart "double-start"
+        "No request leaves while the process of its seat is up or a start for it is open."
+        "a request leaves while others of its database live",
+    GateOpen "gate-open"
+        "Nothing is started while a gate is closed."
+        "a seat is empty while a gate is closed",
+    GivenUpLate "given-up-late"
+        "A request that left is open until its fate is told, or nothing was heard and we looked."
+        "a start of which nothing was heard is given up",
+    InTime "in-time"
+        "No request leaves after its preparation has expired."
+        "a request waited on the disk",
+    Intent "intent"
+        "What is done is on record before it is done."
+        "something is done",
+    Lane "lane"
+        "One start for a database at a time, and one at a peer."
+        "a start begins while another is open",
+    Memory "memory"
+        "A daemon that begins again knows what is on record."
+        "a daemon begins with a memory",
+    ModelTrue "model-true"
+        "After the calm the live part of the model is what a fresh look shows."
+        "a history ends",
+    Needs "needs"
+        "Nothing is started of a database of which nothing runs."
+        "a start",
+    OnePerPeer "one-per-peer"
+        "No peer is asked for a second engine of a database."
+        "a start where others of its database run",
+    Pace "pace"
+        "No seat is tried more than twelve times in a minute."
+        "a seat is tried again within a minute",
+    Progress "progress"
+        "Time goes on."
+        "a history ends",
+    ReplacedLate "replaced-late"
+        "What is out of reach is replaced only after its grace and our own failure to reach it."
+        "a start for one out of reach",
+    Rest "rest"
+        "After the calm all that is wanted runs, or is held or blocked and that was told."
+        "something was missing when the calm began",
+    ReturnGrace "return-grace"
+        "Nothing is started at a peer that is not there, or has only just come."
+        "a start at a peer that was away before",
+    Sense "sense"
+        "What is told makes sense by itself."
+        "an event is told",
+    Settled "settled"
+        "Nothing thaws before the domain has settled."
+        "a domain thaws",
+    StopsNothing "stops-nothing"
+        "The healer stops nothing, and gives up nothing that left."
+        "a start is given up before it leaves",
+    Strict "strict"
+        "With strict siblings nothing is replaced that is out of reach."
+        "a start under such a policy",
+    Wanted "wanted"
+        "Nothing is started that nobody wants."
+        "a start beyond what is declared",
+}
+
+impl Law {
+    /// Returns the law as broken, with what happened.
+    pub(in crate::sandbox::world::history) fn broken(self, text: String) -> Broken {
+        Broken { law: self, text }
+    }
+}
+
+/// A law that did not hold.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Broken {
+    /// Which.
+    pub law: Law,
+    /// What happened.
+    pub text: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.law.as_str(), self.text)
+    }
+}
+
+/// The judge.
+#[derive(Debug)]
+pub(super) struct Judge {
+    databases: Vec<Database>,
+    settle: Duration,
+    /// What the warden knows, and what it will know again if it dies now.
+    known: Known,
+    recorded: Known,
+    told: Events,
+    /// What may be done by what is on record, and for which starts until when.
+    allowed: BTreeSet<ActionId>,
+    valid_until: BTreeMap<ActionId, Timestamp>,
+    emitted: BTreeMap<ActionId, Timestamp>,
+    /// Requests that left too late.
+    expired: BTreeSet<ActionId>,
+    premises: BTreeMap<Law, u64>,
+    starts: u64,
+    ends: [u64; 2],
+    holds: u64,
+    was_missing: bool,
+    is_calm: bool,
+}
+
+impl Judge {
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self {
+            databases: plan.databases.clone(),
+            settle: plan.accepted.supervisor.settle,
+            known: Known::default(),
+            recorded: Known::default(),
+            told: Events::default(),
+            allowed: BTreeSet::new(),
+            valid_until: BTreeMap::new(),
+            emitted: BTreeMap::new(),
+            expired: BTreeSet::new(),
+            premises: BTreeMap::new(),
+            starts: 0,
+            ends: [0; 2],
+            holds: 0,
+            was_missing: false,
+            is_calm: false,
+        }
+    }
+
+    /// Notes that a law has something to say.
+    fn met(&mut self, law: Law) {
+        *self.premises.entry(law).or_default() += 1;
+    }
+
+    fn policy(&self, database: &str) -> Option<Policy> {
+        let mut all = self.databases.iter();
+        all.find(|it| *it.name == *database)?.policy.clone()
+    }
+
+    /// Takes in what the warden was told, what it knows since then, and what it wants, in order.
+    pub(super) fn judge(
+        &mut self,
+        now: Timestamp,
+        input: &Input,
+        facts: &[FactChange],
+        effects: &[Effect],
+    ) -> Result<(), Broken> {
+        if let Input::Reported { action, outcome } = input
+            && self.expired.contains(action)
+            && known::has_left(outcome)
+        {
+            return Err(Law::InTime.broken(format!("{action} left after it had expired")));
+        }
+        if matches!(input, Input::Began(_)) && !self.known.told.peers.is_empty() {
+            self.met(Law::Memory);
+        }
+        self.known.hear(now, input);
+        self.known.learn(facts);
+        if self.known.is_frozen() && self.known.is_anything_vacant() {
+            self.met(Law::GateOpen);
+        }
+        for effect in effects {
+            self.judge_effect(now, effect)?;
+            self.known.want(now, effect);
+        }
+        Ok(())
+    }
+
+    fn judge_effect(&mut self, now: Timestamp, effect: &Effect) -> Result<(), Broken> {
+        match effect {
+            Effect::Do(Deed::Prepare {
+                action,
+                start,
+                valid_until,
+            }) => {
+                self.valid_until.insert(*action, *valid_until);
+                let open = self.known.open.get(action);
+                let Some(open) = open.filter(|it| it.stage == Stage::Told) else {
+                    let text = format!("{action} is prepared and was not told of");
+                    return Err(Law::Intent.broken(text));
+                };
+                if *open.database != *start.database.as_str() {
+                    let text = format!("{action} is another start than was told");
+                    return Err(Law::Intent.broken(text));
+                }
+                self.judge_pace(now, *action)?;
+                self.judge_start(now, *action)
+            }
+            Effect::Do(Deed::Commit { action }) => {
+                let stage = self.known.open.get(action).map(|it| it.stage);
+                if stage != Some(Stage::Ready) {
+                    let text = format!("{action} is committed when {stage:?}");
+                    return Err(Law::Intent.broken(text));
+                }
+                self.emitted.insert(*action, now);
+                self.judge_start(now, *action)
+            }
+            Effect::Do(Deed::Ask { action, question }) => {
+                let asks_agent = matches!(question, Question::Identity(_));
+                if !asks_agent || self.known.is_frozen() {
+                    let text = format!("{action} asks something while the gate is closed");
+                    return Err(Law::GateOpen.broken(text));
+                }
+                Ok(())
+            }
+            Effect::Do(Deed::Abandon { action }) => {
+                self.met(Law::StopsNothing);
+                let open = self.known.open.get(action);
+                if open.is_some_and(|it| it.stage == Stage::Committed) {
+                    let text = format!("{action} left and is abandoned");
+                    return Err(Law::StopsNothing.broken(text));
+                }
+                Ok(())
+            }
+            Effect::Do(Deed::Stop { .. }) => {
+                Err(Law::StopsNothing.broken("the healer stops something".to_owned()))
+            }
+            Effect::Answer { .. } | Effect::Do(Deed::Refresh) => Ok(()),
+            Effect::Raise(event) => self.judge_event(now, event),
+        }
+    }
+
+    fn judge_event(&mut self, now: Timestamp, event: &Event) -> Result<(), Broken> {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the other kinds are judged as they are told"
+        )]
+        match event.kind {
+            Kind::DomainThawed if event.text.as_deref() == Some("gate not-synced") => {
+                self.met(Law::Settled);
+                let Some(synced) = self.known.told.synced else {
+                    return Err(Law::Settled.broken("thawed without a session".to_owned()));
+                };
+                let quiet = self.known.told.quiet + self.settle;
+                let longest = synced + Duration::from_secs(10).max(self.settle);
+                if now < quiet.min(longest) {
+                    return Err(Law::Settled.broken("thawed before it settled".to_owned()));
+                }
+            }
+            Kind::ActionFailed | Kind::ActionSucceeded => self.judge_end(now, event)?,
+            _ => (),
+        }
+        Ok(())
+    }
+
+    /// Something leaves the daemon.
+    pub(super) fn left(&mut self, now: Timestamp, deed: &Deed) -> Result<(), Broken> {
+        self.met(Law::Intent);
+        let Deed::Commit { action } = deed else {
+            return Ok(());
+        };
+        if !self.allowed.contains(action) {
+            let text = format!("{action} leaves and is not on record");
+            return Err(Law::Intent.broken(text));
+        }
+        if self.emitted.get(action).is_some_and(|at| *at < now) {
+            self.met(Law::InTime);
+        }
+        if self.valid_until.get(action).is_some_and(|it| *it < now) {
+            self.expired.insert(*action);
+        }
+        self.starts += 1;
+        Ok(())
+    }
+
+    /// Something is on record, and told.
+    pub(super) fn on_record(&mut self, batch: &Batch) -> Result<(), Broken> {
+        for change in &batch.facts {
+            if let Some(action) = known::committed(change) {
+                self.allowed.insert(action);
+            }
+        }
+        let mut turns = batch.turns.iter();
+        let (mut fact, mut effect) = (0, 0);
+        for (now, input) in &batch.inputs {
+            self.met(Law::DecidedAgain);
+            let ends = turns.next().copied();
+            let (facts, effects) = ends.unwrap_or((batch.facts.len(), batch.effects.len()));
+            self.recorded.hear(now.at, input);
+            self.recorded.learn(&batch.facts[fact..facts]);
+            for it in &batch.effects[effect..effects] {
+                self.recorded.want(now.at, it);
+            }
+            (fact, effect) = (facts, effects);
+        }
+        for event in batch.events() {
+            self.met(Law::Sense);
+            self.told.hear(event)?;
+            self.ends[0] += u64::from(event.kind == Kind::ActionSucceeded);
+            self.ends[1] += u64::from(event.kind == Kind::ActionFailed);
+            self.holds += u64::from(event.kind == Kind::SlotHeld);
+        }
+        Ok(())
+    }
+
+    /// The warden knows no more than what is on record.
+    pub(super) fn died(&mut self) {
+        self.known = self.recorded.clone();
+    }
+
+    /// From now on nothing goes wrong any more.
+    pub(super) fn calm(&mut self) {
+        self.is_calm = true;
+        self.was_missing = self.known.is_anything_vacant();
+    }
+
+    /// Hands over what was counted.
+    pub(super) fn count(&self, figures: &mut Figures) {
+        figures.premises.clone_from(&self.premises);
+        figures.starts = self.starts;
+        [figures.succeeded, figures.failed] = self.ends;
+        figures.holds = self.holds;
+    }
+}
+
+/// Names a seat: a database, and `te/1`.
+type SeatName = (Arc<str>, Arc<str>);

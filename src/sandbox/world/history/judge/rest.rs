@@ -1,0 +1,112 @@
+//! What must hold when all has been well for long: whatever is wanted runs, or somebody was told
+//! why it does not, nothing waits any more, and what is known is what is there.
+
+use std::collections::BTreeSet;
+
+use super::super::{EngineId, History, Start};
+use super::told::{Life, State, ToldProcess};
+use super::{Broken, Judge, Law};
+use crate::model::{Model, Role};
+
+/// One that runs, and one that is asked whether it lives.
+const LINES: usize = 2;
+
+impl History {
+    /// Judges how a history ended.
+    pub(in crate::sandbox::world::history) fn judge_rest(&mut self) -> Result<(), Broken> {
+        self.judge.judge_rest(self.plan.peers.len())?;
+        let waiting = self.daemon.waiting();
+        if waiting > 1 || self.wire.open() > LINES {
+            let lines = self.wire.open();
+            let text = format!("{waiting} things wait, {lines} lines are open");
+            return Err(Law::Rest.broken(text));
+        }
+        let Some(alive) = &self.daemon.alive else {
+            return Err(Law::Rest.broken("the daemon is gone".to_owned()));
+        };
+        let (known, real) = (live(alive.warden.model()), self.truth());
+        if known != real {
+            let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
+                let only: Vec<String> = one.difference(other).cloned().collect();
+                only
+            };
+            return Err(Law::ModelTrue.broken(format!(
+                "only the model has {:?}, only the domain has {:?}",
+                only(&known, &real),
+                only(&real, &known)
+            )));
+        }
+        self.judge.met(Law::ModelTrue);
+        self.judge.met(Law::Progress);
+        Ok(())
+    }
+
+    /// Returns every engine that the domain shows, as it really is.
+    fn truth(&self) -> BTreeSet<String> {
+        let all = self.world.engines.iter();
+        all.filter(|(id, _)| self.world.is_visible(**id))
+            .filter_map(|(id, it)| {
+                let view = it.view(EngineId(id.0));
+                let agent = self.world.agent_at(it.peer)?;
+                let state = view.state.map_or("", |it| it.as_str());
+                let Start { database, role, .. } = &view.start;
+                let pid = view.pid?;
+                Some(format!("{agent} {pid} {database} {role:?} {state}"))
+            })
+            .collect()
+    }
+}
+
+/// Returns every process that the model shows as live.
+fn live(model: &Model) -> BTreeSet<String> {
+    let all = model.processes().filter(|(_, it)| it.is_live());
+    all.map(|(_, it)| {
+        let database = &model.database(it.database).name;
+        let agent = &model.peer(it.peer).agent_id;
+        format!(
+            "{agent} {} {database} {:?} {}",
+            it.pid, it.role, it.status_word
+        )
+    })
+    .collect()
+}
+
+impl Judge {
+    fn judge_rest(&mut self, room: usize) -> Result<(), Broken> {
+        if self.was_missing {
+            self.met(Law::Rest);
+        }
+        if !self.known.open.is_empty() {
+            let text = format!("actions stay open: {:?}", self.known.open);
+            return Err(Law::Rest.broken(text));
+        }
+        for database in &self.databases {
+            let Some(policy) = &database.policy else {
+                continue;
+            };
+            let of = |it: &&Life| it.database == *database.name && it.role == Role::Te;
+            let left = self.known.told.lives.iter().filter(of);
+            let left = left.filter(|it| it.left.is_some()).count();
+            let observed = if policy.keep_observed {
+                database.engines.saturating_sub(left)
+            } else {
+                0
+            };
+            let wanted = observed.max(policy.te_min() as usize).min(room);
+            let live = |it: &&ToldProcess| it.role == Role::Te && it.state == State::Live;
+            let live = self.known.told.of(&database.name).filter(live).count();
+            let excused = self.told.excused(&database.name);
+            if live + excused < wanted {
+                return Err(Law::Rest.broken(format!(
+                    "{}: {live} run, {excused} are held or blocked, {wanted} are wanted",
+                    database.name
+                )));
+            }
+            if excused == 0 && self.told.is_degraded(&database.name) {
+                let text = format!("{} stays degraded, and nobody was told why", database.name);
+                return Err(Law::Rest.broken(text));
+            }
+        }
+        Ok(())
+    }
+}

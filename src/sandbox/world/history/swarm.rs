@@ -1,0 +1,203 @@
+//! What one history is about: sizes, rates and policies, drawn from its seed before it begins.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::PeerSettings;
+use super::Ground;
+use super::dice::Dice;
+use crate::model::{self, Address, DatabaseName};
+use crate::nuodb::cipher::CipherName;
+use crate::nuodb::pilot::PilotSettings;
+use crate::policy::{AfterStages, Backoff, Bounds, Place, Policy, Stage};
+use crate::supervisor::{Accepted, Settings};
+
+/// How long things go wrong.
+pub(super) const STORM: Duration = Duration::from_secs(1_320);
+
+/// One database.
+#[derive(Clone, Debug)]
+pub(super) struct Database {
+    pub(super) name: Arc<str>,
+    /// How many transaction engines run at the beginning.
+    pub(super) engines: usize,
+    /// How many storage managers do.
+    pub(super) managers: usize,
+    pub(super) policy: Option<Policy>,
+}
+
+/// Sizes, rates and policies.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) peers: Vec<PeerSettings>,
+    pub(super) databases: Vec<Database>,
+    pub(super) accepted: Arc<Accepted>,
+    pub(super) pilot: PilotSettings,
+    pub(super) ciphers: Vec<CipherName>,
+    pub(super) faults: usize,
+    /// How often each kind of fault happens, relative to the others.
+    pub(super) weights: Vec<usize>,
+    /// How late the daemon's timers are at most, in milliseconds.
+    pub(super) lateness: u64,
+    /// How long a packet travels, in microseconds.
+    pub(super) latency: (u64, u64),
+    /// How long a commit takes, in microseconds.
+    pub(super) disk: (u64, u64),
+    /// Whether what peers send is cut into pieces.
+    pub(super) cuts: bool,
+    /// How long all is well in the end: longer than any pause of any policy.
+    pub(super) calm: Duration,
+}
+
+impl Plan {
+    pub(super) fn draw(dice: &mut Dice, ground: &Ground) -> Self {
+        let count = 3 + dice.below(4);
+        let brokers = 2 + dice.below(count - 1);
+        let peers: Vec<PeerSettings> = (1..=count).map(|it| peer(it, it <= brokers)).collect();
+        let (databases, accepted) = match &ground.accepted {
+            Some(accepted) => given(dice, accepted, count),
+            None => drawn(dice, count),
+        };
+        let calm = calm(&accepted.supervisor.policies);
+        let cipher = dice.pick(&[CipherName::Aes256Ctr, CipherName::Aes128Ctr]);
+        let mut pilot = ground.pilot.clone();
+        let known = 1 + dice.below(brokers);
+        pilot.brokers = peers[..known].iter().map(|it| it.address.clone()).collect();
+        if ground.accepted.is_none() {
+            let often = dice.percent(5);
+            let interval = if often { 10 } else { dice.pick(&[120, 300]) };
+            pilot.probe_interval = Duration::from_secs(interval);
+            pilot.probe_misses = if often { 3 } else { 1 };
+        }
+        Self {
+            peers,
+            databases,
+            accepted,
+            pilot,
+            ciphers: vec![cipher],
+            faults: 5 + dice.below(20),
+            weights: (0..super::fault::Fault::ALL.len())
+                .map(|_| dice.pick(&[0, 0, 1, 2, 4]))
+                .collect(),
+            lateness: dice.pick(&[0, 0, 0, 100]),
+            latency: dice.pick(&[(200, 400), (100, 5_000), (1_000, 40_000)]),
+            disk: dice.pick(&[(50, 300), (1_000, 20_000), (1_000, 400_000)]),
+            cuts: dice.percent(10),
+            calm,
+        }
+    }
+}
+
+fn peer(number: usize, is_broker: bool) -> PeerSettings {
+    PeerSettings {
+        address: Address::new(format!("10.0.0.{number}").as_str(), 48_004),
+        hostname: format!("host{number}").into(),
+        is_broker,
+    }
+}
+
+/// Returns how long all must be well until everything can be expected to rest.
+fn calm(policies: &[Policy]) -> Duration {
+    let pauses = policies.iter().map(|it| {
+        let slow = match it.after_stages {
+            AfterStages::Hold => Duration::ZERO,
+            AfterStages::Slow(pause) => pause,
+        };
+        // The jitter of a pause is a tenth of it.
+        slow.max(it.backoff.max) * 12 / 10 + it.start_timeout + it.unreachable_grace
+    });
+    let longest = pauses.max().unwrap_or_default();
+    (longest + Duration::from_secs(240)).max(Duration::from_secs(480))
+}
+
+/// Returns the operator's databases, or some that his policies apply to.
+fn given(dice: &mut Dice, accepted: &Accepted, peers: usize) -> (Vec<Database>, Arc<Accepted>) {
+    let mut accepted = accepted.clone();
+    let supervisor = &mut accepted.supervisor;
+    supervisor.seed = dice.next();
+    let mut names: Vec<DatabaseName> = supervisor.te_options.keys().cloned().collect();
+    for name in ["accounts", "orders"] {
+        if names.len() < 2 {
+            names.push(name.into());
+            supervisor.te_options.insert(name.into(), Vec::new());
+        }
+    }
+    let databases = names.into_iter().map(|name| {
+        let applies = |it: &&Policy| it.applies(supervisor.domain.as_str(), name.as_str());
+        let policy = supervisor.policies.iter().find(applies).cloned();
+        database(dice, name.as_str(), policy, peers)
+    });
+    (databases.collect(), Arc::new(accepted))
+}
+
+fn database(dice: &mut Dice, name: &str, policy: Option<Policy>, peers: usize) -> Database {
+    Database {
+        name: name.into(),
+        engines: 1 + dice.below(peers.min(3)),
+        managers: 1 + dice.below(2),
+        policy,
+    }
+}
+
+fn drawn(dice: &mut Dice, peers: usize) -> (Vec<Database>, Arc<Accepted>) {
+    let count = 2 + dice.below(2);
+    let mut supervisor = Settings::new("prod".into());
+    supervisor.settle = Duration::from_millis(dice.pick(&[0, 500, 2_000]));
+    supervisor.seed = dice.next();
+    let mut databases = Vec::new();
+    for index in 0..count {
+        let name = format!("db{index}");
+        let is_foreign = index == 0 && dice.percent(25);
+        let policy = (!is_foreign).then(|| policy(dice));
+        supervisor.policies.extend(policy.clone().map(|it| Policy {
+            databases: vec![name.as_str().into()],
+            ..it
+        }));
+        let key = DatabaseName::from(name.as_str());
+        supervisor.te_options.insert(key, Vec::new());
+        databases.push(database(dice, &name, policy, peers));
+    }
+    let model = model::Settings::default();
+    (databases, Arc::new(Accepted { model, supervisor }))
+}
+
+fn policy(dice: &mut Dice) -> Policy {
+    let keep_observed = dice.percent(75);
+    let min = if keep_observed {
+        dice.below(3)
+    } else {
+        1 + dice.below(3)
+    };
+    let stage = |place, tries| Stage { place, tries };
+    let (here, elsewhere) = (Place::Here, Place::Elsewhere);
+    let stages = match dice.below(5) {
+        0 => vec![stage(here, None)],
+        1 => vec![stage(elsewhere, None)],
+        2 => vec![
+            stage(here, Some(1)),
+            stage(elsewhere, Some(3)),
+            stage(here, Some(2)),
+        ],
+        _ => Policy::default().stages,
+    };
+    Policy {
+        keep_observed,
+        te: (min > 0).then(|| Bounds {
+            min: u32::try_from(min).expect("it is small"),
+            max: None,
+        }),
+        stages,
+        after_stages: dice.pick(&[
+            AfterStages::Hold,
+            AfterStages::Slow(Duration::from_secs(60)),
+            AfterStages::Slow(Duration::from_secs(180)),
+        ]),
+        backoff: Backoff {
+            max: Duration::from_secs(dice.pick(&[10, 60])),
+            ..Backoff::default()
+        },
+        confirm_for: Duration::from_secs(dice.pick(&[0, 10])),
+        strict_siblings: dice.percent(20),
+        ..Policy::default()
+    }
+}
