@@ -42,6 +42,7 @@ impl Supervisor {
             self.suggest(now, model, id, target, &why, effects);
             return;
         };
+        self.note_start(now.at);
         let action = self.new_action();
         let valid_until = now.at + self.settings.prepare_timeout;
         let Phase::Vacant(vacancy) = self.enter(id, Phase::Empty) else {

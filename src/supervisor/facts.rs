@@ -10,7 +10,7 @@ mod slot;
 use std::fmt;
 use std::sync::Arc;
 
-use super::gate::Gate;
+use super::gate::{Gate, Storm};
 use crate::exchange::{ActionId, LossClass};
 use crate::model::{DatabaseName, KnownDatabase, KnownDomain, KnownPeer, KnownProcess, PeerName};
 use crate::time::Timestamp;
@@ -187,6 +187,8 @@ pub struct DomainFact {
     pub memory_lost: bool,
     /// After a restore from a backup: when the healer may act again at the earliest.
     pub recovered_until: Option<Timestamp>,
+    /// A storm, or the time after one.
+    pub storm: Option<Storm>,
     /// The number of the last action.
     pub last_action: ActionId,
     /// What pauses are spread by; the first one stays.

@@ -2,6 +2,7 @@
 //! while it can remember what it does.
 
 mod session;
+mod storm;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::policy::Pattern;
 use crate::time::{Moment, Timestamp};
 
 pub(super) use session::Session;
+pub use storm::{Storm, StormLimits};
 
 /// A named reason not to act anywhere in a domain.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -27,16 +29,19 @@ pub enum Gate {
     NotSynced,
     /// Memory comes from a backup: what was under way when it was taken may still show itself.
     Recovered,
+    /// Many peers were lost at once.
+    Storm,
 }
 
 impl Gate {
     /// Every gate.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Journal,
         Self::Memory,
         Self::MinorityView,
         Self::NotSynced,
         Self::Recovered,
+        Self::Storm,
     ];
 
     /// Returns the name operators know the gate by.
@@ -47,6 +52,7 @@ impl Gate {
             Self::MinorityView => "minority-view",
             Self::NotSynced => "not-synced",
             Self::Recovered => "recovered",
+            Self::Storm => "storm",
         }
     }
 
@@ -64,6 +70,7 @@ pub(super) struct Gates {
     pub(super) memory_lost: bool,
     pub(super) recovered_until: Option<Timestamp>,
     pub(super) sees_minority: bool,
+    pub(super) storm: Option<Storm>,
     /// Which of them listeners know to be closed, in the order of [`Gate::ALL`].
     pub(super) told: [bool; Gate::ALL.len()],
 }
@@ -79,6 +86,7 @@ impl Gates {
             memory_lost: false,
             recovered_until: None,
             sees_minority: false,
+            storm: None,
             told,
         }
     }
@@ -97,6 +105,7 @@ impl Gates {
             Gate::MinorityView => self.sees_minority,
             Gate::NotSynced => self.session != Session::Settled,
             Gate::Recovered => self.recovered_until.is_some(),
+            Gate::Storm => self.storm.is_some_and(|it| it.quiet_at.is_some()),
         }
     }
 
@@ -115,10 +124,12 @@ impl Gates {
         let recovered = self
             .recovered_until
             .filter(|_| self.session == Session::Settled);
+        let storm = self.storm.map(|it| it.quiet_at.unwrap_or(it.slow_until));
         self.session
             .opens(settle)
             .into_iter()
             .chain(recovered)
+            .chain(storm.filter(|_| self.knows()))
             .min()
     }
 }
@@ -148,6 +159,7 @@ impl Supervisor {
             self.gates.recovered_until = None;
             self.changed.domain = true;
         }
+        self.mind_storm(now.at, model);
         for gate in Gate::ALL {
             let is_closed = self.gates.is_closed(gate);
             if std::mem::replace(&mut self.gates.told[gate as usize], is_closed) == is_closed {
@@ -164,6 +176,31 @@ impl Supervisor {
                 ..About::default()
             };
             self.raise(now, model, kind, about, effects);
+        }
+    }
+
+    fn mind_storm(&mut self, now: Timestamp, model: &Model) {
+        let before = self.gates.storm;
+        if std::mem::take(&mut self.lost_peer) {
+            self.gates.storm = self.settings.storm.lost(now, model, before);
+        }
+        if let Some(storm) = self.gates.storm {
+            self.gates.storm = storm.pass(now, model, self.gates.knows());
+        }
+        self.changed.domain |= self.gates.storm != before;
+    }
+
+    /// Returns until when the next start has to wait, since a storm is only just over.
+    pub(super) fn slowed_until(&self) -> Option<Timestamp> {
+        let storm = self.gates.storm?;
+        storm.last_start.map(|at| at + self.settings.storm.pace)
+    }
+
+    /// Notes that a start was decided.
+    pub(super) fn note_start(&mut self, now: Timestamp) {
+        if let Some(storm) = &mut self.gates.storm {
+            storm.last_start = Some(now);
+            self.changed.domain = true;
         }
     }
 

@@ -38,7 +38,7 @@ pub use facts::{
     FactKey, FactKind, FailureFact, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact,
     VacancyFact, WishFact,
 };
-pub use gate::Gate;
+pub use gate::{Gate, Storm, StormLimits};
 pub use memory::{Changed, Dangling};
 pub use request::Asked;
 pub use state::Supervisor;
@@ -140,6 +140,8 @@ pub struct Settings {
     pub settle: Duration,
     /// How long a session to an agent may take to stand; after that its start is void.
     pub prepare_timeout: Duration,
+    /// When so many peers are lost at once that nothing is started.
+    pub storm: StormLimits,
     /// Spreads pauses; the same seed gives the same pauses. A warden keeps the first one it began
     /// with.
     pub seed: u64,
@@ -157,6 +159,7 @@ impl Settings {
             te_options: BTreeMap::new(),
             settle: Duration::from_secs(2),
             prepare_timeout: Duration::from_secs(15),
+            storm: StormLimits::default(),
             seed: 0,
             generation: 0,
         }

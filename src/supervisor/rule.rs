@@ -147,6 +147,8 @@ impl From<Blocked> for Hindrance {
 /// What can be in the way of a start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Obstacle {
+    /// A storm is only just over, and another start was begun a moment ago.
+    AfterStorm,
     /// The agent of the peer it was on is being asked.
     AskingAgent,
     /// A person may have ended it.
@@ -189,6 +191,7 @@ impl Obstacle {
     /// Returns the gate, as operators know it.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
+            Self::AfterStorm => "after-storm",
             Self::AskingAgent => "asking-agent",
             Self::Confirm => "confirm",
             Self::DatabaseDown => "database-down",
@@ -241,7 +244,7 @@ impl Supervisor {
         match (rule, case.target) {
             (Rule::Wanted, _) => self.is_called_for(case),
             (Rule::Mode, _) => self.mode_allows(case),
-            (Rule::Gates, _) => self.gates_open(),
+            (Rule::Gates, _) => self.gates_open(case),
             (Rule::Lane, _) => self.lane_free(case),
             (Rule::Confirm, _) => self.is_confirmed(case),
             (Rule::Pace, _) => self.pause_over(case),
@@ -276,10 +279,16 @@ impl Supervisor {
         Err(Obstacle::Mode.blocks().into())
     }
 
-    fn gates_open(&self) -> Result<(), Hindrance> {
-        self.gates
-            .closed()
-            .map_or(Ok(()), |it| Err(Obstacle::Gate(it).blocks().into()))
+    fn gates_open(&self, case: &Case<'_>) -> Result<(), Hindrance> {
+        if let Some(closed) = self.gates.closed() {
+            return Err(Obstacle::Gate(closed).blocks().into());
+        }
+        // What is under way has its turn already.
+        let slowed = self.slowed_until().filter(|_| case.leaving.is_none());
+        match slowed.filter(|until| *until > case.now) {
+            Some(until) => Err(Obstacle::AfterStorm.blocks_until(until).into()),
+            None => Ok(()),
+        }
     }
 
     fn lane_free(&self, case: &Case<'_>) -> Result<(), Hindrance> {

@@ -28,6 +28,7 @@ impl Supervisor {
             }
             Change::PeerJoined(_) => self.membership_changed(now.at),
             Change::PeerReturned(id) | Change::PeerUnreachable(id) => {
+                self.lost_peer |= matches!(change, Change::PeerUnreachable(_));
                 self.membership_changed(now.at);
                 self.doubt(*id);
             }

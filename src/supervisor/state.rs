@@ -239,6 +239,8 @@ pub struct Supervisor {
     pub(super) extra: Vec<Extra>,
     /// Starts that died with the daemon before anything was asked, and were not told of yet.
     pub(super) void: Vec<ActionId>,
+    /// Whether a peer was lost since the gates were looked at.
+    pub(super) lost_peer: bool,
     /// Whether it began, now or before it was restored.
     pub(super) has_begun: bool,
     /// Whose facts changed since somebody asked last.
@@ -265,6 +267,7 @@ impl Supervisor {
             away: BTreeMap::new(),
             extra: Vec::new(),
             void: Vec::new(),
+            lost_peer: false,
             has_begun: false,
             changed: Changed::default(),
         }

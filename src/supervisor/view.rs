@@ -116,6 +116,9 @@ impl Supervisor {
             Gate::Recovered => {
                 "memory comes from a backup; what was under way may still show itself"
             }
+            Gate::Storm => {
+                "many peers were lost at once; it opens when no more are lost for a while"
+            }
         }
     }
 
@@ -269,7 +272,12 @@ fn closed_since(model: &Model, gate: Gate) -> Option<Timestamp> {
     match (gate, model.freshness()) {
         (Gate::NotSynced, Freshness::Stale { since } | Freshness::Synced { since }) => Some(since),
         (
-            Gate::Journal | Gate::Memory | Gate::MinorityView | Gate::NotSynced | Gate::Recovered,
+            Gate::Journal
+            | Gate::Memory
+            | Gate::MinorityView
+            | Gate::NotSynced
+            | Gate::Recovered
+            | Gate::Storm,
             _,
         ) => None,
     }

@@ -17,7 +17,7 @@ use crate::nuodb::frame::{DEFAULT_LIMIT, LIMIT_BEFORE_AUTHENTICATION};
 use crate::nuodb::pilot::{PilotSettings, Strategy};
 use crate::nuodb::srp::Agreement;
 use crate::policy::Policy;
-use crate::supervisor::{self, Mode};
+use crate::supervisor::{self, Mode, StormLimits};
 use crate::transport::{TlsClient, TlsClientSettings};
 
 /// Lengths of messages have 31 bits; this is the largest round number of them.
@@ -32,6 +32,21 @@ pub(super) struct Given<'a> {
     pub(super) mode: Mode,
     pub(super) policies: &'a [Policy],
     pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Reads when so many peers are lost that nothing is started.
+fn check_storm(report: &mut Report, section: &Section<'_>, limits: &mut StormLimits) {
+    if let Some(storm) = section.table(report, "storm", &keys::STORM) {
+        storm.set(
+            report,
+            "percent",
+            &mut limits.percent,
+            value::number(0, 100),
+        );
+        storm.set(report, "peers", &mut limits.peers, value::number(1, 10_000));
+        storm.set(report, "quiet", &mut limits.quiet, value::duration);
+        storm.set(report, "pace", &mut limits.pace, value::duration);
+    }
 }
 
 /// Checks a domain.
@@ -87,6 +102,7 @@ pub(super) fn check(
         ..supervisor::Settings::new(given.name.clone())
     };
     section.set(report, "settle", &mut supervisor.settle, value::duration);
+    check_storm(report, section, &mut supervisor.storm);
     model.settle = supervisor.settle;
     DomainSettings {
         name: given.name.clone(),

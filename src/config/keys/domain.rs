@@ -44,6 +44,9 @@ pub(in crate::config) static DOMAIN: Table = Table {
         "settle" Default("\"2s\""),
             "How long the membership of the domain must have been quiet after connecting before \
              anything is started.";
+        "storm"
+            DefaultTable(&STORM, "{ percent = 30, peers = 2, quiet = \"60s\", pace = \"10s\" }"),
+            "Nothing is started while so many peers were lost at once.";
         "database" Sections(&DATABASE), "";
         "peer" Sections(&PEER), "";
     },
@@ -107,5 +110,21 @@ pub(in crate::config) static PEER: Table = Table {
             "The addresses under which it may be seen.";
         "labels" Example("{ region = \"eu\", zone = \"a\" }"),
             "What it is, for placement: any names and values.";
+    },
+};
+
+pub(in crate::config) static STORM: Table = Table {
+    path: "domain.storm",
+    doc: "",
+    keys: keys! {
+        "percent" Default("30"),
+            "More than this share of the peers, of a hundred,";
+        "peers" Default("2"),
+            "and at least so many of them, lost within `quiet`, are a storm.";
+        "quiet" Default("\"60s\""),
+            "A storm is over when no peer was lost for so long.";
+        "pace" Default("\"10s\""),
+            "For ten minutes after a storm, or until all its peers are back, there is one start in \
+             this time.";
     },
 };

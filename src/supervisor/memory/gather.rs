@@ -69,6 +69,7 @@ impl Supervisor {
             told_closed: Gate::ALL.into_iter().filter(told).collect(),
             memory_lost: self.gates.memory_lost,
             recovered_until: self.gates.recovered_until,
+            storm: self.gates.storm,
             last_action: ActionId(self.last_action),
             seed: self.settings.seed,
             generation: self.settings.generation,

@@ -94,6 +94,7 @@ impl Reading<'_> {
         supervisor.settings.generation = fact.generation;
         supervisor.gates.memory_lost = fact.memory_lost;
         supervisor.gates.recovered_until = fact.recovered_until;
+        supervisor.gates.storm = fact.storm;
         for gate in Gate::ALL {
             supervisor.gates.told[gate as usize] = fact.told_closed.contains(&gate);
         }

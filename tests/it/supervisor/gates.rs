@@ -179,3 +179,59 @@ fn after_a_backup_was_read_what_was_under_way_has_time_to_show() {
         ",
     );
 }
+
+#[test]
+fn when_many_peers_are_lost_at_once_nothing_is_done_and_then_one_thing_after_the_other() {
+    check(
+        "
+        0   up a* b c d e: sm 1@a, te 2@b, te 3@c, te 5@d
+        10  lose b
+        20  lose c
+        30  exit te 5@d
+        80  not-sent 1
+        80  not-sent 2
+        81  ready 3
+        82  join te 6@d
+        91  ready 4
+        92  join te 7@e
+        ",
+        "
+        10 process_unreachable te 2@b
+        10 database_degraded teas
+        20 process_unreachable te 3@c
+        20 domain_frozen: gate storm
+        30.05 process_failed te 5@d
+        80 domain_thawed: gate storm
+        80 ask 1 whether b answers
+        80 ask 2 whether c answers
+        80 action_started 3 te/3 on d: its exit was told; try 1, here; processes there: 0
+        80 prepare 3 te on d
+        81 commit 3
+        82 process_joined te 6@d
+        82 action_succeeded 3 te/3 on d
+        90 action_started 4 te/1 on e: its peer is out of reach, of us too; try 1, elsewhere; ...
+        90 prepare 4 te on e
+        91 commit 4
+        92 process_joined te 7@e
+        92 action_succeeded 4 te/1 on e
+        ",
+    );
+}
+
+#[test]
+fn two_peers_of_many_are_no_storm() {
+    check(
+        "
+        0   up a* b c d e f g: sm 1@a, te 2@b, te 3@c
+        10  lose b
+        20  lose c
+        45  wait
+        ",
+        "
+        10 process_unreachable te 2@b
+        10 database_degraded teas
+        20 process_unreachable te 3@c
+        40 ask 1 whether b answers
+        ",
+    );
+}

@@ -9,7 +9,7 @@ use crate::model::{
     Address, KnownDatabase, KnownDomain, KnownDoubt, KnownPeer, KnownProcess, PeerPresence,
     Presence, Role, Status,
 };
-use crate::supervisor::{DatabaseFact, DomainFact, Gate, ProcessFact};
+use crate::supervisor::{DatabaseFact, DomainFact, Gate, ProcessFact, Storm};
 use crate::time::Timestamp;
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -33,9 +33,22 @@ pub(super) struct DomainRecord<'a> {
     memory_lost: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recovered_until: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    storm: Option<StormRecord>,
     last_action: u64,
     seed: u64,
     generation: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct StormRecord {
+    began: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quiet_at: Option<u64>,
+    slow_until: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_start: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -65,6 +78,12 @@ impl<'a> From<&'a DomainFact> for DomainRecord<'a> {
             told_closed: it.told_closed.iter().map(|it| it.as_str().into()).collect(),
             memory_lost: it.memory_lost,
             recovered_until: it.recovered_until.map(Timestamp::as_micros),
+            storm: it.storm.map(|it| StormRecord {
+                began: it.began.as_micros(),
+                quiet_at: it.quiet_at.map(Timestamp::as_micros),
+                slow_until: it.slow_until.as_micros(),
+                last_start: it.last_start.map(Timestamp::as_micros),
+            }),
             last_action: it.last_action.0,
             seed: it.seed,
             generation: it.generation,
@@ -97,6 +116,12 @@ impl TryFrom<DomainRecord<'_>> for DomainFact {
             told_closed: gates.collect::<Result<_, _>>()?,
             memory_lost: it.memory_lost,
             recovered_until: it.recovered_until.map(at),
+            storm: it.storm.map(|it| Storm {
+                began: at(it.began),
+                quiet_at: it.quiet_at.map(at),
+                slow_until: at(it.slow_until),
+                last_start: it.last_start.map(at),
+            }),
             last_action: ActionId(it.last_action),
             seed: it.seed,
             generation: it.generation,

@@ -12,8 +12,8 @@ use crate::model::{
 };
 use crate::supervisor::{
     ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactKind,
-    FailureFact, Gate, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact, VacancyFact,
-    WishFact,
+    FailureFact, Gate, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact, Storm,
+    VacancyFact, WishFact,
 };
 use crate::time::Timestamp;
 
@@ -50,16 +50,23 @@ fn domain() -> impl Strategy<Value = Fact> {
         vec((text(), text()), 0..3),
     );
     let said = (of(class), prop::sample::subsequence(&Gate::ALL[..], 0..5));
+    let storm = (time(), of(time()), time(), of(time()));
+    let storm = storm.prop_map(|(began, quiet_at, slow_until, last_start)| Storm {
+        began,
+        quiet_at,
+        slow_until,
+        last_start,
+    });
     let rest = (
         any::<bool>(),
-        of(time()),
+        (of(time()), of(storm)),
         any::<u64>(),
         any::<u64>(),
         any::<u64>(),
     );
     (known, said, rest).prop_map(|(known, (told_loss, told_closed), rest)| {
         let (name, was_synced, entry, lives, starts) = known;
-        let (memory_lost, recovered_until, last_action, seed, generation) = rest;
+        let (memory_lost, (recovered_until, storm), last_action, seed, generation) = rest;
         let starts = starts.into_iter();
         let starts = starts.map(|(agent, start)| (agent.as_str().into(), start.as_str().into()));
         Fact::Domain(DomainFact {
@@ -75,6 +82,7 @@ fn domain() -> impl Strategy<Value = Fact> {
             told_closed,
             memory_lost,
             recovered_until,
+            storm,
             last_action: ActionId(last_action),
             seed,
             generation,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::exchange::EngineOption;
 use crate::model::{self, Address, DatabaseName, DomainName, PeerName, PeerSettings};
 use crate::policy::{AfterStages, Backoff, Bounds, Pattern, Place, Policy, Stage};
-use crate::supervisor::{Accepted, Mode, Settings};
+use crate::supervisor::{Accepted, Mode, Settings, StormLimits};
 
 /// Stands where a secret value was not written.
 const HIDDEN: &str = "***";
@@ -27,7 +27,18 @@ pub(in crate::journal) struct AcceptedRecord {
     te_options: BTreeMap<String, Vec<OptionRecord>>,
     settle: u64,
     prepare_timeout: u64,
+    #[serde(default)]
+    storm: StormRecord,
     model: ModelRecord,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct StormRecord {
+    percent: u32,
+    peers: u32,
+    quiet: u64,
+    pace: u64,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -130,6 +141,7 @@ impl From<&Accepted> for AcceptedRecord {
             te_options,
             settle,
             prepare_timeout,
+            storm,
             seed,
             generation,
         } = supervisor;
@@ -150,6 +162,7 @@ impl From<&Accepted> for AcceptedRecord {
             te_options: options.collect(),
             settle: micros(*settle),
             prepare_timeout: micros(*prepare_timeout),
+            storm: storm.into(),
             model: model.into(),
         }
     }
@@ -172,6 +185,7 @@ impl From<AcceptedRecord> for Accepted {
             te_options: te_options.collect(),
             settle: Duration::from_micros(it.settle),
             prepare_timeout: Duration::from_micros(it.prepare_timeout),
+            storm: it.storm.into(),
             seed: it.seed,
             generation: it.generation,
             ..Settings::new(DomainName::from(&*it.domain))
@@ -179,6 +193,40 @@ impl From<AcceptedRecord> for Accepted {
         Self {
             model: it.model.into(),
             supervisor,
+        }
+    }
+}
+
+impl Default for StormRecord {
+    fn default() -> Self {
+        Self::from(&StormLimits::default())
+    }
+}
+
+impl From<&StormLimits> for StormRecord {
+    fn from(limits: &StormLimits) -> Self {
+        let StormLimits {
+            percent,
+            peers,
+            quiet,
+            pace,
+        } = limits;
+        Self {
+            percent: *percent,
+            peers: *peers,
+            quiet: micros(*quiet),
+            pace: micros(*pace),
+        }
+    }
+}
+
+impl From<StormRecord> for StormLimits {
+    fn from(it: StormRecord) -> Self {
+        Self {
+            percent: it.percent,
+            peers: it.peers,
+            quiet: Duration::from_micros(it.quiet),
+            pace: Duration::from_micros(it.pace),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::model::{
     self, Address, DatabaseName, PeerSeen, PeerSettings, ProcessSeen, Role, Status, StatusSeen,
 };
 use crate::policy::{self, AfterStages, Backoff, Bounds, Pattern, Policy, Stage};
-use crate::supervisor::{Accepted, Mode, Settings};
+use crate::supervisor::{Accepted, Mode, Settings, StormLimits};
 
 fn text() -> BoxedStrategy<String> {
     prop_oneof![Just(String::new()), "[a-z/0-9]{1,12}", any::<String>()].boxed()
@@ -218,21 +218,39 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
     let names = text().prop_map(|it| DatabaseName::from(&*it));
     let options = btree_map(names, vec(option(), 0..3), 0..3);
     let numbers = (duration(), duration(), any::<u64>(), any::<u64>());
-    (model, text(), mode, vec(policy(), 0..3), options, numbers)
-        .prop_map(|(model, domain, mode, policies, te_options, numbers)| {
-            let (settle, prepare_timeout, seed, generation) = numbers;
-            let supervisor = Settings {
-                domain: domain.as_str().into(),
-                mode,
-                policies,
-                te_options,
-                settle,
-                prepare_timeout,
-                seed,
-                generation,
-            };
-            Arc::new(Accepted { model, supervisor })
-        })
+    let storm = (any::<u32>(), any::<u32>(), duration(), duration());
+    let storm = storm.prop_map(|(percent, peers, quiet, pace)| StormLimits {
+        percent,
+        peers,
+        quiet,
+        pace,
+    });
+    (
+        model,
+        text(),
+        mode,
+        vec(policy(), 0..3),
+        options,
+        numbers,
+        storm,
+    )
+        .prop_map(
+            |(model, domain, mode, policies, te_options, numbers, storm)| {
+                let (settle, prepare_timeout, seed, generation) = numbers;
+                let supervisor = Settings {
+                    domain: domain.as_str().into(),
+                    mode,
+                    policies,
+                    te_options,
+                    settle,
+                    prepare_timeout,
+                    storm,
+                    seed,
+                    generation,
+                };
+                Arc::new(Accepted { model, supervisor })
+            },
+        )
         .boxed()
 }
 
