@@ -14,7 +14,7 @@ mod domain;
 mod listener;
 mod policy;
 
-pub(super) use domain::{DATABASE, DOMAIN, PASSWORD, PEER, STORM, TLS};
+pub(super) use domain::{DATABASE, DOMAIN, PASSWORD, PEER, REASON, STORM, TLS};
 pub(super) use listener::{
     LISTENER, LISTENER_HEADER, LISTENER_SECRET, LISTENER_TLS, LISTENER_URL, RETRY,
 };

@@ -277,6 +277,9 @@ fn the_reference_says_the_defaults() {
         brokers = ["db1:48004", "db2:48004"]
         user = "domain"
         password = { env = "DBWARDEN_PASSWORD" }
+        [[domain.reason]]
+        contains = "cannot allocate memory"
+        means = "host-out"
         [[domain.database]]
         name = "teas"
         [[domain.peer]]

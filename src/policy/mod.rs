@@ -6,12 +6,14 @@
 mod pace;
 mod pattern;
 mod placement;
+mod reason;
 
 use std::time::Duration;
 
 pub use pace::{Backoff, Place, Stage, Step, noise};
 pub use pattern::Pattern;
 pub use placement::{Candidate, choose};
+pub use reason::{Meaning, Reason};
 
 /// What the healer does when all stages are used up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,6 +62,8 @@ pub struct Policy {
     pub unreachable_grace: Duration,
     /// When several processes of a database end together, it may be a person: wait this long.
     pub confirm_for: Duration,
+    /// An agent that says it is not ready is asked again after this time.
+    pub barrier_pause: Duration,
     /// Nothing is started elsewhere while the process it replaces may live on unseen.
     pub strict_siblings: bool,
 }
@@ -89,6 +93,7 @@ impl Default for Policy {
             return_grace: Duration::from_secs(20),
             unreachable_grace: Duration::from_secs(30),
             confirm_for: Duration::from_secs(10),
+            barrier_pause: Duration::from_secs(10),
             strict_siblings: false,
         }
     }

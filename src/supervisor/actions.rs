@@ -57,9 +57,12 @@ impl Supervisor {
                 );
             }
             Outcome::Refused(text) => {
-                self.failed(now, model, action, &format!("refused: {text}"), effects);
+                let words = format!("refused: {text}");
+                self.failed_because(now, model, action, &words, effects);
             }
-            Outcome::StartFailed(reason) => self.failed(now, model, action, reason, effects),
+            Outcome::StartFailed(reason) => {
+                self.failed_because(now, model, action, reason, effects);
+            }
             Outcome::Answered(_) | Outcome::Stopped { .. } => {
                 self.failed(
                     now,
@@ -327,12 +330,12 @@ impl Supervisor {
     }
 
     /// Takes an action off the books.
-    fn close(&mut self, action: ActionId) -> Option<Action> {
+    pub(super) fn close(&mut self, action: ActionId) -> Option<Action> {
         self.changed.actions.insert(action);
         self.actions.remove(&action)
     }
 
-    fn back_to_vacant(&mut self, slot: SlotId, action: ActionId) {
+    pub(super) fn back_to_vacant(&mut self, slot: SlotId, action: ActionId) {
         if let Phase::Acting {
             action: open,
             vacancy,
@@ -344,7 +347,7 @@ impl Supervisor {
         }
     }
 
-    fn delay(&mut self, now: Timestamp, model: &Model, id: SlotId) {
+    pub(super) fn delay(&mut self, now: Timestamp, model: &Model, id: SlotId) {
         let pause = self.pause(model, id);
         if let Phase::Vacant(vacancy) = &mut self.slot_mut(id).phase {
             vacancy.pause = (now, now + pause);
@@ -386,7 +389,7 @@ impl Supervisor {
     }
 
     #[expect(clippy::too_many_arguments, reason = "all of it goes into one event")]
-    fn tell(
+    pub(super) fn tell(
         &self,
         now: Moment,
         model: &Model,

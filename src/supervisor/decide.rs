@@ -11,7 +11,7 @@ use crate::model::{Model, PeerId, Role};
 use crate::time::{Moment, Timestamp};
 
 /// A held slot is told of again this often.
-const HELD_AGAIN: Duration = Duration::from_secs(3_600);
+pub(super) const HELD_AGAIN: Duration = Duration::from_secs(3_600);
 
 /// Without any transaction engine nobody is served, so pauses are at most this long.
 const LAST_OF_ROLE_PAUSE: Duration = Duration::from_secs(10);

@@ -10,6 +10,7 @@ mod decide;
 mod evidence;
 mod exits;
 mod facts;
+mod failed;
 mod gate;
 mod lapsed;
 mod memory;
@@ -31,7 +32,7 @@ use crate::exchange::{
     ActionId, Answer, Deed, EngineOption, Observation, Outcome, Request, RequestId,
 };
 use crate::model::{self, DatabaseName, DomainName};
-use crate::policy::Policy;
+use crate::policy::{Policy, Reason};
 
 pub use facts::{
     ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactChange,
@@ -142,6 +143,8 @@ pub struct Settings {
     pub prepare_timeout: Duration,
     /// When so many peers are lost at once that nothing is started.
     pub storm: StormLimits,
+    /// What agents say of failed starts, and what it means; before what they are known to say.
+    pub reasons: Vec<Reason>,
     /// Spreads pauses; the same seed gives the same pauses. A warden keeps the first one it began
     /// with.
     pub seed: u64,
@@ -160,6 +163,7 @@ impl Settings {
             settle: Duration::from_secs(2),
             prepare_timeout: Duration::from_secs(15),
             storm: StormLimits::default(),
+            reasons: Vec::new(),
             seed: 0,
             generation: 0,
         }

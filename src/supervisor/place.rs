@@ -141,6 +141,8 @@ impl Supervisor {
         let mut starts = self.actions.iter();
         let obstacle = if starts.any(|(id, it)| it.target == peer && is_other(*id)) {
             Obstacle::PeerBusy
+        } else if self.out.contains(&(self.slot(case.slot).database, peer)) {
+            Obstacle::HostOut
         } else if has_engine(case.model, peer, self.slot(case.slot).database) {
             Obstacle::PeerTaken
         } else {
@@ -179,9 +181,9 @@ impl Supervisor {
     /// Remembers that a start of a database failed at a peer.
     pub(super) fn remember_failure(&mut self, now: Timestamp, database: DatabaseId, peer: PeerId) {
         if self.failures.len() >= FAILURES_MAX {
-            let changed = &mut self.changed.failures;
+            let (changed, out) = (&mut self.changed.failures, &self.out);
             self.failures.retain(|key, at| {
-                let is_late = now.since(*at) < LATELY;
+                let is_late = now.since(*at) < LATELY || out.contains(key);
                 if !is_late {
                     changed.insert(*key);
                 }

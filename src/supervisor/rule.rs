@@ -99,6 +99,7 @@ impl Objection {
             (Rule::Needs, _) => "nothing of the database runs now",
             (Rule::Peer, "peer-unreachable") => "the peer is out of reach now",
             (Rule::Peer, "return-grace") => "the peer was away meanwhile",
+            (Rule::Peer, "host-out") => "the agent said that it cannot run there",
             (Rule::Peer, "peer-busy") => "the peer starts something else now",
             (Rule::Peer, _) => "the peer has such a process now",
             (Rule::Evidence | Rule::Overlap, _) => "the one it replaces may be alive",
@@ -157,6 +158,8 @@ pub(super) enum Obstacle {
     DatabaseDown,
     /// A gate of the whole domain.
     Gate(Gate),
+    /// It cannot run there, by what the agent said.
+    HostOut,
     /// Another start of the database is under way.
     Lane,
     /// More than one process of the seat may come to life beside it.
@@ -196,6 +199,7 @@ impl Obstacle {
             Self::Confirm => "confirm",
             Self::DatabaseDown => "database-down",
             Self::Gate(gate) => gate.as_str(),
+            Self::HostOut => "host-out",
             Self::Lane => "lane",
             Self::MayOverlap => "may-overlap",
             Self::Mode => "mode",

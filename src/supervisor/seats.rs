@@ -31,6 +31,7 @@ impl Supervisor {
                 self.lost_peer |= matches!(change, Change::PeerUnreachable(_));
                 self.membership_changed(now.at);
                 self.doubt(*id);
+                self.try_again_at(*id);
             }
             Change::ProcessJoined(id) => {
                 self.membership_changed(now.at);

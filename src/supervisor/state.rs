@@ -232,6 +232,8 @@ pub struct Supervisor {
     pub(super) last_action: u64,
     /// When a process of a database last failed at a peer.
     pub(super) failures: BTreeMap<(DatabaseId, PeerId), Timestamp>,
+    /// Where processes of a database cannot run, by what an agent said.
+    pub(super) out: BTreeSet<(DatabaseId, PeerId)>,
     pub(super) lapsed: BTreeMap<ActionId, Lapsed>,
     /// Who is out of reach, by the seat it has a claim to.
     pub(super) away: BTreeMap<SlotId, BTreeSet<ProcessId>>,
@@ -263,6 +265,7 @@ impl Supervisor {
             dials: BTreeMap::new(),
             last_action: 0,
             failures: BTreeMap::new(),
+            out: BTreeSet::new(),
             lapsed: BTreeMap::new(),
             away: BTreeMap::new(),
             extra: Vec::new(),

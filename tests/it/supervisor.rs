@@ -23,6 +23,7 @@
 mod gates;
 mod harness;
 mod overlaps;
+mod reasons;
 mod requests;
 
 use harness::{check, check_with, settings};

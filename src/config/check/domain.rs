@@ -16,7 +16,7 @@ use crate::nuodb::client::{self, Credentials};
 use crate::nuodb::frame::{DEFAULT_LIMIT, LIMIT_BEFORE_AUTHENTICATION};
 use crate::nuodb::pilot::{PilotSettings, Strategy};
 use crate::nuodb::srp::Agreement;
-use crate::policy::Policy;
+use crate::policy::{Meaning, Policy, Reason};
 use crate::supervisor::{self, Mode, StormLimits};
 use crate::transport::{TlsClient, TlsClientSettings};
 
@@ -47,6 +47,19 @@ fn check_storm(report: &mut Report, section: &Section<'_>, limits: &mut StormLim
         storm.set(report, "quiet", &mut limits.quiet, value::duration);
         storm.set(report, "pace", &mut limits.pace, value::duration);
     }
+}
+
+/// Reads what the words of agents mean.
+fn check_reasons(report: &mut Report, section: &Section<'_>) -> Vec<Reason> {
+    let meanings = Meaning::ALL.map(|it| (it.as_str(), it));
+    let rows = section.tables(report, "reason", &keys::REASON);
+    let rows = rows.iter().filter_map(|it| {
+        let contains = it.required(report, "contains", value::text);
+        let means = it.required(report, "means", value::choice(&meanings));
+        let (contains, means) = contains.zip(means)?;
+        Some(Reason { contains, means })
+    });
+    rows.collect()
 }
 
 /// Checks a domain.
@@ -103,6 +116,7 @@ pub(super) fn check(
     };
     section.set(report, "settle", &mut supervisor.settle, value::duration);
     check_storm(report, section, &mut supervisor.storm);
+    supervisor.reasons = check_reasons(report, section);
     model.settle = supervisor.settle;
     DomainSettings {
         name: given.name.clone(),

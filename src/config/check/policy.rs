@@ -27,6 +27,7 @@ pub(super) fn check(report: &mut Report, section: &Section<'_>, domains: &[Strin
     }
     for (key, target) in [
         ("start-timeout", &mut policy.start_timeout),
+        ("barrier-pause", &mut policy.barrier_pause),
         ("delay-first", &mut policy.backoff.first),
         ("delay-max", &mut policy.backoff.max),
     ] {

@@ -124,7 +124,8 @@ impl Written {
                 _ => continue,
             };
             for node in elements(root, key.name) {
-                named.insert(name_of(node), keys_of(table_of(key), Some(node)));
+                let table = table_of(key);
+                named.insert(name_of(table, node), keys_of(table, Some(node)));
             }
         }
         let policies = elements(root, "policy");
@@ -166,8 +167,11 @@ fn entries(node: Option<&Node>) -> &[Entry] {
     }
 }
 
-fn name_of(node: &Node) -> String {
-    let name = entries(Some(node)).iter().find(|it| it.name == "name");
+/// Returns what tells a table from its neighbours: its name, or what stands first in it.
+fn name_of(table: &Table, node: &Node) -> String {
+    let key = table.key("name").or(table.keys.first());
+    let is_name = |it: &&Entry| key.is_some_and(|key| key.name == it.name);
+    let name = entries(Some(node)).iter().find(is_name);
     match name.map(|it| &it.node.value) {
         Some(Value::Text(name)) => name.clone(),
         _ => String::new(),
@@ -234,7 +238,7 @@ fn keys_of(table: &Table, node: Option<&Node>) -> Keys {
                         whole.update(digest);
                     }
                     found.insert(
-                        format!("{name} {}", name_of(element)),
+                        format!("{name} {}", name_of(inner, element)),
                         whole.finalize().into(),
                     );
                 }

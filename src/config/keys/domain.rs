@@ -47,6 +47,7 @@ pub(in crate::config) static DOMAIN: Table = Table {
         "storm"
             DefaultTable(&STORM, "{ percent = 30, peers = 2, quiet = \"60s\", pace = \"10s\" }"),
             "Nothing is started while so many peers were lost at once.";
+        "reason" Sections(&REASON), "";
         "database" Sections(&DATABASE), "";
         "peer" Sections(&PEER), "";
     },
@@ -126,5 +127,19 @@ pub(in crate::config) static STORM: Table = Table {
         "pace" Default("\"10s\""),
             "For ten minutes after a storm, or until all its peers are back, there is one start in \
              this time.";
+    },
+};
+
+pub(in crate::config) static REASON: Table = Table {
+    path: "domain.reason",
+    doc: "What agents say when a start comes to nothing, and what it means. The first that applies \
+          counts, before what agents are known to say.",
+    keys: keys! {
+        "contains" Required("\"cannot allocate memory\""),
+            "These words, somewhere in what the agent says; capitals do not matter.";
+        "means" Required("\"host-out\""),
+            "\"host-out\": not on that host again before its agent was away. \"not-ready\": again \
+             after barrier-pause, and it was no try. \"bad-option\" and \"archive-in-use\": held \
+             for a person. \"unknown\": a try like any other.";
     },
 };

@@ -39,6 +39,8 @@ pub(in crate::config) static POLICY: Table = Table {
         "confirm-for" Default("\"10s\""),
             "When several processes of a database end together it may be somebody's wish: so long \
              is waited to see.";
+        "barrier-pause" Default("\"10s\""),
+            "An agent that says it is not ready to start anything is asked again after this time.";
         "strict-siblings" Default("false"),
             "Starts nothing elsewhere while the process it would replace may live on unseen.";
         "healthy-after" Default("\"10m\""),

@@ -265,7 +265,7 @@ fn every_key_of_the_reference_shows_in_the_difference() {
         let told = diff.lines.join("\n");
         let named = match path.split('.').collect::<Vec<_>>()[1..] {
             ["policy", ..] => "policies",
-            ["domain", table @ ("database" | "peer"), _]
+            ["domain", table @ ("database" | "peer" | "reason"), _]
             | [_, table @ ("password" | "secret"), _] => table,
             _ => key.name,
         };

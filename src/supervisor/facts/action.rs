@@ -71,6 +71,8 @@ pub struct FailureFact {
     pub peer: PeerName,
     /// When.
     pub at: Timestamp,
+    /// Whether it cannot run there, by what the agent said.
+    pub is_out: bool,
 }
 
 /// A start that was given up, and may come to life after all.

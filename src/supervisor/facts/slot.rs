@@ -66,6 +66,10 @@ pub enum PhaseFact {
 /// Why the healer gave up on a slot.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum HoldReason {
+    /// Something left over holds its archive.
+    ArchiveInUse,
+    /// The engine does not understand its options.
+    BadOption,
     /// Every stage of the policy was tried.
     StagesUsedUp,
     /// It was gone when we looked again, and nothing of its database runs.
@@ -74,11 +78,18 @@ pub enum HoldReason {
 
 impl HoldReason {
     /// Every reason.
-    pub const ALL: [Self; 2] = [Self::StagesUsedUp, Self::VanishedUnwatched];
+    pub const ALL: [Self; 4] = [
+        Self::ArchiveInUse,
+        Self::BadOption,
+        Self::StagesUsedUp,
+        Self::VanishedUnwatched,
+    ];
 
     /// Returns the reason in the words operators know it by.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::ArchiveInUse => "archive-in-use",
+            Self::BadOption => "bad-option",
             Self::StagesUsedUp => "stages-used-up",
             Self::VanishedUnwatched => "vanished-unwatched",
         }

@@ -34,7 +34,7 @@ impl Supervisor {
         });
         let failures = changed.failures.iter().map(|(database, peer)| {
             let at = self.failures.get(&(*database, *peer));
-            let fact = failure_fact(model, *database, *peer, at.copied().unwrap_or_default());
+            let fact = self.failure_fact(model, *database, *peer, at.copied().unwrap_or_default());
             (fact.key(), at.is_some().then_some(fact))
         });
         let lapsed = changed.lapsed.iter().map(|action| {
@@ -54,7 +54,7 @@ impl Supervisor {
         let actions = actions.map(|(action, it)| self.action_fact(model, *action, it));
         let failures = self.failures.iter();
         let failures =
-            failures.map(|((database, peer), at)| failure_fact(model, *database, *peer, *at));
+            failures.map(|((database, peer), at)| self.failure_fact(model, *database, *peer, *at));
         let lapsed = self.lapsed.iter();
         let lapsed = lapsed.map(|(action, it)| self.lapsed_fact(model, *action, it));
         slots.chain(actions).chain(failures).chain(lapsed)
@@ -146,6 +146,21 @@ impl Supervisor {
         })
     }
 
+    fn failure_fact(
+        &self,
+        model: &Model,
+        database: DatabaseId,
+        peer: PeerId,
+        at: Timestamp,
+    ) -> Fact {
+        Fact::Failure(FailureFact {
+            database: model.database(database).name.clone(),
+            peer: model.peer(peer).name.clone(),
+            at,
+            is_out: self.out.contains(&(database, peer)),
+        })
+    }
+
     fn lapsed_fact(&self, model: &Model, action: ActionId, it: &Lapsed) -> Fact {
         Fact::Lapsed(LapsedFact {
             action,
@@ -156,14 +171,6 @@ impl Supervisor {
             at: it.at,
         })
     }
-}
-
-fn failure_fact(model: &Model, database: DatabaseId, peer: PeerId, at: Timestamp) -> Fact {
-    Fact::Failure(FailureFact {
-        database: model.database(database).name.clone(),
-        peer: model.peer(peer).name.clone(),
-        at,
-    })
 }
 
 fn vacancy_fact(model: &Model, vacancy: &Vacancy) -> VacancyFact {

@@ -209,6 +209,9 @@ impl Reading<'_> {
                     self.peer(&key, &it.peer)?,
                 );
                 self.supervisor.failures.insert(at, it.at);
+                if it.is_out {
+                    self.supervisor.out.insert(at);
+                }
             }
             Fact::Lapsed(it) => {
                 let database = self.database(&key, &it.database)?;

@@ -54,6 +54,7 @@ pub(crate) fn fact(peer: &str, micros: u64) -> Fact {
         database: "teas".into(),
         peer: peer.into(),
         at: Timestamp::from_micros(micros),
+        is_out: false,
     })
 }
 

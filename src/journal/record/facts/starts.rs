@@ -86,6 +86,8 @@ pub(super) struct FailureRecord<'a> {
     #[serde(borrow)]
     peer: Text<'a>,
     at: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    out: bool,
 }
 
 impl<'a> From<&'a FailureFact> for FailureRecord<'a> {
@@ -94,6 +96,7 @@ impl<'a> From<&'a FailureFact> for FailureRecord<'a> {
             database: it.database.as_str().into(),
             peer: it.peer.as_str().into(),
             at: it.at.as_micros(),
+            out: it.is_out,
         }
     }
 }
@@ -104,6 +107,7 @@ impl From<FailureRecord<'_>> for FailureFact {
             database: shared(&it.database).into(),
             peer: shared(&it.peer).into(),
             at: at(it.at),
+            is_out: it.out,
         }
     }
 }

@@ -286,11 +286,12 @@ fn action() -> impl Strategy<Value = Fact> {
 }
 
 fn failure() -> impl Strategy<Value = Fact> {
-    (text(), text(), time()).prop_map(|(database, peer, at)| {
+    (text(), text(), time(), any::<bool>()).prop_map(|(database, peer, at, is_out)| {
         Fact::Failure(FailureFact {
             database: database.as_str().into(),
             peer: peer.as_str().into(),
             at,
+            is_out,
         })
     })
 }
@@ -336,6 +337,7 @@ fn a_word_nobody_knows_is_named() {
         database: "teas".into(),
         peer: "db1:48004".into(),
         at: at(7),
+        is_out: false,
     });
     let json = to_json(&fact);
     assert_eq!(json, r#"{"database":"teas","peer":"db1:48004","at":7}"#);

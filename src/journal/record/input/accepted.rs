@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange::EngineOption;
 use crate::model::{self, Address, DatabaseName, DomainName, PeerName, PeerSettings};
-use crate::policy::{AfterStages, Backoff, Bounds, Pattern, Place, Policy, Stage};
+use crate::policy::{AfterStages, Backoff, Bounds, Meaning, Pattern, Place, Policy, Reason, Stage};
 use crate::supervisor::{Accepted, Mode, Settings, StormLimits};
 
 /// Stands where a secret value was not written.
@@ -29,7 +29,19 @@ pub(in crate::journal) struct AcceptedRecord {
     prepare_timeout: u64,
     #[serde(default)]
     storm: StormRecord,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<(String, MeaningRecord)>,
     model: ModelRecord,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum MeaningRecord {
+    ArchiveInUse,
+    BadOption,
+    HostOut,
+    NotReady,
+    Unknown,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -98,7 +110,14 @@ struct PolicyRecord {
     return_grace: u64,
     unreachable_grace: u64,
     confirm_for: u64,
+    #[serde(default = "barrier_pause")]
+    barrier_pause: u64,
     strict_siblings: bool,
+}
+
+/// What older records meant.
+fn barrier_pause() -> u64 {
+    micros(Policy::default().barrier_pause)
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -142,6 +161,7 @@ impl From<&Accepted> for AcceptedRecord {
             settle,
             prepare_timeout,
             storm,
+            reasons,
             seed,
             generation,
         } = supervisor;
@@ -163,6 +183,7 @@ impl From<&Accepted> for AcceptedRecord {
             settle: micros(*settle),
             prepare_timeout: micros(*prepare_timeout),
             storm: storm.into(),
+            reasons: reasons.iter().map(reason_record).collect(),
             model: model.into(),
         }
     }
@@ -186,6 +207,7 @@ impl From<AcceptedRecord> for Accepted {
             settle: Duration::from_micros(it.settle),
             prepare_timeout: Duration::from_micros(it.prepare_timeout),
             storm: it.storm.into(),
+            reasons: it.reasons.into_iter().map(reason).collect(),
             seed: it.seed,
             generation: it.generation,
             ..Settings::new(DomainName::from(&*it.domain))
@@ -195,6 +217,28 @@ impl From<AcceptedRecord> for Accepted {
             supervisor,
         }
     }
+}
+
+fn reason_record(reason: &Reason) -> (String, MeaningRecord) {
+    let means = match reason.means {
+        Meaning::ArchiveInUse => MeaningRecord::ArchiveInUse,
+        Meaning::BadOption => MeaningRecord::BadOption,
+        Meaning::HostOut => MeaningRecord::HostOut,
+        Meaning::NotReady => MeaningRecord::NotReady,
+        Meaning::Unknown => MeaningRecord::Unknown,
+    };
+    (reason.contains.clone(), means)
+}
+
+fn reason((contains, means): (String, MeaningRecord)) -> Reason {
+    let means = match means {
+        MeaningRecord::ArchiveInUse => Meaning::ArchiveInUse,
+        MeaningRecord::BadOption => Meaning::BadOption,
+        MeaningRecord::HostOut => Meaning::HostOut,
+        MeaningRecord::NotReady => Meaning::NotReady,
+        MeaningRecord::Unknown => Meaning::Unknown,
+    };
+    Reason { contains, means }
 }
 
 impl Default for StormRecord {
@@ -325,6 +369,7 @@ impl From<&Policy> for PolicyRecord {
             return_grace,
             unreachable_grace,
             confirm_for,
+            barrier_pause,
             strict_siblings,
         } = policy;
         let stage = |it: &Stage| StageRecord {
@@ -353,6 +398,7 @@ impl From<&Policy> for PolicyRecord {
             return_grace: micros(*return_grace),
             unreachable_grace: micros(*unreachable_grace),
             confirm_for: micros(*confirm_for),
+            barrier_pause: micros(*barrier_pause),
             strict_siblings: *strict_siblings,
         }
     }
@@ -389,6 +435,7 @@ impl From<PolicyRecord> for Policy {
             return_grace: Duration::from_micros(it.return_grace),
             unreachable_grace: Duration::from_micros(it.unreachable_grace),
             confirm_for: Duration::from_micros(it.confirm_for),
+            barrier_pause: Duration::from_micros(it.barrier_pause),
             strict_siblings: it.strict_siblings,
         }
     }

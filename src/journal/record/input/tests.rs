@@ -11,7 +11,7 @@ use crate::exchange::{EngineOption, Loss, LossClass, Outcome, Place, Wish};
 use crate::model::{
     self, Address, DatabaseName, PeerSeen, PeerSettings, ProcessSeen, Role, Status, StatusSeen,
 };
-use crate::policy::{self, AfterStages, Backoff, Bounds, Pattern, Policy, Stage};
+use crate::policy::{self, AfterStages, Backoff, Bounds, Meaning, Pattern, Policy, Reason, Stage};
 use crate::supervisor::{Accepted, Mode, Settings, StormLimits};
 
 fn text() -> BoxedStrategy<String> {
@@ -169,7 +169,7 @@ fn policy() -> BoxedStrategy<Policy> {
         proptest::option::of(bounds),
         stages,
         backoff,
-        vec(duration(), 6),
+        vec(duration(), 7),
     )
         .prop_map(
             |(names, te, stages, (first, factor, max), durations)| Policy {
@@ -187,6 +187,7 @@ fn policy() -> BoxedStrategy<Policy> {
                 return_grace: durations[3],
                 unreachable_grace: durations[4],
                 confirm_for: durations[5],
+                barrier_pause: durations[6],
             },
         )
         .boxed()
@@ -225,6 +226,9 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
         quiet,
         pace,
     });
+    let reason = (text(), select(Meaning::ALL.to_vec()));
+    let reason = reason.prop_map(|(contains, means)| Reason { contains, means });
+    let limits = (storm, vec(reason, 0..3));
     (
         model,
         text(),
@@ -232,10 +236,11 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
         vec(policy(), 0..3),
         options,
         numbers,
-        storm,
+        limits,
     )
         .prop_map(
-            |(model, domain, mode, policies, te_options, numbers, storm)| {
+            |(model, domain, mode, policies, te_options, numbers, limits)| {
+                let (storm, reasons) = limits;
                 let (settle, prepare_timeout, seed, generation) = numbers;
                 let supervisor = Settings {
                     domain: domain.as_str().into(),
@@ -245,6 +250,7 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
                     settle,
                     prepare_timeout,
                     storm,
+                    reasons,
                     seed,
                     generation,
                 };

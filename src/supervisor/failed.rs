@@ -1,0 +1,72 @@
+//! A start came to nothing: what that says about the next one.
+
+use std::collections::BTreeSet;
+
+use super::Effect;
+use super::decide::HELD_AGAIN;
+use super::facts::HoldReason;
+use super::state::{Phase, Supervisor};
+use crate::event::Kind;
+use crate::exchange::ActionId;
+use crate::model::{DatabaseId, Model, PeerId};
+use crate::policy::Meaning;
+use crate::time::Moment;
+
+impl Supervisor {
+    /// An agent said why a start came to nothing, in these words.
+    pub(super) fn failed_because(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        action: ActionId,
+        words: &str,
+        effects: &mut Vec<Effect>,
+    ) {
+        let it = self.close(action).expect("the caller looked it up");
+        let (slot, target) = (it.slot, it.target);
+        let database = self.slot(slot).database;
+        self.back_to_vacant(slot, action);
+        let meaning = Meaning::of(words, &self.settings.reasons);
+        let follows = match meaning {
+            Meaning::NotReady => "; it is asked again, and this was no try",
+            Meaning::HostOut => "; not there again before its agent was away",
+            Meaning::ArchiveInUse | Meaning::BadOption | Meaning::Unknown => "",
+        };
+        if meaning == Meaning::NotReady {
+            let seat = self.slot_mut(slot);
+            seat.tries = seat.tries.saturating_sub(1);
+            let until = now.at + self.policy(slot).barrier_pause;
+            if let Some(vacancy) = self.slot_mut(slot).vacancy_mut() {
+                vacancy.pause = (now.at, until);
+            }
+        } else {
+            self.remember_failure(now.at, database, target);
+            self.delay(now.at, model, slot);
+        }
+        if meaning == Meaning::HostOut {
+            self.out.insert((database, target));
+        }
+        let text = format!("{words}{follows}");
+        self.tell(now, model, Kind::ActionFailed, action, &it, text, effects);
+        let reason = match meaning {
+            Meaning::ArchiveInUse => HoldReason::ArchiveInUse,
+            Meaning::BadOption => HoldReason::BadOption,
+            Meaning::HostOut | Meaning::NotReady | Meaning::Unknown => return,
+        };
+        if matches!(self.slot(slot).phase, Phase::Vacant(_)) && self.is_wanted(slot) {
+            let again = now.at + HELD_AGAIN;
+            self.enter(slot, Phase::Held { reason, again });
+            self.tell_held(now, model, slot, reason, effects);
+        }
+    }
+
+    /// A peer is back: what kept processes from running there may be mended.
+    pub(super) fn try_again_at(&mut self, peer: PeerId) {
+        let here = |it: &&(DatabaseId, PeerId)| it.1 == peer;
+        let over: BTreeSet<_> = self.out.iter().filter(here).copied().collect();
+        for it in over {
+            self.out.remove(&it);
+            self.changed.failures.insert(it);
+        }
+    }
+}
