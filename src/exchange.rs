@@ -72,9 +72,20 @@ pub struct Start {
     pub database: DatabaseName,
     /// What it shall do.
     pub role: Role,
+    /// How it is brought about.
+    pub means: Means,
     /// Engine options in order: name and, unless it is a flag, value. `--database` is not among
     /// them.
     pub options: Vec<EngineOption>,
+}
+
+/// How a process is brought back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Means {
+    /// A command at its peer restarts it, and it stays what it was.
+    RestartInPlace,
+    /// A new one is started.
+    Start,
 }
 
 /// One option of an engine's command line.

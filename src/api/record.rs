@@ -116,7 +116,7 @@ struct CountRecord {
 #[derive(Debug, Serialize)]
 pub(super) struct ProcessRecord {
     database: String,
-    role: &'static str,
+    role: String,
     peer: String,
     pid: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -294,7 +294,7 @@ pub(super) fn databases(view: &View) -> Vec<DatabaseRecord> {
 pub(super) fn processes(view: &View) -> Vec<ProcessRecord> {
     let record = |it: &ProcessView| ProcessRecord {
         database: it.database.to_string(),
-        role: it.role.as_str(),
+        role: it.role.as_str().to_owned(),
         peer: it.peer.to_string(),
         pid: it.pid,
         address: it

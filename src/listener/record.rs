@@ -56,7 +56,7 @@ pub struct Record<'a> {
     database: Option<&'a str>,
     /// The process: `TE` or `SM`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<&'static str>,
+    role: Option<&'a str>,
     /// Its process id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pid: Option<u32>,

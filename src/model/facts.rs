@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::doubt::Doubt;
 use super::ids::{Address, AgentId, DatabaseName, PeerName, StartId};
-use super::sighting::{Role, Status};
+use super::role::Role;
+use super::sighting::Status;
 use super::state::{
     DatabaseId, Freshness, Life, Model, Peer, PeerId, PeerPresence, Presence, Process, ProcessId,
     Settings,
@@ -276,9 +277,8 @@ impl Model {
         let entry = &mut self.databases[database.index()];
         entry.known += 1;
         if process.is_running() {
-            match process.role {
-                Role::Sm => entry.running_sm += 1,
-                Role::Te => entry.running_te += 1,
+            for role in process.role.parts() {
+                *entry.running.entry(role).or_default() += 1;
             }
         }
         self.by_pid.insert((peer, process.pid), id);

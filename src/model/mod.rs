@@ -12,6 +12,7 @@ mod identity;
 mod ids;
 mod peers;
 mod processes;
+mod role;
 mod sighting;
 mod state;
 
@@ -24,7 +25,8 @@ pub use facts::{
 };
 pub use identity::dials;
 pub use ids::{Address, AddressError, AgentId, DatabaseName, DomainName, PeerName, StartId};
-pub use sighting::{PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status, StatusSeen};
+pub use role::{Role, RoleName};
+pub use sighting::{PeerSeen, ProcessSeen, Sighting, Snapshot, Status, StatusSeen};
 pub use state::{
     Database, DatabaseId, Freshness, Life, Model, Peer, PeerId, PeerPresence, PeerSettings,
     Presence, Process, ProcessId, Settings,

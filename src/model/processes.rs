@@ -1,10 +1,12 @@
 //! Processes: which life is meant, and what became of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::change::{Change, Ending};
 use super::ids::{DatabaseName, StartId};
-use super::sighting::{ProcessSeen, Role, Status};
+use super::role::Role;
+use super::sighting::{ProcessSeen, Status};
 use super::state::{
     Database, DatabaseId, Life, MAX_ENTITIES, Model, PeerId, Presence, Process, ProcessId,
 };
@@ -350,17 +352,16 @@ impl Model {
     /// Counts one running process more or less, and tells when that is the first or the last.
     fn count(&mut self, database: DatabaseId, role: Role, by: i32, changes: &mut Vec<Change>) {
         let entry = &mut self.databases[database.index()];
-        let running = match role {
-            Role::Sm => &mut entry.running_sm,
-            Role::Te => &mut entry.running_te,
-        };
-        *running = running
-            .checked_add_signed(by)
-            .expect("a process that stops running was counted");
-        match (role, by, *running) {
-            (Role::Te, 1, 1) => changes.push(Change::DatabaseActive(database)),
-            (Role::Te, -1, 0) => changes.push(Change::DatabaseInactive(database)),
-            _ => (),
+        for role in role.parts() {
+            let running = entry.running.entry(role).or_default();
+            *running = running
+                .checked_add_signed(by)
+                .expect("a process that stops running was counted");
+            match (role, by, *running) {
+                (Role::Te, 1, 1) => changes.push(Change::DatabaseActive(database)),
+                (Role::Te, -1, 0) => changes.push(Change::DatabaseInactive(database)),
+                _ => (),
+            }
         }
     }
 
@@ -376,8 +377,7 @@ impl Model {
         self.databases.push(Database {
             name: name.clone(),
             known: 0,
-            running_te: 0,
-            running_sm: 0,
+            running: BTreeMap::new(),
         });
         self.database_names.insert(name, id);
         self.touched.databases.insert(id);

@@ -3,25 +3,7 @@
 use std::sync::Arc;
 
 use super::ids::{Address, AgentId, DatabaseName, StartId};
-
-/// What a process does in its database.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Role {
-    /// Storage manager: keeps an archive.
-    Sm,
-    /// Transaction engine: serves SQL from memory.
-    Te,
-}
-
-impl Role {
-    /// Returns the role as operators write it: `SM` or `TE`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sm => "SM",
-            Self::Te => "TE",
-        }
-    }
-}
+use super::role::Role;
 
 /// How a process is, in words that every kind of domain shares.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -8,7 +8,8 @@ use super::doubt::Doubts;
 use super::facts::Touched;
 use super::identity;
 use super::ids::{Address, AgentId, DatabaseName, PeerName, StartId};
-use super::sighting::{Role, Sighting, Status};
+use super::role::Role;
+use super::sighting::{Sighting, Status};
 use crate::time::Timestamp;
 
 /// More peers, databases and processes than this are not taken in: no real domain is that large,
@@ -129,10 +130,8 @@ pub struct Database {
     pub name: DatabaseName,
     /// How many processes of it are known, unreachable ones among them.
     pub(super) known: u32,
-    /// How many reachable transaction engines of it are up.
-    pub(super) running_te: u32,
-    /// How many reachable storage managers of it are up.
-    pub(super) running_sm: u32,
+    /// How many reachable processes of each role are up; one that has several counts for each.
+    pub(super) running: BTreeMap<Role, u32>,
 }
 
 impl Database {
@@ -142,11 +141,13 @@ impl Database {
     }
 
     /// Returns how many reachable processes of that role are up.
-    pub const fn running(&self, role: Role) -> u32 {
-        match role {
-            Role::Sm => self.running_sm,
-            Role::Te => self.running_te,
-        }
+    pub fn running(&self, role: Role) -> u32 {
+        self.running.get(&role).copied().unwrap_or_default()
+    }
+
+    /// Returns whether any reachable process is up, whatever its role.
+    pub fn is_any_running(&self) -> bool {
+        self.running.values().any(|it| *it > 0)
     }
 }
 

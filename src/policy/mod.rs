@@ -3,6 +3,7 @@
 //! A policy says; it does not look at a domain, and it remembers nothing. Slots, evidence and gates
 //! belong to `supervisor`.
 
+mod doctrine;
 mod pace;
 mod pattern;
 mod placement;
@@ -10,6 +11,9 @@ mod reason;
 
 use std::time::Duration;
 
+use crate::model::Role;
+
+pub use doctrine::{Capabilities, Doctrine, NUODB, Needs, RoleRule, SeatKind};
 pub use pace::{Backoff, Place, Stage, Step, noise};
 pub use pattern::Pattern;
 pub use placement::{Candidate, choose};
@@ -40,6 +44,8 @@ pub struct Policy {
     pub domains: Vec<Pattern>,
     /// The databases it applies to.
     pub databases: Vec<Pattern>,
+    /// The roles it applies to.
+    pub roles: Vec<Role>,
     /// Whether a process that ran for `min_uptime` is wanted from then on.
     pub keep_observed: bool,
     /// How many transaction engines are wanted, whatever was observed.
@@ -73,6 +79,7 @@ impl Default for Policy {
         Self {
             domains: vec![Pattern::any()],
             databases: vec![Pattern::any()],
+            roles: vec![Role::Te],
             keep_observed: true,
             te: None,
             stages: vec![
@@ -109,5 +116,13 @@ impl Policy {
     /// Returns how many transaction engines are kept, whatever was observed.
     pub fn te_min(&self) -> u32 {
         self.te.map_or(0, |it| it.min)
+    }
+
+    /// Returns how many processes of a role are kept, whatever was observed.
+    pub fn min(&self, role: Role) -> u32 {
+        match role {
+            Role::Te => self.te_min(),
+            Role::Sm | Role::Named(_) => 0,
+        }
     }
 }

@@ -175,6 +175,7 @@ impl Supervisor {
         let lapsed = Lapsed {
             slot: Some(slot),
             database: self.slot(slot).database,
+            role: self.slot(slot).rule.role,
             peer: target,
             start_id,
             at: now.at,
@@ -213,6 +214,7 @@ impl Supervisor {
         let lapsed = Lapsed {
             slot: Some(it.slot),
             database: self.slot(it.slot).database,
+            role: self.slot(it.slot).rule.role,
             peer: it.target,
             start_id: it.start_id.clone(),
             at: now.at,
@@ -285,7 +287,7 @@ impl Supervisor {
         effects: &mut Vec<Effect>,
     ) {
         let it = self.close(action).expect("the caller looked it up");
-        self.remember_failure(now.at, self.slot(it.slot).database, it.target);
+        self.remember_failure(now.at, it.slot, it.target);
         self.back_to_vacant(it.slot, action);
         self.delay(now.at, model, it.slot);
         self.tell(

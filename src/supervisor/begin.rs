@@ -5,8 +5,9 @@ use super::place::Choice;
 use super::state::{About, Action, Agent, Phase, SlotId, Supervisor};
 use super::{Effect, Mode};
 use crate::event::Kind;
-use crate::exchange::{Deed, Question, Start, Target};
-use crate::model::{Model, PeerId, Role};
+use crate::exchange::{Deed, EngineOption, Question, Start, Target};
+use crate::model::{DatabaseName, Model, PeerId};
+use crate::policy::SeatKind;
 use crate::time::Moment;
 
 impl Supervisor {
@@ -37,8 +38,11 @@ impl Supervisor {
         let Choice { target, why } = choice;
         let database = self.slot(id).database;
         let name = &model.database(database).name;
-        let options = self.settings.te_options.get(name).cloned();
-        let Some(options) = options.filter(|_| self.settings.mode == Mode::Heal) else {
+        let rule = self.slot(id).rule;
+        let options = self.options(id, name);
+        let can = self.settings.doctrine.can.has(rule.means);
+        let may = can && self.settings.mode == Mode::Heal;
+        let Some(options) = options.filter(|_| may) else {
             self.suggest(now, model, id, target, &why, effects);
             return;
         };
@@ -70,7 +74,8 @@ impl Supervisor {
         let start = Start {
             target: target_of(model, target),
             database: name.clone(),
-            role: Role::Te,
+            role: rule.role,
+            means: rule.means,
             options,
         };
         let about = About {
@@ -88,6 +93,15 @@ impl Supervisor {
         }));
     }
 
+    /// Returns with which options a process of a slot is started, if they are known.
+    fn options(&self, id: SlotId, name: &DatabaseName) -> Option<Vec<EngineOption>> {
+        match self.slot(id).rule.seat {
+            SeatKind::Archive => None,
+            SeatKind::Fungible => self.settings.te_options.get(name).cloned(),
+            SeatKind::Pinned => Some(Vec::new()),
+        }
+    }
+
     fn suggest(
         &mut self,
         now: Moment,
@@ -98,6 +112,9 @@ impl Supervisor {
         effects: &mut Vec<Effect>,
     ) {
         let reason = match self.settings.mode {
+            Mode::Heal if !self.settings.doctrine.can.has(self.slot(id).rule.means) => {
+                "the driver cannot do it"
+            }
             Mode::Heal => "te-options are not configured ([] would do)",
             Mode::Observe | Mode::Suggest => "the mode is suggest",
         };

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::facts::HoldReason;
 use super::rule::{Case, Hindrance, Obstacle};
 use super::state::{Agent, Evidence, Supervisor};
-use crate::model::{PeerPresence, Role};
+use crate::model::PeerPresence;
+use crate::policy::Needs;
 
 /// How long an agent that answers us, though the domain lost it, is left alone before it is asked
 /// again.
@@ -60,7 +61,7 @@ impl Supervisor {
 
     /// Returns whether a process may be started on the peer it was on.
     pub(super) fn may_stay_here(&self, case: &Case<'_>) -> Result<(), Hindrance> {
-        let Some(here) = case.vacancy.evidence.here() else {
+        let Some(here) = self.here(case) else {
             return Err(Obstacle::NoPeer.blocks().into());
         };
         self.is_there_for_good(case, here)?;
@@ -71,11 +72,18 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Returns whether a transaction engine would find anything to join: without another process of
-    /// its database it cannot serve, and nothing shows that the database is meant to run.
+    /// Returns whether a process would find what it needs: a transaction engine cannot serve
+    /// without another process of its database, and nothing else shows that the database is meant
+    /// to run.
     pub(super) fn may_join(&self, case: &Case<'_>) -> Result<(), Hindrance> {
-        let database = case.model.database(self.slot(case.slot).database);
-        if database.running(Role::Sm) + database.running(Role::Te) > 0 {
+        let slot = self.slot(case.slot);
+        let database = case.model.database(slot.database);
+        let has_all = match slot.rule.needs {
+            Needs::AnyRunning => database.is_any_running(),
+            Needs::Nothing => true,
+            Needs::SiblingOrLast => database.running(slot.rule.role) > 0,
+        };
+        if has_all {
             return Ok(());
         }
         Err(match case.vacancy.evidence {

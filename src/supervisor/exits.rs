@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::state::{Agent, Evidence, Phase, SlotId, Supervisor, Vacancy};
-use crate::model::{Ending, Model, PeerId, PeerPresence, Process, ProcessId, Role};
+use crate::model::{Ending, Model, PeerId, PeerPresence, Process, ProcessId};
 use crate::policy::noise;
 use crate::time::Timestamp;
 
@@ -22,11 +22,13 @@ impl Supervisor {
         until: Timestamp,
     ) {
         let database = model.database(self.slot(id).database);
+        let keeper = self.settings.doctrine.keeper();
+        let is_kept = keeper.is_none_or(|it| database.running(it) > 0);
         let peer_stayed = match model.peer(peer).presence {
             PeerPresence::Connected { since } => since + self.policy(id).return_grace <= until,
             PeerPresence::Unreachable { .. } => false,
         };
-        let is_one_less = peer_stayed && database.running(Role::Sm) > 0;
+        let is_one_less = peer_stayed && is_kept;
         if is_one_less {
             self.slot_mut(id).observed = false;
             if self.is_wanted(id)
@@ -47,8 +49,13 @@ impl Supervisor {
 
     /// Returns the last seat of a slot's database that is in use though it is not declared.
     fn last_beyond_declared(&self, id: SlotId) -> Option<SlotId> {
-        let declared = self.policy(id).te_min() as usize;
-        let seats = &self.watches[self.slot(id).database.index()].seats;
+        let (database, row) = self.row_of(id);
+        let row = &self.watches[database.index()].rows[row];
+        if row.rule.seat.has_home() {
+            return None;
+        }
+        let declared = self.policy(id).min(row.rule.role) as usize;
+        let seats = &row.seats;
         let in_use = |it: &SlotId| {
             matches!(
                 self.slot(*it).phase,
@@ -84,8 +91,9 @@ impl Supervisor {
         ending: Ending,
     ) {
         let Some(slot) = self.seat_of(id) else {
-            let surplus = &mut self.watch_mut(process.database).surplus;
-            surplus.remove(&(process.life, id));
+            if let Some(row) = self.row_for(process) {
+                row.surplus.remove(&(process.life, id));
+            }
             return;
         };
         self.seats[id.index()] = None;
@@ -146,8 +154,7 @@ impl Supervisor {
             return;
         }
         if let Some(peer) = evidence.here() {
-            let database = self.slot(slot).database;
-            self.remember_failure(now, database, peer);
+            self.remember_failure(now, slot, peer);
         }
         let mut vacancy = Vacancy::new(now, evidence);
         if uptime < self.policy(slot).min_uptime {
@@ -168,7 +175,7 @@ impl Supervisor {
     /// Processes of one database that ran side by side end close together: waits, for it may be a
     /// person's doing.
     pub(super) fn suspect_a_person(&mut self, now: Timestamp, process: &Process) {
-        let confirm_for = self.policy_of(process.database).confirm_for;
+        let confirm_for = self.policy_of(process.database, process.role).confirm_for;
         self.changed.databases.insert(process.database);
         let watch = self.watch_mut(process.database);
         watch.exits.retain(|at| now.since(*at) <= TOGETHER);

@@ -12,11 +12,15 @@ use std::sync::Arc;
 
 use super::gate::{Gate, Storm};
 use crate::exchange::{ActionId, LossClass};
-use crate::model::{DatabaseName, KnownDatabase, KnownDomain, KnownPeer, KnownProcess, PeerName};
+use crate::model::{
+    DatabaseName, KnownDatabase, KnownDomain, KnownPeer, KnownProcess, PeerName, Role,
+};
 use crate::time::Timestamp;
 
 pub use action::{ActionFact, ActionStage, FailureFact, LapsedFact};
-pub use slot::{AgentFact, EvidenceFact, HoldReason, PhaseFact, SlotFact, VacancyFact, WishFact};
+pub use slot::{
+    AgentFact, EvidenceFact, HoldReason, PhaseFact, SlotFact, VacancyFact, WishFact, slot_name,
+};
 
 /// Of which sort a fact is.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -103,9 +107,13 @@ impl FactKey {
         Self::new(FactKind::Lapsed, action.to_string())
     }
 
-    /// Returns the key of the last failure of a database at a peer.
-    pub fn failure(peer: &PeerName, database: &DatabaseName) -> Self {
-        Self::new(FactKind::Failure, format!("{peer}/{database}"))
+    /// Returns the key of the last failure of a role of a database at a peer.
+    pub fn failure(peer: &PeerName, database: &DatabaseName, role: Role) -> Self {
+        let name = match role {
+            Role::Te => format!("{peer}/{database}"),
+            Role::Sm | Role::Named(_) => format!("{peer}/{database}/{}", role.word()),
+        };
+        Self::new(FactKind::Failure, name)
     }
 }
 
@@ -162,12 +170,12 @@ impl Fact {
             Self::Action(it) => FactKey::action(it.action),
             Self::Database(it) => FactKey::new(FactKind::Database, it.known.name.as_str()),
             Self::Domain(_) => FactKey::new(FactKind::Domain, "domain"),
-            Self::Failure(it) => FactKey::failure(&it.peer, &it.database),
+            Self::Failure(it) => FactKey::failure(&it.peer, &it.database, it.role),
             Self::Lapsed(it) => FactKey::lapsed(it.action),
             Self::Peer(it) => FactKey::new(FactKind::Peer, it.name.as_str()),
             Self::Process(it) => FactKey::process(&it.known.peer, it.known.pid),
             Self::Slot(it) => {
-                let name = format!("{}/te/{}", it.database, it.ordinal + 1);
+                let name = format!("{}/{}", it.database, it.name());
                 FactKey::new(FactKind::Slot, name)
             }
         }
@@ -208,8 +216,11 @@ pub struct DatabaseFact {
     pub confirm_until: Timestamp,
     /// Whether listeners were told that something is missing.
     pub told_degraded: bool,
-    /// Whether its policy said that what is observed is kept. Older records do not say.
+    /// Whether a transaction engine that comes gets a seat of its own: the policy said that what
+    /// is observed is kept. Older records do not say.
     pub keeps_observed: Option<bool>,
+    /// The other roles of which that is so.
+    pub seats_others: Vec<Role>,
 }
 
 /// A process, and where it sits.
@@ -217,6 +228,6 @@ pub struct DatabaseFact {
 pub struct ProcessFact {
     /// What is known of it.
     pub known: KnownProcess,
-    /// Which seat of its database, from 0, it sits on or may come back to.
+    /// Which seat of its role in its database, from 0, it sits on or may come back to.
     pub seat: Option<u32>,
 }

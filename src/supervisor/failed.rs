@@ -8,7 +8,7 @@ use super::facts::HoldReason;
 use super::state::{Phase, Supervisor};
 use crate::event::Kind;
 use crate::exchange::ActionId;
-use crate::model::{DatabaseId, Model, PeerId};
+use crate::model::{DatabaseId, Model, PeerId, Role};
 use crate::policy::Meaning;
 use crate::time::Moment;
 
@@ -24,7 +24,6 @@ impl Supervisor {
     ) {
         let it = self.close(action).expect("the caller looked it up");
         let (slot, target) = (it.slot, it.target);
-        let database = self.slot(slot).database;
         self.back_to_vacant(slot, action);
         let meaning = Meaning::of(words, &self.settings.reasons);
         let follows = match meaning {
@@ -40,11 +39,12 @@ impl Supervisor {
                 vacancy.pause = (now.at, until);
             }
         } else {
-            self.remember_failure(now.at, database, target);
+            self.remember_failure(now.at, slot, target);
             self.delay(now.at, model, slot);
         }
         if meaning == Meaning::HostOut {
-            self.out.insert((database, target));
+            let slot = self.slot(slot);
+            self.out.insert((slot.database, slot.rule.role, target));
         }
         let text = format!("{words}{follows}");
         self.tell(now, model, Kind::ActionFailed, action, &it, text, effects);
@@ -62,7 +62,7 @@ impl Supervisor {
 
     /// A peer is back: what kept processes from running there may be mended.
     pub(super) fn try_again_at(&mut self, peer: PeerId) {
-        let here = |it: &&(DatabaseId, PeerId)| it.1 == peer;
+        let here = |it: &&(DatabaseId, Role, PeerId)| it.2 == peer;
         let over: BTreeSet<_> = self.out.iter().filter(here).copied().collect();
         for it in over {
             self.out.remove(&it);

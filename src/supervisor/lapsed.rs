@@ -32,6 +32,7 @@ impl Supervisor {
             !matches!(it.stage, ActionStage::Preparing { .. })
                 && it.target == process.peer
                 && self.slot(it.slot).database == process.database
+                && self.slot(it.slot).rule.role == process.role
                 && agrees(it.start_id.as_ref(), process)
         };
         let found = self.actions.iter().find(|(_, it)| is_it(it));
@@ -50,6 +51,7 @@ impl Supervisor {
         });
         let is_it = |it: &Lapsed| {
             it.database == process.database
+                && it.role == process.role
                 && it.peer == process.peer
                 && agrees(it.start_id.as_ref(), process)
         };

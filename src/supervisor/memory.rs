@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::facts::FactKey;
 use super::state::SlotId;
 use crate::exchange::ActionId;
-use crate::model::{DatabaseId, PeerId};
+use crate::model::{DatabaseId, PeerId, Role};
 
 /// Whose facts changed.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,7 @@ pub struct Changed {
     /// Those of these processes, by peer and pid; they may be gone.
     pub processes: BTreeSet<(PeerId, u32)>,
     pub(in crate::supervisor) actions: BTreeSet<ActionId>,
-    pub(in crate::supervisor) failures: BTreeSet<(DatabaseId, PeerId)>,
+    pub(in crate::supervisor) failures: BTreeSet<(DatabaseId, Role, PeerId)>,
     pub(in crate::supervisor) lapsed: BTreeSet<ActionId>,
     pub(in crate::supervisor) slots: BTreeSet<SlotId>,
 }

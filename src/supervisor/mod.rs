@@ -32,12 +32,12 @@ use crate::exchange::{
     ActionId, Answer, Deed, EngineOption, Observation, Outcome, Request, RequestId,
 };
 use crate::model::{self, DatabaseName, DomainName};
-use crate::policy::{Policy, Reason};
+use crate::policy::{Doctrine, NUODB, Policy, Reason};
 
 pub use facts::{
     ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactChange,
     FactKey, FactKind, FailureFact, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact,
-    VacancyFact, WishFact,
+    VacancyFact, WishFact, slot_name,
 };
 pub use gate::{Gate, Storm, StormLimits};
 pub use memory::{Changed, Dangling};
@@ -130,6 +130,8 @@ pub enum Mode {
 pub struct Settings {
     /// What we call the domain.
     pub domain: DomainName,
+    /// What its kind demands.
+    pub doctrine: &'static Doctrine,
     /// What the healer may do.
     pub mode: Mode,
     /// The policies; the first that applies to a database counts.
@@ -157,6 +159,7 @@ impl Settings {
     pub fn new(domain: DomainName) -> Self {
         Self {
             domain,
+            doctrine: &NUODB,
             mode: Mode::Heal,
             policies: Vec::new(),
             te_options: BTreeMap::new(),

@@ -6,7 +6,7 @@
 
 use super::Effect;
 use super::rule::{Blocked, Case, Hindrance, Obstacle};
-use super::state::{About, SlotId, Supervisor};
+use super::state::{About, Row, SlotId, Supervisor};
 use crate::event::{Cause, Kind};
 use crate::exchange::ActionId;
 use crate::model::{Model, PeerId, PeerPresence, ProcessId};
@@ -148,15 +148,19 @@ impl Supervisor {
             let Some(process) = model.process(id).filter(|it| it.is_live()) else {
                 continue;
             };
-            let surplus = &self.watches[process.database.index()].surplus;
-            if !surplus.contains(&(process.life, id)) {
+            let is_surplus = |row: &Row| row.surplus.contains(&(process.life, id));
+            if !self.watches[process.database.index()]
+                .rows
+                .iter()
+                .any(is_surplus)
+            {
                 continue;
             }
             let text = match replaced_at {
                 Some(slot) => format!(
-                    "it was given up for te/{}, another was started in its place, and it lives: \
+                    "it was given up for {}, another was started in its place, and it lives: \
                      stop one of them",
-                    self.slot(slot).ordinal + 1
+                    self.slot(slot).name()
                 ),
                 None => "it is more than is wanted".to_owned(),
             };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::facts::HoldReason;
 use super::rule::{Blocked, Case, Hindrance, Objection, Obstacle, Rule};
-use super::state::{Evidence, Supervisor};
+use super::state::{Evidence, SlotId, Supervisor};
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, Model, PeerId, PeerPresence, Role};
 use crate::policy::{Candidate, Place, Step, choose};
@@ -28,7 +28,7 @@ pub(super) struct Choice {
 impl Supervisor {
     /// Finds a place, now that something may be started.
     pub(super) fn find_place(&self, case: &Case<'_>) -> Result<Choice, Objection> {
-        let here = case.vacancy.evidence.here();
+        let here = self.here(case);
         let all = self.candidates(case);
         let elsewhere: Vec<Candidate> = all
             .iter()
@@ -115,9 +115,15 @@ impl Supervisor {
         }
     }
 
-    /// Returns the peers that may take a transaction engine of the slot's database.
+    /// Returns where a process of the slot belongs, else where the last one was.
+    pub(super) fn here(&self, case: &Case<'_>) -> Option<PeerId> {
+        let home = self.slot(case.slot).home;
+        home.or_else(|| case.vacancy.evidence.here())
+    }
+
+    /// Returns the peers that may take a process of the slot.
     fn candidates(&self, case: &Case<'_>) -> Vec<Candidate> {
-        let (model, database) = (case.model, self.slot(case.slot).database);
+        let (model, slot) = (case.model, self.slot(case.slot));
         model
             .peers()
             .filter(|(peer, _)| self.may_take(case, *peer).is_ok())
@@ -127,23 +133,27 @@ impl Supervisor {
                 processes: model.processes_at(peer).count(),
                 failed: self
                     .failures
-                    .get(&(database, peer))
+                    .get(&(slot.database, slot.rule.role, peer))
                     .copied()
                     .filter(|at| case.now.since(*at) < LATELY),
             })
             .collect()
     }
 
-    /// Returns whether a peer may take a transaction engine of the slot's database.
+    /// Returns whether a peer may take a process of the slot.
     pub(super) fn may_take(&self, case: &Case<'_>, peer: PeerId) -> Result<(), Hindrance> {
+        let slot = self.slot(case.slot);
+        if slot.home.is_some_and(|home| home != peer) {
+            return Err(Obstacle::NoPeer.blocks().into());
+        }
         self.is_there_for_good(case, peer)?;
         let is_other = |action: ActionId| Some(action) != case.leaving;
         let mut starts = self.actions.iter();
         let obstacle = if starts.any(|(id, it)| it.target == peer && is_other(*id)) {
             Obstacle::PeerBusy
-        } else if self.out.contains(&(self.slot(case.slot).database, peer)) {
+        } else if self.out.contains(&(slot.database, slot.rule.role, peer)) {
             Obstacle::HostOut
-        } else if has_engine(case.model, peer, self.slot(case.slot).database) {
+        } else if has_engine(case.model, peer, slot.database, slot.rule.role) {
             Obstacle::PeerTaken
         } else {
             return Ok(());
@@ -178,8 +188,10 @@ impl Supervisor {
         settled.min()
     }
 
-    /// Remembers that a start of a database failed at a peer.
-    pub(super) fn remember_failure(&mut self, now: Timestamp, database: DatabaseId, peer: PeerId) {
+    /// Remembers that a process of a slot failed at a peer.
+    pub(super) fn remember_failure(&mut self, now: Timestamp, slot: SlotId, peer: PeerId) {
+        let slot = self.slot(slot);
+        let key = (slot.database, slot.rule.role, peer);
         if self.failures.len() >= FAILURES_MAX {
             let (changed, out) = (&mut self.changed.failures, &self.out);
             self.failures.retain(|key, at| {
@@ -190,8 +202,8 @@ impl Supervisor {
                 is_late
             });
         }
-        self.changed.failures.insert((database, peer));
-        self.failures.insert((database, peer), now);
+        self.changed.failures.insert(key);
+        self.failures.insert(key, now);
     }
 }
 
@@ -202,9 +214,9 @@ const fn by_evidence(hindrance: Hindrance) -> Objection {
     }
 }
 
-/// Returns whether a transaction engine of that database is known at the peer, in any state.
-pub(super) fn has_engine(model: &Model, peer: PeerId, database: DatabaseId) -> bool {
+/// Returns whether a process of that role of that database is known at the peer, in any state.
+pub(super) fn has_engine(model: &Model, peer: PeerId, database: DatabaseId, role: Role) -> bool {
     model
         .processes_at(peer)
-        .any(|(_, it)| it.database == database && it.role == Role::Te)
+        .any(|(_, it)| it.database == database && it.role == role)
 }

@@ -145,7 +145,7 @@ impl Supervisor {
     }
 
     fn name_of(&self, slot: SlotId) -> String {
-        format!("te/{}", self.slot(slot).ordinal + 1)
+        self.slot(slot).name()
     }
 
     /// Returns what is being started where, by which action.

@@ -8,7 +8,7 @@ use super::facts::HoldReason;
 use super::gate::Gate;
 use super::state::{SlotId, Supervisor, Vacancy};
 use crate::exchange::ActionId;
-use crate::model::{Model, PeerId, Role};
+use crate::model::{Model, PeerId};
 use crate::time::Timestamp;
 
 /// Something that must be so of a start.
@@ -255,7 +255,7 @@ impl Supervisor {
             (Rule::Needs, _) => self.may_join(case),
             (Rule::Peer | Rule::Evidence, None) => Ok(()),
             (Rule::Peer, Some(peer)) => self.may_take(case, peer),
-            (Rule::Evidence, Some(peer)) if case.vacancy.evidence.here() == Some(peer) => {
+            (Rule::Evidence, Some(peer)) if self.here(case) == Some(peer) => {
                 self.may_stay_here(case)
             }
             (Rule::Evidence, Some(_)) => self.may_go_elsewhere(case),
@@ -296,9 +296,11 @@ impl Supervisor {
     }
 
     fn lane_free(&self, case: &Case<'_>) -> Result<(), Hindrance> {
-        let database = self.slot(case.slot).database;
+        let own = self.slot(case.slot);
         let is_other = |(action, slot): (ActionId, SlotId)| {
-            Some(action) != case.leaving && self.slot(slot).database == database
+            let slot = self.slot(slot);
+            let is_same = slot.database == own.database && slot.rule.lane == own.rule.lane;
+            Some(action) != case.leaving && is_same
         };
         let mut starts = self.actions.iter().map(|(id, it)| (*id, it.slot));
         if starts.any(is_other) {
@@ -316,9 +318,9 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Returns whether no transaction engine of the slot's database runs: nobody is served.
+    /// Returns whether no process of the slot's role runs in its database.
     pub(super) fn is_last(&self, case: &Case<'_>) -> bool {
-        let database = case.model.database(self.slot(case.slot).database);
-        database.running(Role::Te) == 0
+        let slot = self.slot(case.slot);
+        case.model.database(slot.database).running(slot.rule.role) == 0
     }
 }

@@ -3,14 +3,15 @@
 //! A process fills the lowest seat that will do; surplus stays without one. What its end leaves
 //! behind is told in `exits`.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::Effect;
 use super::gate::Session;
 use super::overlap::Extra;
-use super::state::{Phase, Slot, SlotId, Supervisor, Watch};
-use crate::model::{Change, DatabaseId, DatabaseName, Ending, Model, Process, ProcessId, Role};
-use crate::policy::Policy;
+use super::state::{Phase, Row, Slot, SlotId, Supervisor, Watch};
+use crate::model::{
+    Change, DatabaseId, DatabaseName, Ending, Model, PeerId, Process, ProcessId, Role,
+};
 use crate::time::{Moment, Timestamp};
 
 impl Supervisor {
@@ -78,42 +79,48 @@ impl Supervisor {
                 .nth(self.watches.len())
                 .expect("the model knows every database up to the one it told of");
             self.watch_next(&known.name);
-            self.declare_seats(id);
+            for row in 0..self.settings.doctrine.roles.len() {
+                self.declare_seats(id, row);
+            }
         }
     }
 
     /// Watches one more database, without any seats.
     pub(super) fn watch_next(&mut self, name: &DatabaseName) {
-        let policy = self.policy_for(name);
-        let in_force = policy.map_or(&self.unhealed, |index| &self.settings.policies[index]);
+        let rules = self.settings.doctrine.roles.iter();
+        let rows = rules.map(|rule| {
+            let mut row = Row::new(rule);
+            row.policy = self.policy_for(name, rule.role);
+            row.seats_all = self.seats_all(&row);
+            row
+        });
+        let rows = rows.collect();
         self.watches.push(Watch {
-            policy,
-            keeps_observed: in_force.keep_observed,
-            seats: Vec::new(),
-            free: BTreeSet::new(),
-            surplus: BTreeSet::new(),
+            rows,
             exits: VecDeque::new(),
             confirm_until: Timestamp::ZERO,
             degraded: false,
         });
     }
 
-    /// Returns which policy applies to a database.
-    pub(super) fn policy_for(&self, name: &DatabaseName) -> Option<usize> {
+    /// Returns which policy applies to a role of a database.
+    pub(super) fn policy_for(&self, name: &DatabaseName, role: Role) -> Option<usize> {
         let domain = self.settings.domain.as_str();
         let mut policies = self.settings.policies.iter();
-        policies.position(|it| it.applies(domain, name.as_str()))
+        policies.position(|it| it.roles.contains(&role) && it.applies(domain, name.as_str()))
     }
 
-    /// Makes the seats that a database has by its policy alone.
-    pub(super) fn declare_seats(&mut self, id: DatabaseId) {
-        let watch = &self.watches[id.index()];
-        let policy = watch.policy.map(|index| &self.settings.policies[index]);
-        let min = policy.map_or(0, Policy::te_min) as usize;
-        while self.watches[id.index()].seats.len() < min {
-            self.add_seat(id);
+    /// Makes the seats of a role that a database has by its policy alone.
+    pub(super) fn declare_seats(&mut self, id: DatabaseId, row: usize) {
+        let Row { rule, policy, .. } = self.watches[id.index()].rows[row];
+        let policy = policy.map(|index| &self.settings.policies[index]);
+        let min = policy.map_or(0, |it| it.min(rule.role)) as usize;
+        if !rule.seat.has_home() {
+            while self.watches[id.index()].rows[row].seats.len() < min {
+                self.add_seat(id, row, None);
+            }
         }
-        for seat in self.watches[id.index()].seats.clone() {
+        for seat in self.watches[id.index()].rows[row].seats.clone() {
             if matches!(self.slot(seat).phase, Phase::Empty) && self.is_wanted(seat) {
                 // `act` finds out since when it is missed.
                 self.busy.insert(seat);
@@ -121,15 +128,23 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn add_seat(&mut self, database: DatabaseId) -> SlotId {
+    pub(super) fn add_seat(
+        &mut self,
+        database: DatabaseId,
+        row: usize,
+        home: Option<PeerId>,
+    ) -> SlotId {
         let id = SlotId(u32::try_from(self.slots.len()).expect("a model has a limit far below"));
-        let watch = self.watch_mut(database);
-        let ordinal = u32::try_from(watch.seats.len()).expect("a model has a limit far below");
-        watch.seats.push(id);
-        watch.free.insert(ordinal);
+        let row = self.row_mut(database, row);
+        let ordinal = u32::try_from(row.seats.len()).expect("a model has a limit far below");
+        row.seats.push(id);
+        row.free.insert(ordinal);
+        let rule = row.rule;
         self.slots.push(Slot {
             database,
+            rule,
             ordinal,
+            home,
             observed: false,
             tries: 0,
             unproven: None,
@@ -141,7 +156,7 @@ impl Supervisor {
 
     /// Seats a process that joined: where the start it came from was meant for, else on the lowest
     /// seat that is missed, else on the lowest free one, else on a new one if what is observed is
-    /// kept. Surplus stays without a seat.
+    /// kept. One that belongs to a peer has the seat of that peer. Surplus stays without a seat.
     pub(super) fn seat(
         &mut self,
         now: Moment,
@@ -153,9 +168,9 @@ impl Supervisor {
             return;
         };
         self.watch(model, process.database);
-        if process.role != Role::Te {
+        let Some(row) = self.settings.doctrine.row(process.role) else {
             return;
-        }
+        };
         let start = self.start_of(process);
         let lapsed = match start {
             Some(_) => None,
@@ -165,27 +180,34 @@ impl Supervisor {
         let meant = start
             .map(|action| self.actions[&action].slot)
             .filter(|slot| !matches!(self.slot(*slot).phase, Phase::Filled(_)));
-        let is_surplus = is_ours || !self.policy_of(process.database).keep_observed;
-        let is_missed = |slot| self.is_wanted(slot) || self.slot(slot).vacancy().is_some();
+        let has_home = self.settings.doctrine.roles[row].seat.has_home();
+        let home = has_home.then_some(process.peer);
+        let seats_all = self.watches[process.database.index()].rows[row].seats_all;
+        let is_surplus = !seats_all || (is_ours && !has_home);
+        let at = (process.database, row);
+        let will_do = |slot| home.is_none() || self.slot(slot).home == home;
+        let is_missed =
+            |slot| will_do(slot) && (self.is_wanted(slot) || self.slot(slot).vacancy().is_some());
         let missed = self
-            .free_seat(process.database, |slot| {
-                is_missed(slot) && self.is_deserted(slot)
-            })
-            .or_else(|| self.free_seat(process.database, is_missed));
+            .free_seat(at, |slot| is_missed(slot) && self.is_deserted(slot))
+            .or_else(|| self.free_seat(at, is_missed));
         match meant.or(missed) {
             Some(slot) => self.fill(now, model, slot, id, effects),
             // What the healer started adds nothing to what is wanted.
             None if is_surplus => {
-                let surplus = &mut self.watch_mut(process.database).surplus;
+                let surplus = &mut self.row_mut(process.database, row).surplus;
                 surplus.insert((process.life, id));
-                self.extra.push(Extra {
-                    process: id,
-                    replaced_at: lapsed.and_then(|it| it.slot),
-                });
+                // Who belongs where it is is more than is wanted nowhere.
+                if !has_home {
+                    self.extra.push(Extra {
+                        process: id,
+                        replaced_at: lapsed.and_then(|it| it.slot),
+                    });
+                }
             }
             None => {
-                let free = self.free_seat(process.database, |_| true);
-                let slot = free.unwrap_or_else(|| self.add_seat(process.database));
+                let free = self.free_seat(at, will_do);
+                let slot = free.unwrap_or_else(|| self.add_seat(process.database, row, home));
                 self.fill(now, model, slot, id, effects);
             }
         }
@@ -194,10 +216,14 @@ impl Supervisor {
         }
     }
 
-    /// Returns the lowest free seat of a database that will do.
-    fn free_seat(&self, database: DatabaseId, will_do: impl Fn(SlotId) -> bool) -> Option<SlotId> {
-        let watch = &self.watches[database.index()];
-        let mut free = watch.free.iter().map(|it| watch.seats[*it as usize]);
+    /// Returns the lowest free seat of a role in a database that will do.
+    fn free_seat(
+        &self,
+        (database, row): (DatabaseId, usize),
+        will_do: impl Fn(SlotId) -> bool,
+    ) -> Option<SlotId> {
+        let row = &self.watches[database.index()].rows[row];
+        let mut free = row.free.iter().map(|it| row.seats[*it as usize]);
         free.find(|it| will_do(*it))
     }
 
@@ -214,12 +240,12 @@ impl Supervisor {
         slot: SlotId,
         effects: &mut Vec<Effect>,
     ) {
-        let database = self.slot(slot).database;
+        let (database, row) = self.row_of(slot);
         let is_missed = match self.slot(slot).phase {
             Phase::Held { .. } | Phase::Vacant(_) => true,
             Phase::Empty => self.is_wanted(slot),
             // Nothing lowers what is declared.
-            Phase::Leaving { .. } => self.slot(slot).ordinal < self.policy(slot).te_min(),
+            Phase::Leaving { .. } => self.is_declared(slot),
             // Better one that is there than one that was not asked for yet.
             Phase::Acting { action, .. } => self.is_unsent(action),
             Phase::Filled(_) => false,
@@ -227,11 +253,13 @@ impl Supervisor {
         if !is_missed {
             return;
         }
-        let spare = self.watches[database.index()]
+        let home = self.slot(slot).home;
+        let will_do = |it: &Process| it.is_live() && home.is_none_or(|home| home == it.peer);
+        let spare = self.watches[database.index()].rows[row]
             .surplus
             .iter()
             .map(|(_, id)| *id)
-            .find(|id| model.process(*id).is_some_and(Process::is_live));
+            .find(|id| model.process(*id).is_some_and(will_do));
         if let Some(process) = spare {
             self.fill(now, model, slot, process, effects);
         }
@@ -247,9 +275,9 @@ impl Supervisor {
         effects: &mut Vec<Effect>,
     ) {
         self.give_seat(process, slot);
-        let database = self.slot(slot).database;
         if let Some(known) = model.process(process) {
-            let surplus = &mut self.watch_mut(database).surplus;
+            let (database, row) = self.row_of(slot);
+            let surplus = &mut self.row_mut(database, row).surplus;
             surplus.remove(&(known.life, process));
             self.changed.processes.insert((known.peer, known.pid));
         }
@@ -285,7 +313,8 @@ impl Supervisor {
                 replaced_at: Some(slot),
             });
             if let Some(known) = model.process(id) {
-                let surplus = &mut self.watch_mut(known.database).surplus;
+                let (database, row) = self.row_of(slot);
+                let surplus = &mut self.row_mut(database, row).surplus;
                 surplus.insert((known.life, id));
                 self.changed.processes.insert((known.peer, known.pid));
             }

@@ -3,27 +3,31 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::facts::{ActionStage, HoldReason, WishFact};
+use super::facts::{ActionStage, HoldReason, WishFact, slot_name};
 use super::gate::Gates;
 use super::memory::Changed;
 use super::overlap::{Extra, Unproven};
 use super::{Effect, Settings};
 use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
 use crate::exchange::ActionId;
-use crate::model::{DatabaseId, Life, Model, PeerId, Process, ProcessId, StartId};
-use crate::policy::Policy;
+use crate::model::{DatabaseId, Life, Model, PeerId, Process, ProcessId, Role, StartId};
+use crate::policy::{Policy, RoleRule, SeatKind};
 use crate::time::{Moment, Timestamp};
 
 /// Numbers a slot within one supervisor.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct SlotId(pub(super) u32);
 
-/// A seat for one transaction engine of one database; any allowed peer will do.
+/// A seat for one process of one database.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) database: DatabaseId,
-    /// Which seat of its database, from 0.
+    /// Who may sit there.
+    pub(super) rule: &'static RoleRule,
+    /// Which seat of that role in its database, from 0.
     pub(super) ordinal: u32,
+    /// The peer it belongs to, if not just any will do.
+    pub(super) home: Option<PeerId>,
     /// Whether a process sat here long enough to be wanted from then on.
     pub(super) observed: bool,
     /// How many starts were tried since the seat was last healthy.
@@ -34,6 +38,11 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Returns what operators call it, such as `te/1`.
+    pub(super) fn name(&self) -> String {
+        slot_name(self.rule.role, self.ordinal)
+    }
+
     /// Returns what is known of the seat, if it is empty though somebody should sit there.
     pub(super) fn vacancy(&self) -> Option<&Vacancy> {
         match &self.phase {
@@ -180,6 +189,7 @@ pub(super) struct Lapsed {
     /// The seat it was for. Older records do not say.
     pub(super) slot: Option<SlotId>,
     pub(super) database: DatabaseId,
+    pub(super) role: Role,
     pub(super) peer: PeerId,
     pub(super) start_id: Option<StartId>,
     pub(super) at: Timestamp,
@@ -188,22 +198,56 @@ pub(super) struct Lapsed {
 /// What is kept of one database.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// Which policy applies, if one does.
-    pub(super) policy: Option<usize>,
-    /// Whether it says that what is observed is kept.
-    pub(super) keeps_observed: bool,
-    /// Its seats, by ordinal.
-    pub(super) seats: Vec<SlotId>,
-    /// Which of them nobody sits on.
-    pub(super) free: BTreeSet<u32>,
-    /// Its transaction engines that sit nowhere.
-    pub(super) surplus: BTreeSet<(Life, ProcessId)>,
+    /// What is kept of each role, in the order of the doctrine.
+    pub(super) rows: Vec<Row>,
     /// When processes of it ended lately, on connected peers and though nobody announced it.
     pub(super) exits: VecDeque<Timestamp>,
     /// Until then it may turn out that a person ended them.
     pub(super) confirm_until: Timestamp,
     /// Whether listeners were told that something is missing.
     pub(super) degraded: bool,
+}
+
+impl Watch {
+    /// Returns every seat, role by role.
+    pub(super) fn seats(&self) -> impl Iterator<Item = SlotId> {
+        self.rows.iter().flat_map(|it| it.seats.iter().copied())
+    }
+
+    /// Returns whether something may be wanted of it.
+    pub(super) fn is_healed(&self) -> bool {
+        self.rows.iter().any(|it| it.policy.is_some())
+    }
+}
+
+/// What is kept of one role in one database.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) rule: &'static RoleRule,
+    /// Which policy applies, if one does.
+    pub(super) policy: Option<usize>,
+    /// Whether a process that comes gets a seat of its own.
+    pub(super) seats_all: bool,
+    /// Its seats, by ordinal.
+    pub(super) seats: Vec<SlotId>,
+    /// Which of them nobody sits on.
+    pub(super) free: BTreeSet<u32>,
+    /// Its processes that sit nowhere.
+    pub(super) surplus: BTreeSet<(Life, ProcessId)>,
+}
+
+impl Row {
+    /// Returns a row without seats and without a policy.
+    pub(super) const fn new(rule: &'static RoleRule) -> Self {
+        Self {
+            rule,
+            policy: None,
+            seats_all: false,
+            seats: Vec::new(),
+            free: BTreeSet::new(),
+            surplus: BTreeSet::new(),
+        }
+    }
 }
 
 /// Watches the slots of one domain and decides what is started.
@@ -230,10 +274,10 @@ pub struct Supervisor {
     /// Which slot wanted to know whether an agent answers.
     pub(super) dials: BTreeMap<ActionId, SlotId>,
     pub(super) last_action: u64,
-    /// When a process of a database last failed at a peer.
-    pub(super) failures: BTreeMap<(DatabaseId, PeerId), Timestamp>,
-    /// Where processes of a database cannot run, by what an agent said.
-    pub(super) out: BTreeSet<(DatabaseId, PeerId)>,
+    /// When a process of a role of a database last failed at a peer.
+    pub(super) failures: BTreeMap<(DatabaseId, Role, PeerId), Timestamp>,
+    /// Where processes of a role of a database cannot run, by what an agent said.
+    pub(super) out: BTreeSet<(DatabaseId, Role, PeerId)>,
     pub(super) lapsed: BTreeMap<ActionId, Lapsed>,
     /// Who is out of reach, by the seat it has a claim to.
     pub(super) away: BTreeMap<SlotId, BTreeSet<ProcessId>>,
@@ -310,30 +354,53 @@ impl Supervisor {
         let known = model.databases().map(|(id, _)| id);
         let watched: Vec<_> = known.filter(|id| id.index() < self.watches.len()).collect();
         for id in watched {
-            let policy = self.policy_for(&model.database(id).name);
-            self.watch_mut(id).policy = policy;
-            self.declare_seats(id);
             self.touched.insert(id);
-            let keeps = self.policy_of(id).keep_observed;
-            let kept = std::mem::replace(&mut self.watch_mut(id).keeps_observed, keeps);
-            if kept != keeps {
-                self.changed.databases.insert(id);
-            }
-            if kept || !keeps {
-                continue;
-            }
-            // What runs is kept from now on, so it needs seats.
-            let runs = |(_, process): &(Life, ProcessId)| {
-                model.process(*process).is_some_and(Process::is_live)
-            };
-            let surplus = &mut self.watch_mut(id).surplus;
-            let (running, away) = std::mem::take(surplus).into_iter().partition(runs);
-            *surplus = away;
-            let running: BTreeSet<(Life, ProcessId)> = running;
-            for (_, process) in running {
-                self.seat(now, model, process, effects);
+            for row in 0..self.settings.doctrine.roles.len() {
+                self.configure_row(now, model, (id, row), effects);
             }
         }
+    }
+
+    fn configure_row(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        (id, row): (DatabaseId, usize),
+        effects: &mut Vec<Effect>,
+    ) {
+        let role = self.settings.doctrine.roles[row].role;
+        let policy = self.policy_for(&model.database(id).name, role);
+        self.row_mut(id, row).policy = policy;
+        self.declare_seats(id, row);
+        let seats_all = self.seats_all(&self.watches[id.index()].rows[row]);
+        let seated_all = std::mem::replace(&mut self.row_mut(id, row).seats_all, seats_all);
+        if seated_all != seats_all {
+            self.changed.databases.insert(id);
+        }
+        if seated_all || !seats_all {
+            return;
+        }
+        // What runs is kept from now on, so it needs seats.
+        let runs = |(_, process): &(Life, ProcessId)| {
+            model.process(*process).is_some_and(Process::is_live)
+        };
+        let surplus = &mut self.row_mut(id, row).surplus;
+        let (running, away) = std::mem::take(surplus).into_iter().partition(runs);
+        *surplus = away;
+        let running: BTreeSet<(Life, ProcessId)> = running;
+        for (_, process) in running {
+            self.seat(now, model, process, effects);
+        }
+    }
+
+    /// Returns whether a process of a role that comes gets a seat of its own: what is observed is
+    /// kept, or it belongs where it is.
+    pub(super) fn seats_all(&self, row: &Row) -> bool {
+        let is_healed = row.policy.is_some();
+        if row.rule.seat.has_home() {
+            return is_healed;
+        }
+        self.policy_of_row(row).keep_observed
     }
 
     pub(super) fn slot(&self, id: SlotId) -> &Slot {
@@ -350,36 +417,73 @@ impl Supervisor {
         &mut self.watches[id.index()]
     }
 
-    /// Returns the policy of a slot, or what databases without one are watched by.
-    pub(super) fn policy(&self, id: SlotId) -> &Policy {
-        self.policy_of(self.slot(id).database)
+    /// Returns what is kept of a role in a database.
+    pub(super) fn row_mut(&mut self, id: DatabaseId, row: usize) -> &mut Row {
+        &mut self.watches[id.index()].rows[row]
     }
 
-    /// Returns the policy of a database, or what those without one are watched by.
-    pub(super) fn policy_of(&self, id: DatabaseId) -> &Policy {
-        self.watches[id.index()]
-            .policy
+    /// Returns which row a slot is in.
+    pub(super) fn row_of(&self, id: SlotId) -> (DatabaseId, usize) {
+        let slot = self.slot(id);
+        let row = self.settings.doctrine.row(slot.rule.role);
+        (
+            slot.database,
+            row.expect("a slot has a role of the doctrine"),
+        )
+    }
+
+    /// Returns what is kept of a process's role in its database, if it can be healed.
+    pub(super) fn row_for(&mut self, process: &Process) -> Option<&mut Row> {
+        let row = self.settings.doctrine.row(process.role)?;
+        self.watches
+            .get_mut(process.database.index())?
+            .rows
+            .get_mut(row)
+    }
+
+    /// Returns the policy of a slot, or what databases without one are watched by.
+    pub(super) fn policy(&self, id: SlotId) -> &Policy {
+        let (database, row) = self.row_of(id);
+        self.policy_of_row(&self.watches[database.index()].rows[row])
+    }
+
+    /// Returns the policy of a role in a database, or what those without one are watched by.
+    pub(super) fn policy_of(&self, id: DatabaseId, role: Role) -> &Policy {
+        let rows = &self.watches[id.index()].rows;
+        let row = self.settings.doctrine.row(role).map(|row| &rows[row]);
+        row.map_or(&self.unhealed, |row| self.policy_of_row(row))
+    }
+
+    fn policy_of_row(&self, row: &Row) -> &Policy {
+        row.policy
             .map_or(&self.unhealed, |index| &self.settings.policies[index])
     }
 
     /// Returns whether a policy applies to the database of a slot. Without one its seats are
     /// watched, and nothing is wanted but what somebody asks for.
     pub(super) fn is_healed(&self, id: SlotId) -> bool {
-        let database = self.slot(id).database;
-        self.watches[database.index()].policy.is_some()
+        let (database, row) = self.row_of(id);
+        self.watches[database.index()].rows[row].policy.is_some()
     }
 
     /// Returns whether somebody should sit there.
     pub(super) fn is_wanted(&self, id: SlotId) -> bool {
         let slot = self.slot(id);
-        let policy = self.policy(id);
-        let is_kept = slot.ordinal < policy.te_min() || (policy.keep_observed && slot.observed);
+        let is_observed = slot.observed && self.policy(id).keep_observed;
+        let is_kept = is_observed || self.is_declared(id);
         is_kept && self.is_healed(id)
+    }
+
+    /// Returns whether the policy says so whatever was observed.
+    pub(super) fn is_declared(&self, id: SlotId) -> bool {
+        let slot = self.slot(id);
+        slot.ordinal < self.policy(id).min(slot.rule.role)
     }
 
     /// Returns whether it matters that nobody sits there: somebody should, or may ask for it.
     pub(super) fn is_minded(&self, id: SlotId) -> bool {
-        self.is_wanted(id) || !self.is_healed(id)
+        let is_fungible = self.slot(id).rule.seat == SeatKind::Fungible;
+        self.is_wanted(id) || (is_fungible && !self.is_healed(id))
     }
 
     /// Puts a slot into a phase, and keeps the books about it.
@@ -394,11 +498,12 @@ impl Supervisor {
         } else {
             self.busy.insert(id);
         }
-        let watch = self.watch_mut(database);
+        let (_, row) = self.row_of(id);
+        let row = self.row_mut(database, row);
         if free {
-            watch.free.insert(ordinal);
+            row.free.insert(ordinal);
         } else {
-            watch.free.remove(&ordinal);
+            row.free.remove(&ordinal);
         }
         self.touched.insert(database);
         before
@@ -441,7 +546,7 @@ impl Supervisor {
             agent_id: peer.map(|it| it.agent_id.clone()),
             database: database.map(|id| model.database(id).name.clone()),
             process: process.map(ProcessFacts::of),
-            slot: slot.map(|it| format!("te/{}", it.ordinal + 1).into()),
+            slot: slot.map(|it| it.name().into()),
         };
         let domain = Some(self.settings.domain.clone());
         let mut event = Event::new(now, domain, kind, subject);

@@ -96,17 +96,16 @@ impl Supervisor {
         for database in std::mem::take(&mut self.touched) {
             let watch = &self.watches[database.index()];
             let missing = watch
-                .seats
-                .iter()
+                .seats()
                 .filter(|id| {
                     matches!(
-                        self.slot(**id).phase,
+                        self.slot(*id).phase,
                         Phase::Acting { .. } | Phase::Held { .. } | Phase::Vacant(_)
                     )
                 })
                 .count();
             // Without a policy nothing is wanted, so nothing is missing.
-            let is_degraded = missing > 0 && watch.policy.is_some();
+            let is_degraded = missing > 0 && watch.is_healed();
             if watch.degraded == is_degraded {
                 continue;
             }

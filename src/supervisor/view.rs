@@ -8,9 +8,9 @@ use std::sync::Arc;
 use super::Mode;
 use super::facts::ActionStage;
 use super::gate::{Gate, Session};
-use super::state::{Evidence, Phase, Slot, SlotId, Supervisor, Vacancy};
+use super::state::{Evidence, Phase, SlotId, Supervisor, Vacancy, Watch};
 use crate::exchange::ActionId;
-use crate::model::{DatabaseId, DatabaseName, Freshness, Model, PeerName, StartId};
+use crate::model::{DatabaseId, DatabaseName, Freshness, Model, PeerName, Role, StartId};
 use crate::time::Timestamp;
 
 /// A gate that is closed: a reason why the healer does not act in this domain.
@@ -128,8 +128,8 @@ impl Supervisor {
         now: Timestamp,
         model: &'a Model,
     ) -> impl Iterator<Item = SlotView> + 'a {
-        let slots = self.watches.iter().flat_map(|it| &it.seats);
-        slots.map(move |id| self.slot_view(now, model, *id))
+        let slots = self.watches.iter().flat_map(Watch::seats);
+        slots.map(move |id| self.slot_view(now, model, id))
     }
 
     /// Returns every start that is under way, the oldest first.
@@ -139,7 +139,7 @@ impl Supervisor {
             ActionView {
                 action: *id,
                 database: model.database(slot.database).name.clone(),
-                slot: name_of(slot),
+                slot: slot.name().into(),
                 peer: model.peer(action.target).name.clone(),
                 stage: match action.stage {
                     ActionStage::Checking { .. } => "checking",
@@ -163,8 +163,9 @@ impl Supervisor {
         let Some(watch) = self.watches.get(database.index()) else {
             return Completeness::default();
         };
-        let seats = watch.seats.iter();
-        let wanted = seats.filter(|id| self.would_be_missed(now, model, **id));
+        let is_te = |id: &SlotId| self.slot(*id).rule.role == Role::Te;
+        let seats = watch.seats().filter(is_te);
+        let wanted = seats.filter(|id| self.would_be_missed(now, model, *id));
         let wanted = wanted.count();
         Completeness {
             wanted_te: u32::try_from(wanted).unwrap_or(u32::MAX),
@@ -186,9 +187,7 @@ impl Supervisor {
             | Phase::Leaving { .. }
             | Phase::Vacant(_) => false,
         };
-        let is_healed = self.watches[self.slot(id).database.index()]
-            .policy
-            .is_some();
+        let is_healed = self.is_healed(id);
         self.is_wanted(id) || (is_healed && policy.keep_observed && is_observed)
     }
 
@@ -196,7 +195,7 @@ impl Supervisor {
         let slot = self.slot(id);
         let plain = SlotView {
             database: model.database(slot.database).name.clone(),
-            slot: name_of(slot),
+            slot: slot.name().into(),
             phase: "empty",
             is_wanted: self.would_be_missed(now, model, id),
             tries: slot.tries,
@@ -262,10 +261,6 @@ fn of_vacancy(model: &Model, vacancy: &Vacancy, plain: SlotView) -> SlotView {
         is_told_suggested: vacancy.told.suggested,
         ..plain
     }
-}
-
-fn name_of(slot: &Slot) -> Arc<str> {
-    format!("te/{}", slot.ordinal + 1).into()
 }
 
 fn closed_since(model: &Model, gate: Gate) -> Option<Timestamp> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use dbwarden::driver::nuodb::{Domain, DriverSettings, Order, Report, run};
 use dbwarden::exchange::{
-    ActionId, Deed, Loss, LossClass, Observation, Outcome, Question, Start, Stop, Target,
+    ActionId, Deed, Loss, LossClass, Means, Observation, Outcome, Question, Start, Stop, Target,
 };
 use dbwarden::model::{Address, PeerSeen, Role, Snapshot};
 use dbwarden::nuodb::client::{Credentials, Settings as ClientSettings};
@@ -186,6 +186,7 @@ fn prepare(action: u64, peer: &PeerSeen) -> Deed {
             target: target(peer),
             database: "teas".into(),
             role: Role::Te,
+            means: Means::Start,
             options: Vec::new(),
         },
         valid_until: Timestamp::ZERO + Duration::from_secs(3_600),

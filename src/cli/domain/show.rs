@@ -70,7 +70,7 @@ struct DatabaseRecord {
 struct ProcessRecord {
     address: String,
     pid: u32,
-    role: &'static str,
+    role: String,
     status: &'static str,
     state: String,
     peer: Option<String>,
@@ -173,7 +173,7 @@ impl ProcessRecord {
         Self {
             address: domain.place(process).to_string(),
             pid: process.pid,
-            role: process.role.as_str(),
+            role: process.role.as_str().to_owned(),
             status: status.as_str(),
             state,
             peer: peer.map(|it| it.address.to_string()),

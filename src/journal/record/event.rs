@@ -196,12 +196,7 @@ pub(in crate::journal) fn from_json(text: &str) -> Result<Recorded, RecordError>
 
 /// Returns the role that is written so.
 pub(super) fn role_of(word: &str) -> Result<Role, RecordError> {
-    let all = [Role::Sm, Role::Te];
-    named(
-        "a role",
-        word,
-        all.into_iter().find(|it| it.as_str() == word),
-    )
+    named("a role", word, Role::named(word))
 }
 
 /// Returns the status that is written so.

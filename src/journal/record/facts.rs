@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::RecordError;
+use crate::model::Role;
 use crate::supervisor::{Fact, FactKind};
 use crate::time::Timestamp;
 use healing::SlotRecord;
@@ -53,11 +54,11 @@ fn line(record: &impl Serialize) -> Result<String, serde_json::Error> {
 /// Fails if it is no such fact.
 pub fn from_json(kind: FactKind, json: &str) -> Result<Fact, RecordError> {
     Ok(match kind {
-        FactKind::Action => Fact::Action(read::<ActionRecord<'_>>(json)?.into()),
-        FactKind::Database => Fact::Database(read::<DatabaseRecord<'_>>(json)?.into()),
+        FactKind::Action => Fact::Action(read::<ActionRecord<'_>>(json)?.try_into()?),
+        FactKind::Database => Fact::Database(read::<DatabaseRecord<'_>>(json)?.try_into()?),
         FactKind::Domain => Fact::Domain(read::<DomainRecord<'_>>(json)?.try_into()?),
-        FactKind::Failure => Fact::Failure(read::<FailureRecord<'_>>(json)?.into()),
-        FactKind::Lapsed => Fact::Lapsed(read::<LapsedRecord<'_>>(json)?.into()),
+        FactKind::Failure => Fact::Failure(read::<FailureRecord<'_>>(json)?.try_into()?),
+        FactKind::Lapsed => Fact::Lapsed(read::<LapsedRecord<'_>>(json)?.try_into()?),
         FactKind::Peer => Fact::Peer(read::<PeerRecord<'_>>(json)?.into()),
         FactKind::Process => Fact::Process(read::<ProcessRecord<'_>>(json)?.try_into()?),
         FactKind::Slot => Fact::Slot(read::<SlotRecord<'_>>(json)?.try_into()?),
@@ -75,6 +76,19 @@ fn meaning<T>(
     named: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, RecordError> {
     named(word).ok_or_else(|| RecordError(format!("nobody knows the {what} `{word}`")))
+}
+
+/// What a record without a role is about: older ones know of transaction engines only.
+const OLDER: Role = Role::Te;
+
+/// Returns a role as it is written: not at all if older records do not write it either.
+fn role_word(role: &Role) -> Option<Text<'_>> {
+    (*role != OLDER).then(|| role.as_str().into())
+}
+
+/// Reads a role; see [`role_word`].
+fn role_of(word: Option<&Text<'_>>) -> Result<Role, RecordError> {
+    word.map_or(Ok(OLDER), |it| meaning("role", it, Role::named))
 }
 
 fn shared(text: &Text<'_>) -> Arc<str> {

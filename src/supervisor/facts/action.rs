@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::exchange::ActionId;
-use crate::model::{DatabaseName, PeerName, StartId};
+use crate::model::{DatabaseName, PeerName, Role, StartId};
 use crate::time::Timestamp;
 
 /// One start of the healer's that is not settled.
@@ -13,7 +13,9 @@ pub struct ActionFact {
     pub action: ActionId,
     /// The database of its slot.
     pub database: DatabaseName,
-    /// Which seat of that database, from 0.
+    /// The role of its slot.
+    pub role: Role,
+    /// Which seat of that role in that database, from 0.
     pub ordinal: u32,
     /// The peer that shall start it.
     pub target: PeerName,
@@ -67,6 +69,8 @@ impl ActionStage {
 pub struct FailureFact {
     /// The database.
     pub database: DatabaseName,
+    /// What failed.
+    pub role: Role,
     /// The peer.
     pub peer: PeerName,
     /// When.
@@ -82,7 +86,9 @@ pub struct LapsedFact {
     pub action: ActionId,
     /// The database.
     pub database: DatabaseName,
-    /// Which seat of that database, from 0, it was for. Older records do not say.
+    /// What was to be started.
+    pub role: Role,
+    /// Which seat of that role in that database, from 0, it was for. Older records do not say.
     pub ordinal: Option<u32>,
     /// The peer that was asked.
     pub peer: PeerName,

@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exchange::{ActionId, Place};
-use crate::model::{DatabaseName, PeerName};
+use crate::model::{DatabaseName, PeerName, Role};
 use crate::time::Timestamp;
 
-/// A seat for one transaction engine of one database.
+/// A seat for one process of one database.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SlotFact {
     /// The database.
     pub database: DatabaseName,
-    /// Which seat of its database, from 0.
+    /// The role of who sits there.
+    pub role: Role,
+    /// Which seat of that role in its database, from 0.
     pub ordinal: u32,
+    /// The peer it belongs to, if not just any will do.
+    pub home: Option<PeerName>,
     /// The order in which slots were made; pauses are spread by it.
     pub number: u32,
     /// Whether a process sat here long enough to be wanted from then on.
@@ -24,6 +28,18 @@ pub struct SlotFact {
     pub unproven: Option<(PeerName, Timestamp)>,
     /// How it is.
     pub phase: PhaseFact,
+}
+
+impl SlotFact {
+    /// Returns what operators call it, such as `te/1`.
+    pub fn name(&self) -> String {
+        slot_name(self.role, self.ordinal)
+    }
+}
+
+/// Returns what operators call a seat, such as `te/1`.
+pub fn slot_name(role: Role, ordinal: u32) -> String {
+    format!("{}/{}", role.word(), ordinal + 1)
 }
 
 /// How a slot is.

@@ -2,7 +2,7 @@
 
 use super::Changed;
 use crate::exchange::ActionId;
-use crate::model::{DatabaseId, KnownDomain, KnownProcess, Model, PeerId, ProcessId};
+use crate::model::{DatabaseId, KnownDomain, KnownProcess, Model, PeerId, ProcessId, Role};
 use crate::supervisor::facts::{
     ActionFact, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactKey, FailureFact,
     LapsedFact, PhaseFact, ProcessFact, SlotFact, VacancyFact,
@@ -32,9 +32,9 @@ impl Supervisor {
             let fact = fact.map(|it| self.action_fact(model, *action, it));
             (FactKey::action(*action), fact)
         });
-        let failures = changed.failures.iter().map(|(database, peer)| {
-            let at = self.failures.get(&(*database, *peer));
-            let fact = self.failure_fact(model, *database, *peer, at.copied().unwrap_or_default());
+        let failures = changed.failures.iter().map(|key| {
+            let at = self.failures.get(key);
+            let fact = self.failure_fact(model, *key, at.copied().unwrap_or_default());
             (fact.key(), at.is_some().then_some(fact))
         });
         let lapsed = changed.lapsed.iter().map(|action| {
@@ -53,8 +53,7 @@ impl Supervisor {
         let actions = self.actions.iter();
         let actions = actions.map(|(action, it)| self.action_fact(model, *action, it));
         let failures = self.failures.iter();
-        let failures =
-            failures.map(|((database, peer), at)| self.failure_fact(model, *database, *peer, *at));
+        let failures = failures.map(|(key, at)| self.failure_fact(model, *key, *at));
         let lapsed = self.lapsed.iter();
         let lapsed = lapsed.map(|(action, it)| self.lapsed_fact(model, *action, it));
         slots.chain(actions).chain(failures).chain(lapsed)
@@ -84,7 +83,15 @@ impl Supervisor {
             exits: watch.map_or_else(Vec::new, |it| it.exits.iter().copied().collect()),
             confirm_until: watch.map_or(Timestamp::ZERO, |it| it.confirm_until),
             told_degraded: watch.is_some_and(|it| it.degraded),
-            keeps_observed: watch.map(|it| it.keeps_observed),
+            keeps_observed: watch.map(|it| {
+                let mut rows = it.rows.iter();
+                rows.any(|row| row.rule.role == Role::Te && row.seats_all)
+            }),
+            seats_others: watch.map_or_else(Vec::new, |it| {
+                let rows = it.rows.iter().filter(|row| row.seats_all);
+                let roles = rows.map(|row| row.rule.role);
+                roles.filter(|role| *role != Role::Te).collect()
+            }),
         })
     }
 
@@ -124,7 +131,9 @@ impl Supervisor {
         };
         Fact::Slot(SlotFact {
             database: model.database(slot.database).name.clone(),
+            role: slot.rule.role,
             ordinal: slot.ordinal,
+            home: slot.home.map(name),
             number: id.0,
             observed: slot.observed,
             tries: slot.tries,
@@ -138,6 +147,7 @@ impl Supervisor {
         Fact::Action(ActionFact {
             action,
             database: model.database(slot.database).name.clone(),
+            role: slot.rule.role,
             ordinal: slot.ordinal,
             target: model.peer(it.target).name.clone(),
             stage: it.stage,
@@ -146,18 +156,14 @@ impl Supervisor {
         })
     }
 
-    fn failure_fact(
-        &self,
-        model: &Model,
-        database: DatabaseId,
-        peer: PeerId,
-        at: Timestamp,
-    ) -> Fact {
+    fn failure_fact(&self, model: &Model, key: (DatabaseId, Role, PeerId), at: Timestamp) -> Fact {
+        let (database, role, peer) = key;
         Fact::Failure(FailureFact {
             database: model.database(database).name.clone(),
+            role,
             peer: model.peer(peer).name.clone(),
             at,
-            is_out: self.out.contains(&(database, peer)),
+            is_out: self.out.contains(&key),
         })
     }
 
@@ -165,6 +171,7 @@ impl Supervisor {
         Fact::Lapsed(LapsedFact {
             action,
             database: model.database(it.database).name.clone(),
+            role: it.role,
             ordinal: it.slot.map(|id| self.slot(id).ordinal),
             peer: model.peer(it.peer).name.clone(),
             start_id: it.start_id.clone(),

@@ -6,7 +6,7 @@ use super::{Changed, Dangling};
 use crate::model::{DatabaseId, DatabaseName, Life, Model, PeerId, PeerName, Role};
 use crate::supervisor::Settings;
 use crate::supervisor::facts::{
-    AgentFact, DomainFact, EvidenceFact, Fact, FactKey, PhaseFact, SlotFact, VacancyFact,
+    AgentFact, DomainFact, EvidenceFact, Fact, FactKey, PhaseFact, SlotFact, VacancyFact, slot_name,
 };
 use crate::supervisor::gate::Gate;
 use crate::supervisor::overlap::Unproven;
@@ -76,11 +76,11 @@ impl Supervisor {
                         self.note_away(slot, id);
                     }
                 }
-                None if process.role == Role::Te => {
-                    let surplus = &mut self.watch_mut(process.database).surplus;
-                    surplus.insert((process.life, id));
+                None => {
+                    if let Some(row) = self.row_for(process) {
+                        row.surplus.insert((process.life, id));
+                    }
                 }
-                None => (),
             }
         }
     }
@@ -103,11 +103,16 @@ impl Reading<'_> {
     fn slot(&mut self, fact: SlotFact) -> Result<(), Dangling> {
         let key = Fact::Slot(fact.clone()).key();
         let database = self.database(&key, &fact.database)?;
-        let seats = self.supervisor.watches[database.index()].seats.len();
+        let row = self.row(&key, fact.role)?;
+        let seats = self.supervisor.watches[database.index()].rows[row]
+            .seats
+            .len();
         if seats != fact.ordinal as usize {
-            let missing = format!("a seat te/{} of that database", seats + 1);
+            let name = format!("{}/{}", fact.role.word(), seats + 1);
+            let missing = format!("a seat {name} of that database");
             return Err(Dangling { fact: key, missing });
         }
+        let home = fact.home.map(|it| self.peer(&key, &it)).transpose()?;
         let phase = self.phase(&key, fact.phase)?;
         let unproven = match fact.unproven {
             Some((peer, at)) => Some(Unproven {
@@ -116,7 +121,7 @@ impl Reading<'_> {
             }),
             None => None,
         };
-        let id = self.supervisor.add_seat(database);
+        let id = self.supervisor.add_seat(database, row, home);
         let slot = self.supervisor.slot_mut(id);
         slot.observed = fact.observed;
         slot.tries = fact.tries;
@@ -187,7 +192,7 @@ impl Reading<'_> {
             Fact::Action(it) => {
                 let database = self.database(&key, &it.database)?;
                 let action = Action {
-                    slot: self.seat(&key, database, it.ordinal)?,
+                    slot: self.seat(&key, database, it.role, it.ordinal)?,
                     target: self.peer(&key, &it.target)?,
                     stage: it.stage,
                     start_id: it.start_id,
@@ -201,11 +206,18 @@ impl Reading<'_> {
                 watch.exits = VecDeque::from(it.exits);
                 watch.confirm_until = it.confirm_until;
                 watch.degraded = it.told_degraded;
-                watch.keeps_observed = it.keeps_observed.unwrap_or(watch.keeps_observed);
+                for row in &mut watch.rows {
+                    let said = match row.rule.role {
+                        Role::Te => it.keeps_observed,
+                        role @ (Role::Sm | Role::Named(_)) => Some(it.seats_others.contains(&role)),
+                    };
+                    row.seats_all = said.unwrap_or(row.seats_all);
+                }
             }
             Fact::Failure(it) => {
                 let at = (
                     self.database(&key, &it.database)?,
+                    it.role,
                     self.peer(&key, &it.peer)?,
                 );
                 self.supervisor.failures.insert(at, it.at);
@@ -215,10 +227,12 @@ impl Reading<'_> {
             }
             Fact::Lapsed(it) => {
                 let database = self.database(&key, &it.database)?;
-                let seat = it.ordinal.map(|it| self.seat(&key, database, it));
+                let seat = it.ordinal;
+                let seat = seat.map(|seat| self.seat(&key, database, it.role, seat));
                 let lapsed = Lapsed {
                     slot: seat.transpose()?,
                     database,
+                    role: it.role,
                     peer: self.peer(&key, &it.peer)?,
                     start_id: it.start_id,
                     at: it.at,
@@ -231,7 +245,7 @@ impl Reading<'_> {
                 };
                 let peer = self.peer(&key, &it.known.peer)?;
                 let database = self.database(&key, &it.known.database)?;
-                let slot = self.seat(&key, database, ordinal)?;
+                let slot = self.seat(&key, database, it.known.role, ordinal)?;
                 if let Some(process) = self.model.process_with(peer, it.known.pid) {
                     self.supervisor.give_seat(process, slot);
                 }
@@ -255,12 +269,28 @@ impl Reading<'_> {
         })
     }
 
-    fn seat(&self, key: &FactKey, database: DatabaseId, ordinal: u32) -> Result<SlotId, Dangling> {
-        let seats = &self.supervisor.watches[database.index()].seats;
+    /// Returns which row of the doctrine that role has.
+    fn row(&self, key: &FactKey, role: Role) -> Result<usize, Dangling> {
+        let row = self.supervisor.settings.doctrine.row(role);
+        row.ok_or_else(|| Dangling {
+            fact: key.clone(),
+            missing: format!("the role {}", role.as_str()),
+        })
+    }
+
+    fn seat(
+        &self,
+        key: &FactKey,
+        database: DatabaseId,
+        role: Role,
+        ordinal: u32,
+    ) -> Result<SlotId, Dangling> {
+        let row = self.row(key, role)?;
+        let seats = &self.supervisor.watches[database.index()].rows[row].seats;
         let seat = seats.get(ordinal as usize).copied();
         seat.ok_or_else(|| Dangling {
             fact: key.clone(),
-            missing: format!("the seat te/{} of that database", ordinal + 1),
+            missing: format!("the seat {} of that database", slot_name(role, ordinal)),
         })
     }
 }

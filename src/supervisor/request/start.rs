@@ -3,7 +3,7 @@
 use super::Found;
 use crate::event::Kind;
 use crate::exchange::Place;
-use crate::model::{DatabaseId, DatabaseName, Model};
+use crate::model::{DatabaseId, DatabaseName, Model, Role};
 use crate::policy::Candidate;
 use crate::supervisor::Effect;
 use crate::supervisor::decide::Decision;
@@ -39,7 +39,7 @@ impl Supervisor {
                     "no peer `{peer}` was ever seen; `dbwarden status` shows those that were"
                 ));
             };
-            if has_engine(model, id, database) {
+            if has_engine(model, id, database, Role::Te) {
                 return Err(format!(
                     "{peer} has a transaction engine of {name}; ask for another peer"
                 ));
@@ -57,7 +57,9 @@ impl Supervisor {
     ) -> Result<Found, String> {
         let seats = || {
             let watch = self.watches.get(database.index());
-            watch.into_iter().flat_map(|it| it.seats.iter().copied())
+            let rows = watch.into_iter().flat_map(|it| &it.rows);
+            let rows = rows.filter(|it| it.rule.role == Role::Te);
+            rows.flat_map(|it| it.seats.iter().copied())
         };
         let is_free = |it: &SlotId| match &self.slot(*it).phase {
             Phase::Vacant(vacancy) => vacancy.wish.is_none() && self.is_minded(*it),
@@ -183,7 +185,7 @@ impl Supervisor {
         case: &Case<'_>,
         all: &[Candidate],
     ) -> Option<Result<Choice, Objection>> {
-        let here = case.vacancy.evidence.here();
+        let here = self.here(case);
         let place = &case.vacancy.wish.as_ref()?.place;
         let is_asked = |it: &&Candidate| match place {
             Place::Anywhere => false,

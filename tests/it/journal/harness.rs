@@ -52,6 +52,7 @@ pub(crate) fn input(pid: u32) -> Input {
 pub(crate) fn fact(peer: &str, micros: u64) -> Fact {
     Fact::Failure(FailureFact {
         database: "teas".into(),
+        role: Role::Te,
         peer: peer.into(),
         at: Timestamp::from_micros(micros),
         is_out: false,
@@ -60,7 +61,7 @@ pub(crate) fn fact(peer: &str, micros: u64) -> Fact {
 
 pub(crate) fn forgotten(peer: &str) -> FactChange {
     FactChange {
-        key: FactKey::failure(&peer.into(), &"teas".into()),
+        key: FactKey::failure(&peer.into(), &"teas".into(), Role::Te),
         fact: None,
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{Domain, DomainError, Order};
-use crate::exchange::{ActionId, Deed, Outcome, Question, Start, Stop, Target};
+use crate::exchange::{ActionId, Deed, Means, Outcome, Question, Start, Stop, Target};
 use crate::model::{AgentId, PeerSeen, ProcessSeen, Role, Status, StatusSeen};
 
 impl Domain {
@@ -67,6 +67,7 @@ impl Domain {
             target: target(&peer),
             database: order.database,
             role: order.role,
+            means: Means::Start,
             options: order.options,
         };
         let valid_until = self.clock.now() + self.patience;
@@ -386,7 +387,7 @@ fn is_up(status: &StatusSeen) -> bool {
 fn article(role: Role) -> &'static str {
     match role {
         Role::Sm => "an",
-        Role::Te => "a",
+        Role::Named(_) | Role::Te => "a",
     }
 }
 

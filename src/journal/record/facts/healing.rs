@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Text, at, meaning, shared};
+use super::{Text, at, meaning, role_of, role_word, shared};
 use crate::exchange::{ActionId, Place};
 use crate::journal::record::RecordError;
 use crate::supervisor::{
@@ -14,7 +14,11 @@ use crate::supervisor::{
 pub(super) struct SlotRecord<'a> {
     #[serde(borrow)]
     database: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    role: Option<Text<'a>>,
     ordinal: u32,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    home: Option<Text<'a>>,
     number: u32,
     observed: bool,
     tries: u32,
@@ -125,7 +129,9 @@ impl<'a> From<&'a SlotFact> for SlotRecord<'a> {
     fn from(it: &'a SlotFact) -> Self {
         Self {
             database: it.database.as_str().into(),
+            role: role_word(&it.role),
             ordinal: it.ordinal,
+            home: it.home.as_ref().map(|it| it.as_str().into()),
             number: it.number,
             observed: it.observed,
             tries: it.tries,
@@ -163,7 +169,9 @@ impl TryFrom<SlotRecord<'_>> for SlotFact {
     fn try_from(it: SlotRecord<'_>) -> Result<Self, RecordError> {
         Ok(Self {
             database: shared(&it.database).into(),
+            role: role_of(it.role.as_ref())?,
             ordinal: it.ordinal,
+            home: it.home.as_ref().map(|it| shared(it).into()),
             number: it.number,
             observed: it.observed,
             tries: it.tries,

@@ -274,6 +274,8 @@ pub(super) struct DatabaseRecord<'a> {
     told_degraded: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     keeps_observed: Option<bool>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    seats_others: Vec<Text<'a>>,
 }
 
 impl<'a> From<&'a DatabaseFact> for DatabaseRecord<'a> {
@@ -285,13 +287,22 @@ impl<'a> From<&'a DatabaseFact> for DatabaseRecord<'a> {
             confirm_until: it.confirm_until.as_micros(),
             told_degraded: it.told_degraded,
             keeps_observed: it.keeps_observed,
+            seats_others: it
+                .seats_others
+                .iter()
+                .map(|it| it.as_str().into())
+                .collect(),
         }
     }
 }
 
-impl From<DatabaseRecord<'_>> for DatabaseFact {
-    fn from(it: DatabaseRecord<'_>) -> Self {
-        Self {
+impl TryFrom<DatabaseRecord<'_>> for DatabaseFact {
+    type Error = RecordError;
+
+    fn try_from(it: DatabaseRecord<'_>) -> Result<Self, RecordError> {
+        let others = it.seats_others.iter();
+        let others = others.map(|it| meaning("role", it, Role::named));
+        Ok(Self {
             known: KnownDatabase {
                 name: shared(&it.name).into(),
                 number: it.number,
@@ -300,7 +311,8 @@ impl From<DatabaseRecord<'_>> for DatabaseFact {
             confirm_until: at(it.confirm_until),
             told_degraded: it.told_degraded,
             keeps_observed: it.keeps_observed,
-        }
+            seats_others: others.collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -378,11 +390,6 @@ impl TryFrom<ProcessRecord<'_>> for ProcessFact {
     type Error = RecordError;
 
     fn try_from(it: ProcessRecord<'_>) -> Result<Self, RecordError> {
-        let role = |word: &str| {
-            [Role::Sm, Role::Te]
-                .into_iter()
-                .find(|it| it.as_str() == word)
-        };
         let status = |word: &str| {
             use Status::{Down, Starting, Stopping, Unknown, Up};
             let all = [Down, Starting, Stopping, Unknown, Up];
@@ -394,7 +401,7 @@ impl TryFrom<ProcessRecord<'_>> for ProcessFact {
             life: it.life,
             database: shared(&it.database).into(),
             port: it.port,
-            role: meaning("role", &it.role, role)?,
+            role: meaning("role", &it.role, Role::named)?,
             status: meaning("status", &it.status, status)?,
             status_word: shared(&it.word),
             node_id: it.node_id,

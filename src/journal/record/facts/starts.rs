@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Text, at, shared};
+use super::{Text, at, role_of, role_word, shared};
 use crate::exchange::ActionId;
+use crate::journal::record::RecordError;
 use crate::supervisor::{ActionFact, ActionStage, FailureFact, LapsedFact};
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -12,6 +13,8 @@ pub(super) struct ActionRecord<'a> {
     action: u64,
     #[serde(borrow)]
     database: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    role: Option<Text<'a>>,
     ordinal: u32,
     #[serde(borrow)]
     target: Text<'a>,
@@ -37,6 +40,7 @@ impl<'a> From<&'a ActionFact> for ActionRecord<'a> {
         Self {
             action: it.action.0,
             database: it.database.as_str().into(),
+            role: role_word(&it.role),
             ordinal: it.ordinal,
             target: it.target.as_str().into(),
             stage: match it.stage {
@@ -51,11 +55,14 @@ impl<'a> From<&'a ActionFact> for ActionRecord<'a> {
     }
 }
 
-impl From<ActionRecord<'_>> for ActionFact {
-    fn from(it: ActionRecord<'_>) -> Self {
-        Self {
+impl TryFrom<ActionRecord<'_>> for ActionFact {
+    type Error = RecordError;
+
+    fn try_from(it: ActionRecord<'_>) -> Result<Self, RecordError> {
+        Ok(Self {
             action: ActionId(it.action),
             database: shared(&it.database).into(),
+            role: role_of(it.role.as_ref())?,
             ordinal: it.ordinal,
             target: shared(&it.target).into(),
             stage: match it.stage {
@@ -74,7 +81,7 @@ impl From<ActionRecord<'_>> for ActionFact {
             },
             start_id: it.start_id.as_ref().map(|it| shared(it).into()),
             by: it.by.as_ref().map(shared),
-        }
+        })
     }
 }
 
@@ -83,6 +90,8 @@ impl From<ActionRecord<'_>> for ActionFact {
 pub(super) struct FailureRecord<'a> {
     #[serde(borrow)]
     database: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    role: Option<Text<'a>>,
     #[serde(borrow)]
     peer: Text<'a>,
     at: u64,
@@ -94,6 +103,7 @@ impl<'a> From<&'a FailureFact> for FailureRecord<'a> {
     fn from(it: &'a FailureFact) -> Self {
         Self {
             database: it.database.as_str().into(),
+            role: role_word(&it.role),
             peer: it.peer.as_str().into(),
             at: it.at.as_micros(),
             out: it.is_out,
@@ -101,14 +111,17 @@ impl<'a> From<&'a FailureFact> for FailureRecord<'a> {
     }
 }
 
-impl From<FailureRecord<'_>> for FailureFact {
-    fn from(it: FailureRecord<'_>) -> Self {
-        Self {
+impl TryFrom<FailureRecord<'_>> for FailureFact {
+    type Error = RecordError;
+
+    fn try_from(it: FailureRecord<'_>) -> Result<Self, RecordError> {
+        Ok(Self {
             database: shared(&it.database).into(),
+            role: role_of(it.role.as_ref())?,
             peer: shared(&it.peer).into(),
             at: at(it.at),
             is_out: it.out,
-        }
+        })
     }
 }
 
@@ -118,6 +131,8 @@ pub(super) struct LapsedRecord<'a> {
     action: u64,
     #[serde(borrow)]
     database: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    role: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ordinal: Option<u32>,
     #[serde(borrow)]
@@ -132,6 +147,7 @@ impl<'a> From<&'a LapsedFact> for LapsedRecord<'a> {
         Self {
             action: it.action.0,
             database: it.database.as_str().into(),
+            role: role_word(&it.role),
             ordinal: it.ordinal,
             peer: it.peer.as_str().into(),
             start_id: it.start_id.as_ref().map(|it| it.as_str().into()),
@@ -140,15 +156,18 @@ impl<'a> From<&'a LapsedFact> for LapsedRecord<'a> {
     }
 }
 
-impl From<LapsedRecord<'_>> for LapsedFact {
-    fn from(it: LapsedRecord<'_>) -> Self {
-        Self {
+impl TryFrom<LapsedRecord<'_>> for LapsedFact {
+    type Error = RecordError;
+
+    fn try_from(it: LapsedRecord<'_>) -> Result<Self, RecordError> {
+        Ok(Self {
             action: ActionId(it.action),
             database: shared(&it.database).into(),
+            role: role_of(it.role.as_ref())?,
             ordinal: it.ordinal,
             peer: shared(&it.peer).into(),
             start_id: it.start_id.as_ref().map(|it| shared(it).into()),
             at: at(it.at),
-        }
+        })
     }
 }

@@ -123,7 +123,10 @@ fn peer() -> impl Strategy<Value = Fact> {
 
 fn database() -> impl Strategy<Value = Fact> {
     let said = (time(), any::<bool>(), any::<Option<bool>>());
-    (text(), any::<u32>(), vec(time(), 0..3), said).prop_map(|(name, number, exits, said)| {
+    let known = (text(), any::<u32>());
+    let others = vec(role(), 0..2);
+    (known, vec(time(), 0..3), said, others).prop_map(|(known, exits, said, others)| {
+        let (name, number) = known;
         Fact::Database(DatabaseFact {
             known: KnownDatabase {
                 name: name.as_str().into(),
@@ -133,12 +136,21 @@ fn database() -> impl Strategy<Value = Fact> {
             confirm_until: said.0,
             told_degraded: said.1,
             keeps_observed: said.2,
+            seats_others: others,
         })
     })
 }
 
+fn role() -> impl Strategy<Value = Role> {
+    prop::sample::select(vec![
+        Role::Sm,
+        Role::Te,
+        Role::named("press+feeder").unwrap(),
+    ])
+}
+
 fn process() -> impl Strategy<Value = Fact> {
-    let role = prop::sample::select(vec![Role::Sm, Role::Te]);
+    let role = role();
     let status = prop::sample::select(vec![
         Status::Down,
         Status::Starting,
@@ -251,10 +263,14 @@ fn slot() -> impl Strategy<Value = Fact> {
     ];
     let numbers = (any::<u32>(), any::<u32>(), any::<bool>(), any::<u32>());
     let unproven = of((text(), time()));
-    (text(), numbers, unproven, phase).prop_map(|(database, numbers, unproven, phase)| {
+    let seat = (text(), role(), of(text()));
+    (seat, numbers, unproven, phase).prop_map(|(seat, numbers, unproven, phase)| {
+        let (database, role, home) = seat;
         Fact::Slot(SlotFact {
             database: database.as_str().into(),
+            role,
             ordinal: numbers.0 % 1_000,
+            home: home.map(|it| it.as_str().into()),
             number: numbers.1,
             observed: numbers.2,
             tries: numbers.3,
@@ -272,10 +288,12 @@ fn action() -> impl Strategy<Value = Fact> {
         time().prop_map(|deadline| ActionStage::Registered { deadline }),
     ];
     let names = (text(), text(), of(text()), of(text()));
-    (any::<u64>(), any::<u32>(), names, stage).prop_map(|(action, ordinal, names, stage)| {
+    let seat = (role(), any::<u32>());
+    (any::<u64>(), seat, names, stage).prop_map(|(action, (role, ordinal), names, stage)| {
         Fact::Action(ActionFact {
             action: ActionId(action),
             database: names.0.as_str().into(),
+            role,
             ordinal,
             target: names.1.as_str().into(),
             stage,
@@ -286,22 +304,27 @@ fn action() -> impl Strategy<Value = Fact> {
 }
 
 fn failure() -> impl Strategy<Value = Fact> {
-    (text(), text(), time(), any::<bool>()).prop_map(|(database, peer, at, is_out)| {
-        Fact::Failure(FailureFact {
-            database: database.as_str().into(),
-            peer: peer.as_str().into(),
-            at,
-            is_out,
-        })
-    })
+    (text(), role(), text(), time(), any::<bool>()).prop_map(
+        |(database, role, peer, at, is_out)| {
+            Fact::Failure(FailureFact {
+                database: database.as_str().into(),
+                role,
+                peer: peer.as_str().into(),
+                at,
+                is_out,
+            })
+        },
+    )
 }
 
 fn lapsed() -> impl Strategy<Value = Fact> {
     let names = (text(), text(), of(text()));
-    (any::<u64>(), of(any::<u32>()), names, time()).prop_map(|(action, ordinal, names, at)| {
+    let seat = (role(), of(any::<u32>()));
+    (any::<u64>(), seat, names, time()).prop_map(|(action, (role, ordinal), names, at)| {
         Fact::Lapsed(LapsedFact {
             action: ActionId(action),
             database: names.0.as_str().into(),
+            role,
             ordinal,
             peer: names.1.as_str().into(),
             start_id: names.2.map(|it| it.as_str().into()),
@@ -335,6 +358,7 @@ proptest! {
 fn a_word_nobody_knows_is_named() {
     let fact = Fact::Failure(FailureFact {
         database: "teas".into(),
+        role: Role::Te,
         peer: "db1:48004".into(),
         at: at(7),
         is_out: false,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::EngineOption;
-use crate::model::{self, Address, DatabaseName, DomainName, PeerName, PeerSettings};
+use crate::model::{self, Address, DatabaseName, DomainName, PeerName, PeerSettings, Role};
 use crate::policy::{AfterStages, Backoff, Bounds, Meaning, Pattern, Place, Policy, Reason, Stage};
 use crate::supervisor::{Accepted, Mode, Settings, StormLimits};
 
@@ -96,6 +96,9 @@ struct PeerRecord {
 struct PolicyRecord {
     domains: Vec<String>,
     databases: Vec<String>,
+    /// Older records know of transaction engines only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    roles: Option<Vec<String>>,
     keep_observed: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     te: Option<BoundsRecord>,
@@ -155,6 +158,8 @@ impl From<&Accepted> for AcceptedRecord {
         let Accepted { model, supervisor } = accepted;
         let Settings {
             domain,
+            // There is one kind that a configuration can name.
+            doctrine: _,
             mode,
             policies,
             te_options,
@@ -358,6 +363,7 @@ impl From<&Policy> for PolicyRecord {
         let Policy {
             domains,
             databases,
+            roles,
             keep_observed,
             te,
             stages,
@@ -382,6 +388,8 @@ impl From<&Policy> for PolicyRecord {
         Self {
             domains: domains.iter().map(Pattern::to_string).collect(),
             databases: databases.iter().map(Pattern::to_string).collect(),
+            roles: (*roles != [Role::Te])
+                .then(|| roles.iter().map(|it| it.as_str().to_owned()).collect()),
             keep_observed: *keep_observed,
             te: te.map(|Bounds { min, max }| BoundsRecord { min, max }),
             stages: stages.iter().map(stage).collect(),
@@ -417,6 +425,10 @@ impl From<PolicyRecord> for Policy {
         Self {
             domains: patterns(it.domains),
             databases: patterns(it.databases),
+            roles: it.roles.map_or_else(
+                || vec![Role::Te],
+                |it| it.iter().filter_map(|it| Role::named(it)).collect(),
+            ),
             keep_observed: it.keep_observed,
             te: it.te.map(|BoundsRecord { min, max }| Bounds { min, max }),
             stages: it.stages.into_iter().map(stage).collect(),

@@ -11,7 +11,9 @@ use crate::exchange::{EngineOption, Loss, LossClass, Outcome, Place, Wish};
 use crate::model::{
     self, Address, DatabaseName, PeerSeen, PeerSettings, ProcessSeen, Role, Status, StatusSeen,
 };
-use crate::policy::{self, AfterStages, Backoff, Bounds, Meaning, Pattern, Policy, Reason, Stage};
+use crate::policy::{
+    self, AfterStages, Backoff, Bounds, Meaning, NUODB, Pattern, Policy, Reason, Stage,
+};
 use crate::supervisor::{Accepted, Mode, Settings, StormLimits};
 
 fn text() -> BoxedStrategy<String> {
@@ -164,17 +166,23 @@ fn policy() -> BoxedStrategy<Policy> {
     );
     let backoff = (duration(), any::<u32>(), duration());
     let names = (names(), names(), any::<bool>(), any::<bool>());
+    let roles = select(vec![
+        vec![Role::Te],
+        vec![Role::Te, Role::Sm],
+        vec![Role::Sm],
+    ]);
     (
         names,
-        proptest::option::of(bounds),
+        (proptest::option::of(bounds), roles),
         stages,
         backoff,
         vec(duration(), 7),
     )
         .prop_map(
-            |(names, te, stages, (first, factor, max), durations)| Policy {
+            |(names, (te, roles), stages, (first, factor, max), durations)| Policy {
                 domains: names.0,
                 databases: names.1,
+                roles,
                 keep_observed: names.2,
                 strict_siblings: names.3,
                 te,
@@ -244,6 +252,7 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
                 let (settle, prepare_timeout, seed, generation) = numbers;
                 let supervisor = Settings {
                     domain: domain.as_str().into(),
+                    doctrine: &NUODB,
                     mode,
                     policies,
                     te_options,

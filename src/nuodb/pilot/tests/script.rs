@@ -1,7 +1,7 @@
 //! What the stories are made of: messages, deeds, and what came of them as text.
 
 use crate::exchange::{
-    ActionId, Deed, EngineOption, Observation, Outcome, Question, Start, Stop, Target,
+    ActionId, Deed, EngineOption, Means, Observation, Outcome, Question, Start, Stop, Target,
 };
 use crate::model::{Address, Role, Sighting};
 use crate::nuodb::message::{BrokerElement, Event, ProcessElement};
@@ -56,6 +56,7 @@ pub(super) fn prepare(action: u64, host: &str, valid_until: Timestamp) -> Deed {
             target: target(host),
             database: "teas".into(),
             role: Role::Te,
+            means: Means::Start,
             options: vec![
                 EngineOption {
                     name: "--mem".into(),

@@ -10,7 +10,7 @@ use crate::event::{Event, Kind};
 use crate::exchange::{ActionId, Deed, Observation, Outcome, Question};
 use crate::model::{Address, PeerName};
 use crate::supervisor::{
-    ActionStage, Effect, EvidenceFact, Fact, FactChange, Input, PhaseFact, SlotFact,
+    ActionStage, Effect, EvidenceFact, Fact, FactChange, Input, PhaseFact, SlotFact, slot_name,
 };
 use crate::time::Timestamp;
 
@@ -150,7 +150,7 @@ impl Known {
                 Some(Fact::Slot(slot)) => self.seat(slot),
                 Some(Fact::Action(it)) => {
                     if let Some(open) = self.open.get_mut(&it.action) {
-                        open.seat = format!("te/{}", it.ordinal + 1).into();
+                        open.seat = slot_name(it.role, it.ordinal).into();
                     }
                 }
                 Some(
@@ -167,7 +167,7 @@ impl Known {
     }
 
     fn seat(&mut self, slot: &SlotFact) {
-        let name = seat_name(slot.database.as_str(), slot.ordinal);
+        let name = (slot.database.as_str().into(), slot.name().into());
         let life = match &slot.phase {
             PhaseFact::Filled { peer, pid } => index_of(peer)
                 .and_then(|peer| self.told.processes.get(&(peer, *pid)))
@@ -294,10 +294,6 @@ pub(super) const fn has_left(outcome: &Outcome) -> bool {
             | Outcome::Started(_)
             | Outcome::Unanswered(_)
     )
-}
-
-fn seat_name(database: &str, ordinal: u32) -> SeatName {
-    (database.into(), format!("te/{}", ordinal + 1).into())
 }
 
 /// Returns which peer is called that: `10.0.0.3:48004` is number 3.
