@@ -46,7 +46,7 @@ impl std::ops::Add<Duration> for Timestamp {
 
 /// A reading of the wall clock: microseconds since 1970-01-01T00:00:00Z, for people to read.
 ///
-/// It may jump in both directions; nothing is ever decided by comparing two of them.
+/// It may jump in both directions; nothing is ever decided by comparing two of them alone.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct WallTime(u64);
 
@@ -89,6 +89,18 @@ pub struct Moment {
 }
 
 impl Moment {
+    /// Returns how long after `earlier` this was by the clock that says less; zero if one of them
+    /// says it was before.
+    pub const fn since(self, earlier: Self) -> Duration {
+        let by_timeline = self.at.0.saturating_sub(earlier.at.0);
+        let by_wall = self.wall.0.saturating_sub(earlier.wall.0);
+        Duration::from_micros(if by_timeline < by_wall {
+            by_timeline
+        } else {
+            by_wall
+        })
+    }
+
     /// Returns a moment at which both clocks show the same number, as simulated worlds have it.
     pub const fn simulated(at: Timestamp) -> Self {
         Self {

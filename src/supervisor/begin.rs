@@ -47,6 +47,7 @@ impl Supervisor {
             return;
         };
         self.note_start(now.at);
+        self.spend(now);
         let action = self.new_action();
         let valid_until = now.at + self.settings.prepare_timeout;
         let Phase::Vacant(vacancy) = self.enter(id, Phase::Empty) else {

@@ -32,6 +32,7 @@ impl Supervisor {
     /// Does whatever can be done now. To be called after every input.
     pub fn act(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
         self.mind_gates(now, model, effects);
+        self.mind_budget(now);
         self.mind_actions(now, model, effects);
         let mut slots: Vec<SlotId> = self.busy.iter().copied().collect();
         // Whoever may be alive out of reach has the first claim to its seat.

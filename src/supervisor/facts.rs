@@ -15,7 +15,7 @@ use crate::exchange::{ActionId, LossClass};
 use crate::model::{
     DatabaseName, KnownDatabase, KnownDomain, KnownPeer, KnownProcess, PeerName, Role,
 };
-use crate::time::Timestamp;
+use crate::time::{Moment, Timestamp};
 
 pub use action::{ActionFact, ActionStage, FailureFact, LapsedFact};
 pub use slot::{
@@ -197,6 +197,8 @@ pub struct DomainFact {
     pub recovered_until: Option<Timestamp>,
     /// A storm, or the time after one.
     pub storm: Option<Storm>,
+    /// When the starts were decided that count against the budget, the oldest first.
+    pub spent: Vec<Moment>,
     /// The number of the last action.
     pub last_action: ActionId,
     /// What pauses are spread by; the first one stays.

@@ -6,6 +6,7 @@
 
 mod actions;
 mod begin;
+mod budget;
 mod decide;
 mod evidence;
 mod exits;
@@ -34,6 +35,7 @@ use crate::exchange::{
 use crate::model::{self, DatabaseName, DomainName};
 use crate::policy::{Doctrine, NUODB, Policy, Reason};
 
+pub use budget::Budget;
 pub use facts::{
     ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactChange,
     FactKey, FactKind, FailureFact, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact,
@@ -145,6 +147,8 @@ pub struct Settings {
     pub prepare_timeout: Duration,
     /// When so many peers are lost at once that nothing is started.
     pub storm: StormLimits,
+    /// How many starts the domain has in a while.
+    pub budget: Budget,
     /// What agents say of failed starts, and what it means; before what they are known to say.
     pub reasons: Vec<Reason>,
     /// Spreads pauses; the same seed gives the same pauses. A warden keeps the first one it began
@@ -166,6 +170,7 @@ impl Settings {
             settle: Duration::from_secs(2),
             prepare_timeout: Duration::from_secs(15),
             storm: StormLimits::default(),
+            budget: Budget::default(),
             reasons: Vec::new(),
             seed: 0,
             generation: 0,

@@ -20,6 +20,8 @@ pub(super) enum Rule {
     Mode,
     /// The domain is known as it is now, and what is done will be remembered.
     Gates,
+    /// The domain has not had too many starts lately.
+    Budget,
     /// No other start of the database is under way.
     Lane,
     /// It is clear that no person ended its processes.
@@ -39,10 +41,11 @@ pub(super) enum Rule {
 impl Rule {
     /// Every rule, in the order in which they are asked: what holds for a whole domain first, then
     /// what holds for a database, a seat, and a place.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Wanted,
         Self::Mode,
         Self::Gates,
+        Self::Budget,
         Self::Lane,
         Self::Confirm,
         Self::Pace,
@@ -93,6 +96,7 @@ impl Objection {
             (Rule::Wanted, _) => "nobody wants it any more",
             (Rule::Mode, _) => "the mode is another now",
             (Rule::Gates, gate) => return format!("gate {gate} closed"),
+            (Rule::Budget, _) => "the domain had too many starts lately",
             (Rule::Lane, _) => "another start of the database is under way",
             (Rule::Confirm, _) => "others of the database ended as well, maybe by a person",
             (Rule::Pace, _) => "the database is served by now, so there is time",
@@ -152,6 +156,8 @@ pub(super) enum Obstacle {
     AfterStorm,
     /// The agent of the peer it was on is being asked.
     AskingAgent,
+    /// The domain had as many starts lately as it may have.
+    Budget,
     /// A person may have ended it.
     Confirm,
     /// Nothing of the database runs.
@@ -196,6 +202,7 @@ impl Obstacle {
         match self {
             Self::AfterStorm => "after-storm",
             Self::AskingAgent => "asking-agent",
+            Self::Budget => "budget",
             Self::Confirm => "confirm",
             Self::DatabaseDown => "database-down",
             Self::Gate(gate) => gate.as_str(),
@@ -249,6 +256,7 @@ impl Supervisor {
             (Rule::Wanted, _) => self.is_called_for(case),
             (Rule::Mode, _) => self.mode_allows(case),
             (Rule::Gates, _) => self.gates_open(case),
+            (Rule::Budget, _) => self.has_budget(case),
             (Rule::Lane, _) => self.lane_free(case),
             (Rule::Confirm, _) => self.is_confirmed(case),
             (Rule::Pace, _) => self.pause_over(case),

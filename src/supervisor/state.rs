@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::budget::Spent;
 use super::facts::{ActionStage, HoldReason, WishFact, slot_name};
 use super::gate::Gates;
 use super::memory::Changed;
@@ -274,6 +275,7 @@ pub struct Supervisor {
     /// Which slot wanted to know whether an agent answers.
     pub(super) dials: BTreeMap<ActionId, SlotId>,
     pub(super) last_action: u64,
+    pub(super) spent: Spent,
     /// When a process of a role of a database last failed at a peer.
     pub(super) failures: BTreeMap<(DatabaseId, Role, PeerId), Timestamp>,
     /// Where processes of a role of a database cannot run, by what an agent said.
@@ -308,6 +310,7 @@ impl Supervisor {
             actions: BTreeMap::new(),
             dials: BTreeMap::new(),
             last_action: 0,
+            spent: Spent::default(),
             failures: BTreeMap::new(),
             out: BTreeSet::new(),
             lapsed: BTreeMap::new(),

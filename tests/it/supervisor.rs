@@ -14,12 +14,14 @@
 //!   `recovered-lost`, `journal-failed`, `resume BY` what becomes of its memory;
 //! - `reload off`, `on`, `suggest`, `no-options` another configuration is read; `restart on` and so
 //!   forth does so when the daemon starts;
-//! - `wait` time passes.
+//! - `wall 30` the wall clock is put forward by so many seconds, `wall -30` back; `wait` time
+//!   passes.
 //!
 //! Time passes between the lines as well: whatever falls due is handled at its time. What the
 //! healer does is written the same way: seconds, and deeds or events; a line that ends in `...` is
 //! only the beginning of one.
 
+mod budgets;
 mod gates;
 mod harness;
 mod overlaps;

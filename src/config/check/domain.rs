@@ -17,7 +17,7 @@ use crate::nuodb::frame::{DEFAULT_LIMIT, LIMIT_BEFORE_AUTHENTICATION};
 use crate::nuodb::pilot::{PilotSettings, Strategy};
 use crate::nuodb::srp::Agreement;
 use crate::policy::{Meaning, Policy, Reason};
-use crate::supervisor::{self, Mode, StormLimits};
+use crate::supervisor::{self, Budget, Mode, StormLimits};
 use crate::transport::{TlsClient, TlsClientSettings};
 
 /// Lengths of messages have 31 bits; this is the largest round number of them.
@@ -116,6 +116,12 @@ pub(super) fn check(
     };
     section.set(report, "settle", &mut supervisor.settle, value::duration);
     check_storm(report, section, &mut supervisor.storm);
+    let Budget {
+        max_actions,
+        window,
+    } = &mut supervisor.budget;
+    section.set(report, "max-actions", max_actions, value::number(1, 1_000));
+    section.set(report, "action-window", window, value::pause);
     supervisor.reasons = check_reasons(report, section);
     model.settle = supervisor.settle;
     DomainSettings {

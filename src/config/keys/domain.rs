@@ -47,6 +47,10 @@ pub(in crate::config) static DOMAIN: Table = Table {
         "storm"
             DefaultTable(&STORM, "{ percent = 30, peers = 2, quiet = \"60s\", pace = \"10s\" }"),
             "Nothing is started while so many peers were lost at once.";
+        "max-actions" Default("20"),
+            "So many starts at most, whatever they are for, are begun in `action-window`.";
+        "action-window" Default("\"10m\""),
+            "The time in which `max-actions` counts, by the slower of both clocks.";
         "reason" Sections(&REASON), "";
         "database" Sections(&DATABASE), "";
         "peer" Sections(&PEER), "";

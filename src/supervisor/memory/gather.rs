@@ -69,6 +69,7 @@ impl Supervisor {
             memory_lost: self.gates.memory_lost,
             recovered_until: self.gates.recovered_until,
             storm: self.gates.storm,
+            spent: self.spent.starts.iter().copied().collect(),
             last_action: ActionId(self.last_action),
             seed: self.settings.seed,
             generation: self.settings.generation,

@@ -95,6 +95,7 @@ impl Reading<'_> {
         supervisor.gates.memory_lost = fact.memory_lost;
         supervisor.gates.recovered_until = fact.recovered_until;
         supervisor.gates.storm = fact.storm;
+        supervisor.spent.starts = fact.spent.iter().copied().collect();
         for gate in Gate::ALL {
             supervisor.gates.told[gate as usize] = fact.told_closed.contains(&gate);
         }

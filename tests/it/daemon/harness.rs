@@ -25,6 +25,7 @@ pub(crate) struct Daemon {
 const IMPATIENT: &str = "
     user = \"domain\"
     settle = \"100ms\"
+    max-actions = 1000
     reconnect-first = \"100ms\"
     reconnect-max = \"1s\"
 ";

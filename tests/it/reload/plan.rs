@@ -320,6 +320,7 @@ impl Plan {
             password = {{ file = \"{}/{password}\" }}
             strategy = \"{strategy}\"
             settle = \"{settle}\"
+            max-actions = 1000
             reconnect-first = \"50ms\"
             reconnect-max = \"200ms\"
             [[domain.database]]

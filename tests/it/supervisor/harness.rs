@@ -15,7 +15,7 @@ use dbwarden::model::{
 };
 use dbwarden::policy::Policy;
 use dbwarden::supervisor::{Accepted, Effect, Input, Mode, Recovery, Settings};
-use dbwarden::time::{Moment, Timestamp};
+use dbwarden::time::{Moment, Timestamp, WallTime};
 use dbwarden::warden::Warden;
 
 /// When a story begins.
@@ -70,6 +70,8 @@ struct World {
     warden: Warden,
     settings: Settings,
     now: Timestamp,
+    /// By how many seconds the wall clock is ahead.
+    ahead: i64,
     begun: bool,
     /// The agent of each peer, which changes when it returns.
     agents: BTreeMap<String, String>,
@@ -83,6 +85,7 @@ impl World {
             warden: Warden::new(model::Settings::default(), settings.clone()),
             settings,
             now: START,
+            ahead: 0,
             begun: false,
             agents: BTreeMap::new(),
             requests: 0,
@@ -125,7 +128,7 @@ impl World {
             self.change(what);
         }
         let facts = self.warden.facts();
-        let now = Moment::simulated(self.now);
+        let now = self.moment();
         let settings = self.settings.clone();
         let restored = Warden::restore(model::Settings::default(), settings, now, facts);
         self.warden = restored.unwrap();
@@ -180,6 +183,10 @@ impl World {
         };
         let outcome = match verb {
             "wait" => return None,
+            "wall" => {
+                self.ahead += first.parse::<i64>().unwrap();
+                return Some(Input::Timeout);
+            }
             "ask" => return Some(Input::Requested(self.request(rest))),
             "journal-failed" => return Some(Input::JournalFailed),
             "recovered-backup" => return Some(Input::Recovered(Recovery::Backup)),
@@ -215,10 +222,18 @@ impl World {
         Some(Input::Reported { action, outcome })
     }
 
+    /// Reads both clocks; the wall clock is a day ahead of the timeline, and what stories add.
+    fn moment(&self) -> Moment {
+        let ahead = u64::try_from(86_400 + self.ahead).unwrap();
+        Moment {
+            at: self.now,
+            wall: WallTime::from_unix_micros((self.now + Duration::from_secs(ahead)).as_micros()),
+        }
+    }
+
     fn handle(&mut self, input: Input) {
         let mut effects = Vec::new();
-        self.warden
-            .handle(Moment::simulated(self.now), input, &mut effects);
+        self.warden.handle(self.moment(), input, &mut effects);
         self.tell(effects);
     }
 

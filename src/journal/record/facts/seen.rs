@@ -10,7 +10,7 @@ use crate::model::{
     Presence, Role, Status,
 };
 use crate::supervisor::{DatabaseFact, DomainFact, Gate, ProcessFact, Storm};
-use crate::time::Timestamp;
+use crate::time::{Moment, Timestamp, WallTime};
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -35,6 +35,9 @@ pub(super) struct DomainRecord<'a> {
     recovered_until: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     storm: Option<StormRecord>,
+    /// By the timeline and by the wall clock.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    spent: Vec<(u64, u64)>,
     last_action: u64,
     seed: u64,
     generation: u64,
@@ -84,6 +87,7 @@ impl<'a> From<&'a DomainFact> for DomainRecord<'a> {
                 slow_until: it.slow_until.as_micros(),
                 last_start: it.last_start.map(Timestamp::as_micros),
             }),
+            spent: it.spent.iter().map(pair).collect(),
             last_action: it.last_action.0,
             seed: it.seed,
             generation: it.generation,
@@ -122,10 +126,22 @@ impl TryFrom<DomainRecord<'_>> for DomainFact {
                 slow_until: at(it.slow_until),
                 last_start: it.last_start.map(at),
             }),
+            spent: it.spent.into_iter().map(moment).collect(),
             last_action: ActionId(it.last_action),
             seed: it.seed,
             generation: it.generation,
         })
+    }
+}
+
+fn pair(it: &Moment) -> (u64, u64) {
+    (it.at.as_micros(), it.wall.as_unix_micros())
+}
+
+fn moment((timeline, wall): (u64, u64)) -> Moment {
+    Moment {
+        at: at(timeline),
+        wall: WallTime::from_unix_micros(wall),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::supervisor::{
     FailureFact, Gate, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact, Storm,
     VacancyFact, WishFact,
 };
-use crate::time::Timestamp;
+use crate::time::{Moment, Timestamp, WallTime};
 
 /// Text as a domain may name things, and worse.
 fn text() -> impl Strategy<Value = String> {
@@ -24,6 +24,13 @@ fn text() -> impl Strategy<Value = String> {
 
 fn time() -> impl Strategy<Value = Timestamp> {
     any::<u64>().prop_map(at)
+}
+
+fn moment() -> impl Strategy<Value = Moment> {
+    (time(), any::<u64>()).prop_map(|(at, wall)| Moment {
+        at,
+        wall: WallTime::from_unix_micros(wall),
+    })
 }
 
 fn address() -> impl Strategy<Value = Address> {
@@ -59,14 +66,14 @@ fn domain() -> impl Strategy<Value = Fact> {
     });
     let rest = (
         any::<bool>(),
-        (of(time()), of(storm)),
+        (of(time()), of(storm), vec(moment(), 0..3)),
         any::<u64>(),
         any::<u64>(),
         any::<u64>(),
     );
     (known, said, rest).prop_map(|(known, (told_loss, told_closed), rest)| {
         let (name, was_synced, entry, lives, starts) = known;
-        let (memory_lost, (recovered_until, storm), last_action, seed, generation) = rest;
+        let (memory_lost, (recovered_until, storm, spent), last_action, seed, generation) = rest;
         let starts = starts.into_iter();
         let starts = starts.map(|(agent, start)| (agent.as_str().into(), start.as_str().into()));
         Fact::Domain(DomainFact {
@@ -83,6 +90,7 @@ fn domain() -> impl Strategy<Value = Fact> {
             memory_lost,
             recovered_until,
             storm,
+            spent,
             last_action: ActionId(last_action),
             seed,
             generation,

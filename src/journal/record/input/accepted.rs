@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::exchange::EngineOption;
 use crate::model::{self, Address, DatabaseName, DomainName, PeerName, PeerSettings, Role};
 use crate::policy::{AfterStages, Backoff, Bounds, Meaning, Pattern, Place, Policy, Reason, Stage};
-use crate::supervisor::{Accepted, Mode, Settings, StormLimits};
+use crate::supervisor::{Accepted, Budget, Mode, Settings, StormLimits};
 
 /// Stands where a secret value was not written.
 const HIDDEN: &str = "***";
@@ -29,6 +29,8 @@ pub(in crate::journal) struct AcceptedRecord {
     prepare_timeout: u64,
     #[serde(default)]
     storm: StormRecord,
+    #[serde(default)]
+    budget: BudgetRecord,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<(String, MeaningRecord)>,
     model: ModelRecord,
@@ -51,6 +53,13 @@ struct StormRecord {
     peers: u32,
     quiet: u64,
     pace: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct BudgetRecord {
+    max_actions: u32,
+    window: u64,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -166,6 +175,7 @@ impl From<&Accepted> for AcceptedRecord {
             settle,
             prepare_timeout,
             storm,
+            budget,
             reasons,
             seed,
             generation,
@@ -188,6 +198,7 @@ impl From<&Accepted> for AcceptedRecord {
             settle: micros(*settle),
             prepare_timeout: micros(*prepare_timeout),
             storm: storm.into(),
+            budget: budget.into(),
             reasons: reasons.iter().map(reason_record).collect(),
             model: model.into(),
         }
@@ -212,6 +223,7 @@ impl From<AcceptedRecord> for Accepted {
             settle: Duration::from_micros(it.settle),
             prepare_timeout: Duration::from_micros(it.prepare_timeout),
             storm: it.storm.into(),
+            budget: it.budget.into(),
             reasons: it.reasons.into_iter().map(reason).collect(),
             seed: it.seed,
             generation: it.generation,
@@ -276,6 +288,34 @@ impl From<StormRecord> for StormLimits {
             peers: it.peers,
             quiet: Duration::from_micros(it.quiet),
             pace: Duration::from_micros(it.pace),
+        }
+    }
+}
+
+impl Default for BudgetRecord {
+    fn default() -> Self {
+        Self::from(&Budget::default())
+    }
+}
+
+impl From<&Budget> for BudgetRecord {
+    fn from(budget: &Budget) -> Self {
+        let Budget {
+            max_actions,
+            window,
+        } = budget;
+        Self {
+            max_actions: *max_actions,
+            window: micros(*window),
+        }
+    }
+}
+
+impl From<BudgetRecord> for Budget {
+    fn from(it: BudgetRecord) -> Self {
+        Self {
+            max_actions: it.max_actions,
+            window: Duration::from_micros(it.window),
         }
     }
 }

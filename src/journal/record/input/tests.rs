@@ -14,7 +14,7 @@ use crate::model::{
 use crate::policy::{
     self, AfterStages, Backoff, Bounds, Meaning, NUODB, Pattern, Policy, Reason, Stage,
 };
-use crate::supervisor::{Accepted, Mode, Settings, StormLimits};
+use crate::supervisor::{Accepted, Budget, Mode, Settings, StormLimits};
 
 fn text() -> BoxedStrategy<String> {
     prop_oneof![Just(String::new()), "[a-z/0-9]{1,12}", any::<String>()].boxed()
@@ -236,7 +236,12 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
     });
     let reason = (text(), select(Meaning::ALL.to_vec()));
     let reason = reason.prop_map(|(contains, means)| Reason { contains, means });
-    let limits = (storm, vec(reason, 0..3));
+    let budget = (any::<u32>(), duration());
+    let budget = budget.prop_map(|(max_actions, window)| Budget {
+        max_actions,
+        window,
+    });
+    let limits = (storm, budget, vec(reason, 0..3));
     (
         model,
         text(),
@@ -248,7 +253,7 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
     )
         .prop_map(
             |(model, domain, mode, policies, te_options, numbers, limits)| {
-                let (storm, reasons) = limits;
+                let (storm, budget, reasons) = limits;
                 let (settle, prepare_timeout, seed, generation) = numbers;
                 let supervisor = Settings {
                     domain: domain.as_str().into(),
@@ -259,6 +264,7 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
                     settle,
                     prepare_timeout,
                     storm,
+                    budget,
                     reasons,
                     seed,
                     generation,

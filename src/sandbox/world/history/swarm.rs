@@ -10,7 +10,7 @@ use crate::model::{self, Address, DatabaseName};
 use crate::nuodb::cipher::CipherName;
 use crate::nuodb::pilot::PilotSettings;
 use crate::policy::{AfterStages, Backoff, Bounds, Place, Policy, Stage};
-use crate::supervisor::{Accepted, Settings};
+use crate::supervisor::{Accepted, Budget, Settings};
 
 /// How long things go wrong.
 pub(super) const STORM: Duration = Duration::from_secs(1_320);
@@ -144,6 +144,12 @@ fn drawn(dice: &mut Dice, peers: usize) -> (Vec<Database>, Arc<Accepted>) {
     let mut supervisor = Settings::new("prod".into());
     supervisor.settle = Duration::from_millis(dice.pick(&[0, 500, 2_000]));
     supervisor.seed = dice.next();
+    if supervisor.seed.is_multiple_of(4) {
+        supervisor.budget = Budget {
+            max_actions: 4,
+            window: Duration::from_secs(120),
+        };
+    }
     let mut databases = Vec::new();
     for index in 0..count {
         let name = format!("db{index}");

@@ -61,6 +61,8 @@ pub(super) struct Known {
     pub(super) gates: BTreeMap<Arc<str>, bool>,
     pub(super) open: BTreeMap<ActionId, Open>,
     pub(super) seats: BTreeMap<SeatName, Seat>,
+    /// When starts were told of, the latest last.
+    pub(super) starts: Vec<Timestamp>,
     asked: BTreeMap<ActionId, usize>,
     /// When our own dial to a peer's agent last failed, and when it last answered.
     pub(super) silent: BTreeMap<usize, Timestamp>,
@@ -242,6 +244,7 @@ impl Known {
             Kind::DomainFrozen => drop(self.gates.insert(gate(), true)),
             Kind::DomainThawed => drop(self.gates.insert(gate(), false)),
             Kind::ActionStarted => {
+                self.starts.push(now);
                 let subject = &event.subject;
                 let database = subject.database.as_ref().map(ToString::to_string);
                 let open = Open {

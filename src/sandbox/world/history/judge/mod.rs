@@ -21,7 +21,7 @@ use super::swarm::{Database, Plan};
 use crate::event::{Event, Kind};
 use crate::exchange::{ActionId, Deed, Question};
 use crate::policy::Policy;
-use crate::supervisor::{Effect, FactChange, Input};
+use crate::supervisor::{Budget, Effect, FactChange, Input};
 use crate::time::Timestamp;
 
 use events::Events;
@@ -60,6 +60,9 @@ laws! {
     AskedFirst "asked-first"
         "Nothing is started elsewhere before the agent where it ran has answered since."
         "a start elsewhere after an exit",
+    Budget "budget"
+        "No domain has more starts in a while than its budget allows."
+        "a domain uses its budget up",
     Confirmed "confirmed"
         "When several of a database end together, nothing is started before it is clear who did it."
         "a start after two of its database ended within seconds",
@@ -155,6 +158,7 @@ impl fmt::Display for Broken {
 pub(super) struct Judge {
     databases: Vec<Database>,
     settle: Duration,
+    budget: Budget,
     /// What the warden knows, and what it will know again if it dies now.
     known: Known,
     recorded: Known,
@@ -178,6 +182,7 @@ impl Judge {
         Self {
             databases: plan.databases.clone(),
             settle: plan.accepted.supervisor.settle,
+            budget: plan.accepted.supervisor.budget,
             known: Known::default(),
             recorded: Known::default(),
             told: Events::default(),
@@ -250,6 +255,7 @@ impl Judge {
                     let text = format!("{action} is another start than was told");
                     return Err(Law::Intent.broken(text));
                 }
+                self.judge_budget(now, *action)?;
                 self.judge_pace(now, *action)?;
                 self.judge_start(now, *action)
             }

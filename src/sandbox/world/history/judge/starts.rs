@@ -27,6 +27,21 @@ const TRIES: usize = 12;
 const TOGETHER: Duration = Duration::from_secs(5);
 
 impl Judge {
+    pub(super) fn judge_budget(&mut self, now: Timestamp, action: ActionId) -> Result<(), Broken> {
+        let lately = |it: &&Timestamp| now.since(**it) < self.budget.window;
+        let lately = self.known.starts.iter().filter(lately).count();
+        let most = self.budget.max_actions as usize;
+        if lately == most {
+            self.met(Law::Budget);
+        }
+        ensure!(
+            Budget,
+            lately <= most,
+            "{action} is start {lately} in a while"
+        );
+        Ok(())
+    }
+
     pub(super) fn judge_pace(&mut self, now: Timestamp, action: ActionId) -> Result<(), Broken> {
         let it = &self.known.open[&action];
         let name = (it.database.clone(), it.seat.clone());
