@@ -4,8 +4,12 @@
 //! wall clock, and passes both along with every input, so that a recorded input can be handled
 //! again with the very same result.
 
+mod watch;
+
 use std::fmt;
 use std::time::Duration;
+
+pub use watch::{ClockTrouble, ClockWatch, Reading};
 
 /// A reading of the daemon's own timeline: microseconds that never run backwards.
 ///

@@ -85,6 +85,7 @@ impl Warden {
         let mut asked = None;
         match input {
             Input::Began(accepted) => self.begin(now, &accepted, effects),
+            Input::Clock(trouble) => self.supervisor.clock_trouble(now, trouble, effects),
             Input::Configured(accepted) => self.configure(now, &accepted, effects),
             Input::Observed(Observation::Sighted(sighting)) => {
                 self.model.observe(now.at, sighting, &mut self.changes);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::time::{Moment, Timestamp, WallTime};
+use crate::time::{Moment, Reading, Timestamp, WallTime};
 
 /// Reads the daemon's own timeline and the wall clock.
 ///
@@ -40,6 +40,14 @@ impl Clock {
     pub fn timestamp(&self) -> Timestamp {
         let run = read(ClockId::Boottime).saturating_sub(self.booted);
         Timestamp::from_micros(micros(self.begin + run))
+    }
+
+    /// Reads every clock there is.
+    pub fn reading(&self) -> Reading {
+        Reading {
+            now: self.now(),
+            awake: read(ClockId::Monotonic),
+        }
     }
 
     /// Reads both clocks.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
-use tracing::info;
+use tracing::{info, warn};
 
 use self::outage::Outage;
 use super::DaemonError;
@@ -25,7 +25,7 @@ use crate::exchange::{Answer, Deed, Loss, LossClass, Observation, Outcome, Reque
 use crate::journal::{Batch, Health, Journal, Progress, Ticket};
 use crate::model::{Address, DomainName};
 use crate::supervisor::{Accepted, Effect, Input};
-use crate::time::Moment;
+use crate::time::{ClockTrouble, ClockWatch, Moment};
 use crate::warden::Warden;
 
 /// So many reports are handled in one turn, and their events written together: enough that a burst
@@ -58,6 +58,7 @@ pub(super) type Asked = (Request, oneshot::Sender<Answer>);
 /// One domain's warden with all that it needs to act.
 pub(super) struct EventLoop {
     clock: Clock,
+    clock_watch: ClockWatch,
     name: DomainName,
     settings: Arc<Accepted>,
     warden: Warden,
@@ -94,6 +95,7 @@ enum Parked {
 /// What a turn is about.
 enum Wake {
     Asked(Request, oneshot::Sender<Answer>),
+    Clock(ClockTrouble),
     DriverGone,
     Errand(Errand),
     Order(Order),
@@ -123,6 +125,7 @@ impl EventLoop {
         let carrier = Carrier::start(it.driver, brokers(&it.warden), it.clock);
         Self {
             clock: it.clock,
+            clock_watch: ClockWatch::default(),
             name: it.settings.supervisor.domain.clone(),
             settings: it.settings,
             warden: it.warden,
@@ -151,8 +154,11 @@ impl EventLoop {
             let now = progress.borrow_and_update().clone();
             self.beat.turned(self.clock.timestamp());
             self.mind(&now).await?;
-            match self.wake(&mut progress, now.ticket).await {
+            let wake = self.wake(&mut progress, now.ticket).await;
+            self.look_at_clocks();
+            match wake {
                 Wake::Asked(request, answer) => self.asked(request, answer),
+                Wake::Clock(trouble) => self.clock_trouble(trouble),
                 Wake::DriverGone => return Err(self.driver_gone().await),
                 Wake::Errand(errand) => self.run_errand(errand),
                 Wake::Order(order) => self.obey(order).await,
@@ -171,12 +177,15 @@ impl EventLoop {
 
     /// Waits for the next thing to do, and carries out effects that are on record meanwhile.
     async fn wake(&mut self, progress: &mut watch::Receiver<Progress>, on_record: Ticket) -> Wake {
+        // A turn that is late shows only beside the time at which it was due.
+        let longest = PAUSE_MAX.min(self.settings.supervisor.clock_jump);
         let pause = self
             .warden
             .next_timeout()
-            .map_or(PAUSE_MAX, |at| at.since(self.clock.timestamp()))
-            .min(PAUSE_MAX);
+            .map_or(longest, |at| at.since(self.clock.timestamp()))
+            .min(longest);
         loop {
+            self.clock_watch.rest(pause);
             self.answer(on_record);
             let is_due = self.is_due(on_record);
             let has_room = self.journal.backlog() < BACKLOG_MAX;
@@ -187,6 +196,10 @@ impl EventLoop {
                     let Ok(room) = room else {
                         return Wake::DriverGone;
                     };
+                    let limit = self.settings.supervisor.clock_jump;
+                    if let Some(trouble) = self.clock_watch.turn(self.clock.reading(), limit) {
+                        return Wake::Clock(trouble);
+                    }
                     if let Some((_, Parked::Deed(deed))) = self.parked.pop_front() {
                         room.send(deed);
                     }
@@ -206,6 +219,22 @@ impl EventLoop {
                 () = sleep(pause) => Wake::Time,
             };
         }
+    }
+
+    /// Before anything else is done: whether what was known a moment ago still counts.
+    fn look_at_clocks(&mut self) {
+        let limit = self.settings.supervisor.clock_jump;
+        if let Some(trouble) = self.clock_watch.turn(self.clock.reading(), limit) {
+            self.clock_trouble(trouble);
+        }
+    }
+
+    fn clock_trouble(&mut self, trouble: ClockTrouble) {
+        let domain = self.name.as_str();
+        warn!(domain, "{trouble}; the healer waits for a fresh picture");
+        let mut turn = Turn::default();
+        self.feed(&mut turn, Input::Clock(trouble));
+        self.record(turn);
     }
 
     /// Returns whether a deed may leave.

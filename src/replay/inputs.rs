@@ -19,6 +19,7 @@ impl Past {
             | Input::Configured(_)
             | Input::JournalFailed
             | Input::Observed(Observation::Lost(_))
+            | Input::Clock(_)
             | Input::Recovered(_)
             | Input::Reported { .. }
             | Input::Requested(_)

@@ -15,7 +15,7 @@ use crate::time::{Moment, Timestamp};
 const DRIVER_SLACK: Duration = Duration::from_secs(5);
 
 /// How long a fresh snapshot is waited for before an unheard-of start is given up without one.
-const CHECK_FOR: Duration = Duration::from_secs(60);
+pub(super) const CHECK_FOR: Duration = Duration::from_secs(60);
 
 impl Supervisor {
     /// Takes in what became of a deed. `act` must follow.
@@ -78,6 +78,7 @@ impl Supervisor {
     /// The model was just taken from a complete picture: a start that was not heard of and does
     /// not show in it failed.
     pub fn refreshed(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
+        self.clock_refreshed(now.at);
         let checked: Vec<ActionId> = self
             .actions
             .iter()

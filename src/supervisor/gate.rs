@@ -1,6 +1,7 @@
 //! Whether the healer may act at all: only on knowledge that is fresh and has settled, and only
 //! while it can remember what it does.
 
+mod clock;
 mod session;
 mod storm;
 
@@ -13,12 +14,15 @@ use crate::model::{Freshness, Model};
 use crate::policy::Pattern;
 use crate::time::{Moment, Timestamp};
 
+pub(super) use clock::ClockDoubt;
 pub(super) use session::Session;
 pub use storm::{Storm, StormLimits};
 
 /// A named reason not to act anywhere in a domain.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Gate {
+    /// A clock jumped, a turn came late or the machine slept: what is known may be old.
+    Clock,
     /// The journal cannot be written, so nothing that is done would be remembered.
     Journal,
     /// Memory was lost, and nobody has accepted that yet.
@@ -35,7 +39,8 @@ pub enum Gate {
 
 impl Gate {
     /// Every gate.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
+        Self::Clock,
         Self::Journal,
         Self::Memory,
         Self::MinorityView,
@@ -47,6 +52,7 @@ impl Gate {
     /// Returns the name operators know the gate by.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Clock => "clock",
             Self::Journal => "journal",
             Self::Memory => "memory",
             Self::MinorityView => "minority-view",
@@ -66,6 +72,7 @@ impl Gate {
 #[derive(Debug)]
 pub(super) struct Gates {
     pub(super) session: Session,
+    pub(super) clock: Option<ClockDoubt>,
     pub(super) journal_failed: bool,
     pub(super) memory_lost: bool,
     pub(super) recovered_until: Option<Timestamp>,
@@ -82,6 +89,7 @@ impl Gates {
         told[Gate::NotSynced as usize] = true;
         Self {
             session: Session::None,
+            clock: None,
             journal_failed: false,
             memory_lost: false,
             recovered_until: None,
@@ -94,12 +102,14 @@ impl Gates {
     /// The daemon begins: it has no session yet, and a journal that can be written.
     pub(super) fn begin(&mut self) {
         self.session = Session::None;
+        self.clock = None;
         self.journal_failed = false;
         self.told[Gate::Journal as usize] = false;
     }
 
     pub(super) fn is_closed(&self, gate: Gate) -> bool {
         match gate {
+            Gate::Clock => self.clock.is_some(),
             Gate::Journal => self.journal_failed,
             Gate::Memory => self.memory_lost,
             Gate::MinorityView => self.sees_minority,
@@ -116,7 +126,7 @@ impl Gates {
 
     /// Returns whether the domain is seen as it is now.
     pub(super) fn knows(&self) -> bool {
-        self.session == Session::Settled && !self.sees_minority
+        self.session == Session::Settled && !self.sees_minority && self.clock.is_none()
     }
 
     /// Returns when a gate opens by itself, if one does.
@@ -124,11 +134,13 @@ impl Gates {
         let recovered = self
             .recovered_until
             .filter(|_| self.session == Session::Settled);
+        let clock = self.clock.filter(|_| self.session != Session::None);
         let storm = self.storm.map(|it| it.quiet_at.unwrap_or(it.slow_until));
         self.session
             .opens(settle)
             .into_iter()
             .chain(recovered)
+            .chain(clock.map(|it| it.due(settle)))
             .chain(storm.filter(|_| self.knows()))
             .min()
     }
@@ -159,6 +171,7 @@ impl Supervisor {
             self.gates.recovered_until = None;
             self.changed.domain = true;
         }
+        self.mind_clock(now, effects);
         self.mind_storm(now.at, model);
         for gate in Gate::ALL {
             let is_closed = self.gates.is_closed(gate);

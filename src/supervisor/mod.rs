@@ -34,6 +34,7 @@ use crate::exchange::{
 };
 use crate::model::{self, DatabaseName, DomainName};
 use crate::policy::{Doctrine, NUODB, Policy, Reason};
+use crate::time::ClockTrouble;
 
 pub use budget::Budget;
 pub use facts::{
@@ -53,6 +54,8 @@ pub enum Input {
     /// A daemon begins, or goes on from what is on record: it has no session, every deed it was at
     /// died with the one before, and it works by these settings. Fed first.
     Began(Arc<Accepted>),
+    /// The clocks or the turns of the daemon did not go on as they should.
+    Clock(ClockTrouble),
     /// Another configuration was accepted.
     Configured(Arc<Accepted>),
     /// What was recorded can no longer be written: nothing may be done until the warden is restored
@@ -145,6 +148,9 @@ pub struct Settings {
     pub settle: Duration,
     /// How long a session to an agent may take to stand; after that its start is void.
     pub prepare_timeout: Duration,
+    /// A clock that jumps, a turn that is late and a machine that sleeps by more than this make
+    /// what is known doubtful.
+    pub clock_jump: Duration,
     /// When so many peers are lost at once that nothing is started.
     pub storm: StormLimits,
     /// How many starts the domain has in a while.
@@ -169,6 +175,7 @@ impl Settings {
             te_options: BTreeMap::new(),
             settle: Duration::from_secs(2),
             prepare_timeout: Duration::from_secs(15),
+            clock_jump: Duration::from_secs(5),
             storm: StormLimits::default(),
             budget: Budget::default(),
             reasons: Vec::new(),

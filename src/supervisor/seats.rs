@@ -66,8 +66,11 @@ impl Supervisor {
     }
 
     fn membership_changed(&mut self, now: Timestamp) {
-        if let Session::Settling { quiet, .. } = &mut self.gates.session {
-            *quiet = now;
+        let picture = self.gates.clock.as_mut().map(|it| &mut it.picture);
+        for session in picture.into_iter().chain([&mut self.gates.session]) {
+            if let Session::Settling { quiet, .. } = session {
+                *quiet = now;
+            }
         }
     }
 

@@ -96,14 +96,37 @@ impl Supervisor {
         let closed = Gate::ALL.into_iter().filter(|it| self.gates.is_closed(*it));
         let all = closed.map(|gate| ClosedGate {
             name: gate.as_str(),
-            since: closed_since(model, gate),
-            text: self.waits_for(gate).into(),
+            since: self.closed_since(model, gate),
+            text: self.waits_for(gate),
         });
         all.collect()
     }
 
-    fn waits_for(&self, gate: Gate) -> &'static str {
-        match gate {
+    fn closed_since(&self, model: &Model, gate: Gate) -> Option<Timestamp> {
+        match (gate, model.freshness()) {
+            (Gate::Clock, _) => self.gates.clock.map(|it| it.since),
+            (Gate::NotSynced, Freshness::Stale { since } | Freshness::Synced { since }) => {
+                Some(since)
+            }
+            (
+                Gate::Journal
+                | Gate::Memory
+                | Gate::MinorityView
+                | Gate::NotSynced
+                | Gate::Recovered
+                | Gate::Storm,
+                _,
+            ) => None,
+        }
+    }
+
+    fn waits_for(&self, gate: Gate) -> Arc<str> {
+        let says = match gate {
+            Gate::Clock => {
+                let trouble = self.gates.clock.map(|it| it.trouble.to_string());
+                let trouble = trouble.unwrap_or_default();
+                return format!("{trouble}; it opens when a fresh picture has settled").into();
+            }
             Gate::Journal => {
                 "the journal cannot be written, so nothing that is done would be remembered"
             }
@@ -119,7 +142,8 @@ impl Supervisor {
             Gate::Storm => {
                 "many peers were lost at once; it opens when no more are lost for a while"
             }
-        }
+        };
+        says.into()
     }
 
     /// Returns every seat, by database in the order in which those were seen, and by number.
@@ -260,20 +284,5 @@ fn of_vacancy(model: &Model, vacancy: &Vacancy, plain: SlotView) -> SlotView {
         is_told_blocked: vacancy.told.blocked,
         is_told_suggested: vacancy.told.suggested,
         ..plain
-    }
-}
-
-fn closed_since(model: &Model, gate: Gate) -> Option<Timestamp> {
-    match (gate, model.freshness()) {
-        (Gate::NotSynced, Freshness::Stale { since } | Freshness::Synced { since }) => Some(since),
-        (
-            Gate::Journal
-            | Gate::Memory
-            | Gate::MinorityView
-            | Gate::NotSynced
-            | Gate::Recovered
-            | Gate::Storm,
-            _,
-        ) => None,
     }
 }

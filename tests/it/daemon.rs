@@ -3,6 +3,8 @@
 mod harness;
 
 use std::fs::{self, File};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
@@ -321,5 +323,34 @@ fn engines_killed_again_and_again_leave_neither_zombie_nor_descriptor() {
         started, killed,
         "as many starts as losses, and not one more: {log}"
     );
+    assert_eq!(sandbox.end(Signal::TERM), Some(0));
+}
+
+#[test]
+fn a_daemon_that_was_stopped_looks_again_before_it_heals() {
+    let sandbox = Running::start(&["--database", "teas", "--te", "2", "--sm", "1"]);
+    let config = teas(&sandbox).replace("max-actions", "clock-jump = \"1s\"\nmax-actions");
+    let daemon = Daemon::start(&format!("{config}{ELSEWHERE_AT_ONCE}"));
+    daemon.says(&["domain_thawed"]);
+    let before = running_te(&sandbox);
+    daemon.signal(Signal::STOP);
+    kill_process(pid(before[0]), Signal::KILL).unwrap();
+    eventually("one engine runs", || running_te(&sandbox).len() == 1);
+    // That it stood still for longer than `clock-jump` is what this is about.
+    thread::sleep(Duration::from_secs(3));
+    daemon.signal(Signal::CONT);
+    daemon.says(&["action_succeeded"]);
+    let events = daemon.events(&[]);
+    let of = |event: &str, text: &str| {
+        let is_it = |it: &Value| {
+            it["event"] == event && it["text"].as_str().is_some_and(|it| it.starts_with(text))
+        };
+        let found = events.iter().position(is_it);
+        found.unwrap_or_else(|| panic!("{event} {text}: {events:#?}"))
+    };
+    let frozen = of("domain_frozen", "gate clock");
+    let thawed = of("domain_thawed", "gate clock");
+    let started = of("action_started", "");
+    assert!(frozen < thawed && thawed < started, "{events:#?}");
     assert_eq!(sandbox.end(Signal::TERM), Some(0));
 }

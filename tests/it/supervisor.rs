@@ -14,6 +14,7 @@
 //!   `recovered-lost`, `journal-failed`, `resume BY` what becomes of its memory;
 //! - `reload off`, `on`, `suggest`, `no-options` another configuration is read; `restart on` and so
 //!   forth does so when the daemon starts;
+//! - `clock slept 60`, `clock late 6`, `clock jumped -60` what the clocks of the daemon show;
 //! - `wall 30` the wall clock is put forward by so many seconds, `wall -30` back; `wait` time
 //!   passes.
 //!

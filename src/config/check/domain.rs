@@ -115,6 +115,8 @@ pub(super) fn check(
         ..supervisor::Settings::new(given.name.clone())
     };
     section.set(report, "settle", &mut supervisor.settle, value::duration);
+    let clock_jump = &mut supervisor.clock_jump;
+    section.set(report, "clock-jump", clock_jump, value::pause);
     check_storm(report, section, &mut supervisor.storm);
     let Budget {
         max_actions,

@@ -44,6 +44,9 @@ pub(in crate::config) static DOMAIN: Table = Table {
         "settle" Default("\"2s\""),
             "How long the membership of the domain must have been quiet after connecting before \
              anything is started.";
+        "clock-jump" Default("\"5s\""),
+            "A clock that jumps, a turn of the daemon that is late or a machine that sleeps by \
+             more than this: nothing is started before a fresh picture of the domain has settled.";
         "storm"
             DefaultTable(&STORM, "{ percent = 30, peers = 2, quiet = \"60s\", pace = \"10s\" }"),
             "Nothing is started while so many peers were lost at once.";

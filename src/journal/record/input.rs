@@ -12,6 +12,7 @@ mod wish;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,7 @@ use super::RecordError;
 use crate::exchange::{ActionId, Observation, Request, RequestId};
 use crate::model::{AgentId, Sighting, Snapshot, StartId};
 use crate::supervisor::{Input, Recovery};
+use crate::time::ClockTrouble;
 use accepted::AcceptedRecord;
 use reported::{LossRecord, OutcomeRecord};
 use seen::{PeerRecord, ProcessRecord};
@@ -31,6 +33,7 @@ type Text<'a> = Cow<'a, str>;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(in crate::journal) enum InputRecord<'a> {
     Began(Box<AcceptedRecord>),
+    Clock(ClockRecord),
     Configured(Box<AcceptedRecord>),
     JournalFailed,
     #[serde(borrow)]
@@ -83,6 +86,46 @@ pub(in crate::journal) enum InputRecord<'a> {
     Timeout,
 }
 
+/// By how many microseconds.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::journal) enum ClockRecord {
+    Back(u64),
+    Forward(u64),
+    Late(u64),
+    Slept(u64),
+}
+
+impl From<&ClockTrouble> for ClockRecord {
+    fn from(trouble: &ClockTrouble) -> Self {
+        let micros = |by: &Duration| u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
+        match trouble {
+            ClockTrouble::Jumped { by, back: true } => Self::Back(micros(by)),
+            ClockTrouble::Jumped { by, back: false } => Self::Forward(micros(by)),
+            ClockTrouble::Late { by } => Self::Late(micros(by)),
+            ClockTrouble::Slept { by } => Self::Slept(micros(by)),
+        }
+    }
+}
+
+impl From<ClockRecord> for ClockTrouble {
+    fn from(it: ClockRecord) -> Self {
+        let by = Duration::from_micros;
+        match it {
+            ClockRecord::Back(it) => Self::Jumped {
+                by: by(it),
+                back: true,
+            },
+            ClockRecord::Forward(it) => Self::Jumped {
+                by: by(it),
+                back: false,
+            },
+            ClockRecord::Late(it) => Self::Late { by: by(it) },
+            ClockRecord::Slept(it) => Self::Slept { by: by(it) },
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::journal) enum RecoveryRecord {
@@ -94,6 +137,7 @@ impl<'a> From<&'a Input> for InputRecord<'a> {
     fn from(input: &'a Input) -> Self {
         match input {
             Input::Began(accepted) => Self::Began(Box::new((&**accepted).into())),
+            Input::Clock(trouble) => Self::Clock(trouble.into()),
             Input::Configured(accepted) => Self::Configured(Box::new((&**accepted).into())),
             Input::JournalFailed => Self::JournalFailed,
             Input::Observed(Observation::Lost(loss)) => Self::Lost(loss.into()),
@@ -137,6 +181,7 @@ impl TryFrom<InputRecord<'_>> for Input {
         let accepted = |it: Box<AcceptedRecord>| Arc::new((*it).into());
         Ok(match record {
             InputRecord::Began(it) => Self::Began(accepted(it)),
+            InputRecord::Clock(it) => Self::Clock(it.into()),
             InputRecord::Configured(it) => Self::Configured(accepted(it)),
             InputRecord::JournalFailed => Self::JournalFailed,
             InputRecord::Lost(loss) => Self::Observed(Observation::Lost(loss.into())),

@@ -116,6 +116,7 @@ impl Laws {
             }
             Input::Reported { action, outcome } => self.report(now, *action, outcome),
             Input::Began(_)
+            | Input::Clock(_)
             | Input::Configured(_)
             | Input::JournalFailed
             | Input::Recovered(_)

@@ -1,6 +1,8 @@
 //! Stories of the gates of a domain: what closes them, what is told, and what opens them.
 
-use super::harness::check;
+use std::time::Duration;
+
+use super::harness::{check, check_with, settings};
 
 #[test]
 fn a_view_of_the_minority_is_looked_at_and_not_acted_on() {
@@ -232,6 +234,69 @@ fn two_peers_of_many_are_no_storm() {
         10 database_degraded teas
         20 process_unreachable te 3@c
         40 ask 1 whether b answers
+        ",
+    );
+}
+
+#[test]
+fn a_machine_that_slept_looks_again_before_it_does_anything() {
+    let mut settings = settings();
+    settings.settle = Duration::from_secs(2);
+    check_with(
+        settings,
+        "
+        0   up a* b: sm 1@a, te 2@b, te 3@a
+        10  exit te 2@b
+        11  clock slept 3600
+        12  ready 1
+        13  up a* b: sm 1@a, te 3@a
+        14  lose b
+        20  wait
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        11 refresh
+        11 domain_frozen: gate clock
+        12 abandon 1
+        12 action_failed 1 te/1 on b: gate clock closed
+        16 domain_thawed: gate clock
+        ",
+    );
+}
+
+#[test]
+fn what_nobody_answers_is_asked_again_after_a_clock_has_jumped() {
+    check(
+        "
+        0   up a* b: sm 1@a, te 2@b, te 3@a
+        10  clock jumped -7200
+        11  exit te 2@b
+        70  wait
+        75  up a* b: sm 1@a, te 3@a
+        76  ready 1
+        77  clock late 6
+        77  join te 4@b
+        78  up a* b: sm 1@a, te 3@a, te 4@b
+        ",
+        "
+        10 refresh
+        10 domain_frozen: gate clock
+        11.05 process_failed te 2@b
+        11.05 database_degraded teas
+        70 refresh
+        75 domain_thawed: gate clock
+        75 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        75 prepare 1 te on b
+        76 commit 1
+        77 refresh
+        77 domain_frozen: gate clock
+        77 process_joined te 4@b
+        77 action_succeeded 1 te/1 on b
+        77 database_restored teas
+        78 domain_thawed: gate clock
         ",
     );
 }

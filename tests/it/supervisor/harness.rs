@@ -15,7 +15,7 @@ use dbwarden::model::{
 };
 use dbwarden::policy::Policy;
 use dbwarden::supervisor::{Accepted, Effect, Input, Mode, Recovery, Settings};
-use dbwarden::time::{Moment, Timestamp, WallTime};
+use dbwarden::time::{ClockTrouble, Moment, Timestamp, WallTime};
 use dbwarden::warden::Warden;
 
 /// When a story begins.
@@ -188,6 +188,7 @@ impl World {
                 return Some(Input::Timeout);
             }
             "ask" => return Some(Input::Requested(self.request(rest))),
+            "clock" => return Some(Input::Clock(trouble(first, text))),
             "journal-failed" => return Some(Input::JournalFailed),
             "recovered-backup" => return Some(Input::Recovered(Recovery::Backup)),
             "recovered-lost" => return Some(Input::Recovered(Recovery::Lost)),
@@ -343,6 +344,18 @@ impl World {
             node_id: None,
             start_id: None,
         }
+    }
+}
+
+/// Reads `slept 60`, `late 6` or `jumped -60`.
+fn trouble(word: &str, seconds: &str) -> ClockTrouble {
+    let seconds: i64 = seconds.parse().unwrap();
+    let (by, back) = (Duration::from_secs(seconds.unsigned_abs()), seconds < 0);
+    match word {
+        "jumped" => ClockTrouble::Jumped { by, back },
+        "late" => ClockTrouble::Late { by },
+        "slept" => ClockTrouble::Slept { by },
+        other => panic!("clocks do not show `{other}`"),
     }
 }
 

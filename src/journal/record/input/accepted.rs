@@ -27,6 +27,8 @@ pub(in crate::journal) struct AcceptedRecord {
     te_options: BTreeMap<String, Vec<OptionRecord>>,
     settle: u64,
     prepare_timeout: u64,
+    #[serde(default = "clock_jump")]
+    clock_jump: u64,
     #[serde(default)]
     storm: StormRecord,
     #[serde(default)]
@@ -128,6 +130,11 @@ struct PolicyRecord {
 }
 
 /// What older records meant.
+fn clock_jump() -> u64 {
+    micros(Settings::new(DomainName::from("")).clock_jump)
+}
+
+/// What older records meant.
 fn barrier_pause() -> u64 {
     micros(Policy::default().barrier_pause)
 }
@@ -174,6 +181,7 @@ impl From<&Accepted> for AcceptedRecord {
             te_options,
             settle,
             prepare_timeout,
+            clock_jump,
             storm,
             budget,
             reasons,
@@ -197,6 +205,7 @@ impl From<&Accepted> for AcceptedRecord {
             te_options: options.collect(),
             settle: micros(*settle),
             prepare_timeout: micros(*prepare_timeout),
+            clock_jump: micros(*clock_jump),
             storm: storm.into(),
             budget: budget.into(),
             reasons: reasons.iter().map(reason_record).collect(),
@@ -222,6 +231,7 @@ impl From<AcceptedRecord> for Accepted {
             te_options: te_options.collect(),
             settle: Duration::from_micros(it.settle),
             prepare_timeout: Duration::from_micros(it.prepare_timeout),
+            clock_jump: Duration::from_micros(it.clock_jump),
             storm: it.storm.into(),
             budget: it.budget.into(),
             reasons: it.reasons.into_iter().map(reason).collect(),

@@ -15,6 +15,7 @@ use crate::policy::{
     self, AfterStages, Backoff, Bounds, Meaning, NUODB, Pattern, Policy, Reason, Stage,
 };
 use crate::supervisor::{Accepted, Budget, Mode, Settings, StormLimits};
+use crate::time::ClockTrouble;
 
 fn text() -> BoxedStrategy<String> {
     prop_oneof![Just(String::new()), "[a-z/0-9]{1,12}", any::<String>()].boxed()
@@ -201,6 +202,15 @@ fn policy() -> BoxedStrategy<Policy> {
         .boxed()
 }
 
+fn trouble() -> BoxedStrategy<ClockTrouble> {
+    prop_oneof![
+        (duration(), any::<bool>()).prop_map(|(by, back)| ClockTrouble::Jumped { by, back }),
+        duration().prop_map(|by| ClockTrouble::Late { by }),
+        duration().prop_map(|by| ClockTrouble::Slept { by }),
+    ]
+    .boxed()
+}
+
 fn accepted() -> BoxedStrategy<Arc<Accepted>> {
     let peer = (
         text(),
@@ -241,7 +251,7 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
         max_actions,
         window,
     });
-    let limits = (storm, budget, vec(reason, 0..3));
+    let limits = (duration(), storm, budget, vec(reason, 0..3));
     (
         model,
         text(),
@@ -253,7 +263,7 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
     )
         .prop_map(
             |(model, domain, mode, policies, te_options, numbers, limits)| {
-                let (storm, budget, reasons) = limits;
+                let (clock_jump, storm, budget, reasons) = limits;
                 let (settle, prepare_timeout, seed, generation) = numbers;
                 let supervisor = Settings {
                     domain: domain.as_str().into(),
@@ -263,6 +273,7 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
                     te_options,
                     settle,
                     prepare_timeout,
+                    clock_jump,
                     storm,
                     budget,
                     reasons,
@@ -286,6 +297,7 @@ fn any_input() -> BoxedStrategy<Input> {
     prop_oneof![
         accepted().prop_map(Input::Began),
         accepted().prop_map(Input::Configured),
+        trouble().prop_map(Input::Clock),
         Just(Input::JournalFailed),
         loss().prop_map(|it| Input::Observed(Observation::Lost(it))),
         sighting().prop_map(|it| Input::Observed(Observation::Sighted(it))),

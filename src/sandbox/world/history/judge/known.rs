@@ -95,7 +95,8 @@ impl Known {
                 self.gates.insert("gate journal".into(), true);
             }
             Input::Reported { action, outcome } => self.report(now, *action, outcome),
-            Input::Configured(_)
+            Input::Clock(_)
+            | Input::Configured(_)
             | Input::Recovered(_)
             | Input::Requested(_)
             | Input::Resumed { .. }
