@@ -8,6 +8,7 @@ mod pace;
 mod pattern;
 mod placement;
 mod reason;
+mod waits;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub use pace::{Backoff, Place, Stage, Step, noise};
 pub use pattern::Pattern;
 pub use placement::{Candidate, choose};
 pub use reason::{Meaning, Reason};
+pub use waits::Waits;
 
 /// What the healer does when all stages are used up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,6 +74,8 @@ pub struct Policy {
     pub barrier_pause: Duration,
     /// Nothing is started elsewhere while the process it replaces may live on unseen.
     pub strict_siblings: bool,
+    /// What hardly anybody changes.
+    pub waits: Waits,
 }
 
 impl Default for Policy {
@@ -102,6 +106,7 @@ impl Default for Policy {
             confirm_for: Duration::from_secs(10),
             barrier_pause: Duration::from_secs(10),
             strict_siblings: false,
+            waits: Waits::default(),
         }
     }
 }

@@ -14,9 +14,6 @@ use crate::time::{Moment, Timestamp};
 /// How much later than promised a driver may report before an action is looked into without it.
 const DRIVER_SLACK: Duration = Duration::from_secs(5);
 
-/// How long a fresh snapshot is waited for before an unheard-of start is given up without one.
-pub(super) const CHECK_FOR: Duration = Duration::from_secs(60);
-
 impl Supervisor {
     /// Takes in what became of a deed. `act` must follow.
     pub fn report(
@@ -160,10 +157,12 @@ impl Supervisor {
 
     /// Nothing was heard of a start: a fresh snapshot must say.
     fn check(&mut self, now: Timestamp, action: ActionId, effects: &mut Vec<Effect>) {
+        let Some(slot) = self.actions.get(&action).map(|it| it.slot) else {
+            return;
+        };
+        let deadline = now + self.policy(slot).waits.check_for;
         if let Some(it) = self.action_mut(action) {
-            it.stage = ActionStage::Checking {
-                deadline: now + CHECK_FOR,
-            };
+            it.stage = ActionStage::Checking { deadline };
             effects.push(Effect::Do(Deed::Refresh));
         }
     }

@@ -1,7 +1,5 @@
 //! From what is missing to what is done about it.
 
-use std::time::Duration;
-
 use super::facts::HoldReason;
 use super::place::Choice;
 use super::rule::{Blocked, Case, Hindrance, Obstacle};
@@ -9,12 +7,6 @@ use super::state::{Evidence, Phase, SlotId, Supervisor, Vacancy};
 use super::{Effect, Mode};
 use crate::model::{Model, PeerId, Role};
 use crate::time::{Moment, Timestamp};
-
-/// A held slot is told of again this often.
-pub(super) const HELD_AGAIN: Duration = Duration::from_secs(3_600);
-
-/// Without any transaction engine nobody is served, so pauses are at most this long.
-const LAST_OF_ROLE_PAUSE: Duration = Duration::from_secs(10);
 
 /// What is done about one vacancy.
 pub(super) enum Decision {
@@ -60,7 +52,7 @@ impl Supervisor {
 
     /// Returns when [`act`](Self::act) should be called even if nothing else happens.
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        let gate = self.gates.opens(self.settings.settle);
+        let gate = self.gates.opens(self.settings.settling());
         let actions = self.actions.values().map(|it| it.stage.deadline());
         let slots = self
             .busy
@@ -85,7 +77,7 @@ impl Supervisor {
             }
             Phase::Held { again, reason } => {
                 if again <= now.at {
-                    let again = now.at + HELD_AGAIN;
+                    let again = now.at + self.policy(id).waits.held_again;
                     self.slot_mut(id).phase = Phase::Held { reason, again };
                     self.tell_held(now, model, id, reason, effects);
                 }
@@ -139,7 +131,7 @@ impl Supervisor {
                 self.tell_blocked(now, model, id, blocked, effects);
             }
             Decision::Hold(reason) => {
-                let again = now.at + HELD_AGAIN;
+                let again = now.at + self.policy(id).waits.held_again;
                 self.enter(id, Phase::Held { reason, again });
                 self.tell_held(now, model, id, reason, effects);
             }
@@ -188,7 +180,8 @@ impl Supervisor {
             return Ok(());
         }
         let until = if self.is_last(case) {
-            until.min(from + LAST_OF_ROLE_PAUSE)
+            // Nobody is served.
+            until.min(from + self.policy(case.slot).waits.last_pause)
         } else {
             until
         };

@@ -1,16 +1,10 @@
 //! What must be known before a process is started in place of another.
 
-use std::time::Duration;
-
 use super::facts::HoldReason;
 use super::rule::{Case, Hindrance, Obstacle};
 use super::state::{Agent, Evidence, Supervisor};
 use crate::model::PeerPresence;
 use crate::policy::Needs;
-
-/// How long an agent that answers us, though the domain lost it, is left alone before it is asked
-/// again.
-const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 impl Supervisor {
     /// Returns whether a process may be started elsewhere, as far as the one before it goes.
@@ -46,10 +40,11 @@ impl Supervisor {
                 return Err(Hindrance::Ask(peer));
             }
             (Evidence::Unreachable { peer, .. }, Agent::Answers { at }) => {
-                if case.now >= at + ASK_AGAIN {
+                let again = at + policy.waits.ask_again;
+                if case.now >= again {
                     return Err(Hindrance::Ask(peer));
                 }
-                Obstacle::ViewsDiffer.blocks_until(at + ASK_AGAIN)
+                Obstacle::ViewsDiffer.blocks_until(again)
             }
             (Evidence::Unreachable { .. }, Agent::Silent) => return Ok(()),
             (Evidence::Exit { .. } | Evidence::Vanished { .. }, Agent::Silent) => {

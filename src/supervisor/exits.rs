@@ -7,9 +7,6 @@ use crate::model::{Ending, Model, PeerId, PeerPresence, Process, ProcessId};
 use crate::policy::noise;
 use crate::time::Timestamp;
 
-/// Processes of one database that end so close together may have been ended by a person.
-const TOGETHER: Duration = Duration::from_secs(5);
-
 impl Supervisor {
     /// A process left as somebody wished. That lowers what was observed only if its peer stayed,
     /// and if not the whole database was stopped; nothing lowers what is declared.
@@ -175,10 +172,11 @@ impl Supervisor {
     /// Processes of one database that ran side by side end close together: waits, for it may be a
     /// person's doing.
     pub(super) fn suspect_a_person(&mut self, now: Timestamp, process: &Process) {
-        let confirm_for = self.policy_of(process.database, process.role).confirm_for;
+        let policy = self.policy_of(process.database, process.role);
+        let (confirm_for, together) = (policy.confirm_for, policy.waits.ends_together);
         self.changed.databases.insert(process.database);
         let watch = self.watch_mut(process.database);
-        watch.exits.retain(|at| now.since(*at) <= TOGETHER);
+        watch.exits.retain(|at| now.since(*at) <= together);
         // One that began when another had ended only took its place.
         if watch.exits.iter().any(|at| *at > process.first_seen) {
             watch.confirm_until = now + confirm_for;

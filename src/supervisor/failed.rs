@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::Effect;
-use super::decide::HELD_AGAIN;
 use super::facts::HoldReason;
 use super::state::{Phase, Supervisor};
 use crate::event::Kind;
@@ -54,7 +53,7 @@ impl Supervisor {
             Meaning::HostOut | Meaning::NotReady | Meaning::Unknown => return,
         };
         if matches!(self.slot(slot).phase, Phase::Vacant(_)) && self.is_wanted(slot) {
-            let again = now.at + HELD_AGAIN;
+            let again = now.at + self.policy(slot).waits.held_again;
             self.enter(slot, Phase::Held { reason, again });
             self.tell_held(now, model, slot, reason, effects);
         }

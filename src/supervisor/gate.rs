@@ -15,7 +15,7 @@ use crate::policy::Pattern;
 use crate::time::{Moment, Timestamp};
 
 pub(super) use clock::ClockDoubt;
-pub(super) use session::Session;
+pub(super) use session::{Session, Settling};
 pub use storm::{Storm, StormLimits};
 
 /// A named reason not to act anywhere in a domain.
@@ -130,17 +130,17 @@ impl Gates {
     }
 
     /// Returns when a gate opens by itself, if one does.
-    pub(super) fn opens(&self, settle: Duration) -> Option<Timestamp> {
+    pub(super) fn opens(&self, settling: Settling) -> Option<Timestamp> {
         let recovered = self
             .recovered_until
             .filter(|_| self.session == Session::Settled);
         let clock = self.clock.filter(|_| self.session != Session::None);
         let storm = self.storm.map(|it| it.quiet_at.unwrap_or(it.slow_until));
         self.session
-            .opens(settle)
+            .opens(settling)
             .into_iter()
             .chain(recovered)
-            .chain(clock.map(|it| it.due(settle)))
+            .chain(clock.map(|it| it.due(settling)))
             .chain(storm.filter(|_| self.knows()))
             .min()
     }
@@ -162,7 +162,7 @@ impl Supervisor {
             (Freshness::Synced { .. }, Session::Settled | Session::Settling { .. }) => (),
         }
         self.gates.sees_minority = model.is_minority();
-        let settles = self.gates.session.opens(self.settings.settle);
+        let settles = self.gates.session.opens(self.settings.settling());
         if settles.is_some_and(|at| at <= now.at) {
             self.gates.session = Session::Settled;
         }

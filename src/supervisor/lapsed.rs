@@ -1,15 +1,10 @@
 //! Which start a process came from, and starts that were given up and may come to life after all.
 
-use std::time::Duration;
-
 use super::facts::ActionStage;
 use super::state::{Action, Lapsed, Supervisor};
 use crate::exchange::ActionId;
 use crate::model::{Process, StartId};
 use crate::time::Timestamp;
-
-/// For so long a start that was given up may still come to life and is taken for ours.
-pub(super) const LAPSED_FOR: Duration = Duration::from_secs(600);
 
 /// So many given-up starts are remembered.
 const LAPSED_MAX: usize = 256;
@@ -41,14 +36,15 @@ impl Supervisor {
 
     /// Returns the start that was given up and that a process came from, and forgets it.
     pub(super) fn take_lapsed(&mut self, now: Timestamp, process: &Process) -> Option<Lapsed> {
-        let changed = &mut self.changed.lapsed;
-        self.lapsed.retain(|action, it| {
-            let is_over = now.since(it.at) > LAPSED_FOR;
-            if is_over {
-                changed.insert(*action);
-            }
-            !is_over
-        });
+        let is_over = |(_, it): &(&ActionId, &Lapsed)| {
+            now.since(it.at) > self.policy_of(it.database, it.role).waits.late_for
+        };
+        let over = self.lapsed.iter().filter(is_over);
+        let over: Vec<ActionId> = over.map(|(action, _)| *action).collect();
+        for action in over {
+            self.lapsed.remove(&action);
+            self.changed.lapsed.insert(action);
+        }
         let is_it = |it: &Lapsed| {
             it.database == process.database
                 && it.role == process.role

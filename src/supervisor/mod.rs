@@ -146,6 +146,8 @@ pub struct Settings {
     pub te_options: BTreeMap<DatabaseName, Vec<EngineOption>>,
     /// How long membership must have been quiet after a connect before anything is started.
     pub settle: Duration,
+    /// After a connect that is waited for at most so long.
+    pub settle_max: Duration,
     /// How long a session to an agent may take to stand; after that its start is void.
     pub prepare_timeout: Duration,
     /// A clock that jumps, a turn that is late and a machine that sleeps by more than this make
@@ -174,6 +176,7 @@ impl Settings {
             policies: Vec::new(),
             te_options: BTreeMap::new(),
             settle: Duration::from_secs(2),
+            settle_max: Duration::from_secs(10),
             prepare_timeout: Duration::from_secs(15),
             clock_jump: Duration::from_secs(5),
             storm: StormLimits::default(),
@@ -181,6 +184,14 @@ impl Settings {
             reasons: Vec::new(),
             seed: 0,
             generation: 0,
+        }
+    }
+
+    /// Returns when a view has settled.
+    const fn settling(&self) -> gate::Settling {
+        gate::Settling {
+            quiet: self.settle,
+            most: self.settle_max,
         }
     }
 }

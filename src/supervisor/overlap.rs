@@ -75,7 +75,7 @@ impl Supervisor {
     /// Returns until when what was started or lost at a peer then may show itself: for long, or
     /// until the peer has come back anew and has been there for long enough.
     fn comes_until(&self, case: &Case<'_>, peer: PeerId, at: Timestamp) -> Timestamp {
-        let until = at + super::lapsed::LAPSED_FOR;
+        let until = at + self.policy(case.slot).waits.late_for;
         match case.model.peer(peer).presence {
             PeerPresence::Connected { since } if since > at => {
                 until.min(since + self.policy(case.slot).return_grace)

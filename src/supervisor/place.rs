@@ -2,8 +2,6 @@
 //!
 //! Whether anything is started at all is decided elsewhere.
 
-use std::time::Duration;
-
 use super::facts::HoldReason;
 use super::rule::{Blocked, Case, Hindrance, Objection, Obstacle, Rule};
 use super::state::{Evidence, SlotId, Supervisor};
@@ -11,9 +9,6 @@ use crate::exchange::ActionId;
 use crate::model::{DatabaseId, Model, PeerId, PeerPresence, Role};
 use crate::policy::{Candidate, Place, Step, choose};
 use crate::time::Timestamp;
-
-/// A failure at a peer counts against it for so long.
-const LATELY: Duration = Duration::from_secs(600);
 
 /// So many failures at peers are remembered before the old ones are forgotten.
 const FAILURES_MAX: usize = 10_000;
@@ -124,6 +119,7 @@ impl Supervisor {
     /// Returns the peers that may take a process of the slot.
     fn candidates(&self, case: &Case<'_>) -> Vec<Candidate> {
         let (model, slot) = (case.model, self.slot(case.slot));
+        let lately = self.policy(case.slot).waits.failed_lately;
         model
             .peers()
             .filter(|(peer, _)| self.may_take(case, *peer).is_ok())
@@ -135,7 +131,7 @@ impl Supervisor {
                     .failures
                     .get(&(slot.database, slot.rule.role, peer))
                     .copied()
-                    .filter(|at| case.now.since(*at) < LATELY),
+                    .filter(|at| case.now.since(*at) < lately),
             })
             .collect()
     }
@@ -193,14 +189,16 @@ impl Supervisor {
         let slot = self.slot(slot);
         let key = (slot.database, slot.rule.role, peer);
         if self.failures.len() >= FAILURES_MAX {
-            let (changed, out) = (&mut self.changed.failures, &self.out);
-            self.failures.retain(|key, at| {
-                let is_late = now.since(*at) < LATELY || out.contains(key);
-                if !is_late {
-                    changed.insert(*key);
-                }
-                is_late
-            });
+            let is_over = |(key, at): &(&(DatabaseId, Role, PeerId), &Timestamp)| {
+                now.since(**at) >= self.policy_of(key.0, key.1).waits.failed_lately
+                    && !self.out.contains(key)
+            };
+            let over = self.failures.iter().filter(is_over);
+            let over: Vec<_> = over.map(|(key, _)| *key).collect();
+            for key in over {
+                self.failures.remove(&key);
+                self.changed.failures.insert(key);
+            }
         }
         self.changed.failures.insert(key);
         self.failures.insert(key, now);

@@ -1,7 +1,5 @@
 //! What listeners are told of slots that wait, and of databases that lack something.
 
-use std::time::Duration;
-
 use super::Effect;
 use super::facts::{HoldReason, WishFact};
 use super::rule::Blocked;
@@ -9,9 +7,6 @@ use super::state::{About, Phase, SlotId, Supervisor};
 use crate::event::Kind;
 use crate::model::Model;
 use crate::time::{Moment, Timestamp};
-
-/// A slot for which nothing was done for so long is told of as blocked.
-const BLOCKED_AFTER: Duration = Duration::from_secs(120);
 
 impl Supervisor {
     pub(super) fn tell_held(
@@ -59,7 +54,7 @@ impl Supervisor {
         };
         let wish = vacancy.wish.as_ref();
         let asked = wish.map_or(vacancy.since, WishFact::asked);
-        let tell_at = vacancy.since.max(asked) + BLOCKED_AFTER;
+        let tell_at = vacancy.since.max(asked) + self.policy(id).waits.blocked_after;
         let tell = (!vacancy.told.blocked).then_some(tell_at);
         let again = tell.filter(|at| *at > now.at);
         let given_up = wish.map(|it| it.until);

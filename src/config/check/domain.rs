@@ -117,6 +117,8 @@ pub(super) fn check(
     section.set(report, "settle", &mut supervisor.settle, value::duration);
     let clock_jump = &mut supervisor.clock_jump;
     section.set(report, "clock-jump", clock_jump, value::pause);
+    let settle_max = &mut supervisor.settle_max;
+    section.set(report, "settle-max", settle_max, value::duration);
     check_storm(report, section, &mut supervisor.storm);
     let Budget {
         max_actions,

@@ -33,6 +33,9 @@ pub(super) fn check(report: &mut Report, section: &Section<'_>, domains: &[Strin
     ] {
         section.set(report, key, target, value::pause);
     }
+    for (key, target) in policy.waits.each_mut() {
+        section.set(report, key, target, value::pause);
+    }
     let factor = &mut policy.backoff.factor;
     section.set(report, "delay-factor", factor, value::number(1, 100));
     let strict = &mut policy.strict_siblings;

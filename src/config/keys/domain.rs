@@ -44,6 +44,8 @@ pub(in crate::config) static DOMAIN: Table = Table {
         "settle" Default("\"2s\""),
             "How long the membership of the domain must have been quiet after connecting before \
              anything is started.";
+        "settle-max" Default("\"10s\""),
+            "After connecting that quiet is waited for at most so long.";
         "clock-jump" Default("\"5s\""),
             "A clock that jumps, a turn of the daemon that is late or a machine that sleeps by \
              more than this: nothing is started before a fresh picture of the domain has settled.";

@@ -51,6 +51,24 @@ pub(in crate::config) static POLICY: Table = Table {
             "What each further pause is multiplied by.";
         "delay-max" Default("\"5m\""),
             "The longest pause.";
+        "last-pause" Default("\"10s\""),
+            "The longest pause while no transaction engine of the database runs.";
+        "ends-together" Default("\"5s\""),
+            "Processes of a database that end so close together may have been ended by a person; \
+             see confirm-for.";
+        "failed-lately" Default("\"10m\""),
+            "For so long a failure at a peer counts against it.";
+        "late-for" Default("\"10m\""),
+            "For so long a start of which nothing was heard may still come to life.";
+        "check-for" Default("\"60s\""),
+            "For so long a fresh picture is waited for before a start of which nothing was heard \
+             is given up without one.";
+        "ask-again" Default("\"10s\""),
+            "An agent that answers us, though the domain lost it, is asked again after this time.";
+        "blocked-after" Default("\"2m\""),
+            "A slot for which nothing was done for so long is told of as blocked.";
+        "held-again" Default("\"1h\""),
+            "A held slot is told of again this often.";
     },
 };
 

@@ -1,10 +1,15 @@
 //! The gate `clock`: when clocks jump, a turn comes late or the machine slept, what is known may be
 //! old, however fresh it looks. A fresh picture has to come, and to settle.
 
+use std::time::Duration;
+
 use super::super::{Effect, Supervisor};
-use super::session::Session;
+use super::session::{Session, Settling};
 use crate::exchange::Deed;
 use crate::time::{ClockTrouble, Moment, Timestamp};
+
+/// A picture that did not come is asked for again after this time.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Knowledge that may be old.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +54,7 @@ impl Supervisor {
         };
         if doubt
             .picture
-            .opens(self.settings.settle)
+            .opens(self.settings.settling())
             .is_some_and(|at| at <= now.at)
         {
             self.gates.clock = None;
@@ -65,14 +70,14 @@ impl Supervisor {
 
 impl ClockDoubt {
     fn asks_again(&self) -> Timestamp {
-        self.asked + super::super::actions::CHECK_FOR
+        self.asked + ASK_AGAIN
     }
 
     /// Returns when something is to be done about it though nothing happens, while there is a
     /// session.
-    pub(super) fn due(&self, settle: std::time::Duration) -> Timestamp {
+    pub(super) fn due(&self, settling: Settling) -> Timestamp {
         self.picture
-            .opens(settle)
+            .opens(settling)
             .unwrap_or_else(|| self.asks_again())
     }
 }

@@ -4,8 +4,15 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// Membership that never gets quiet must not keep the gate closed for ever.
-const SETTLE_MAX: Duration = Duration::from_secs(10);
+/// When a view has settled.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::supervisor) struct Settling {
+    /// When membership was quiet for so long,
+    pub(in crate::supervisor) quiet: Duration,
+    /// or at the latest after this time: membership that never gets quiet must not keep a gate
+    /// closed for ever.
+    pub(in crate::supervisor) most: Duration,
+}
 
 /// The gate `not-synced`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,11 +28,12 @@ pub(in crate::supervisor) enum Session {
 impl Session {
     /// Returns when the gate opens if nothing moves any more, `None` if it is open or if only a
     /// session can open it.
-    pub(super) fn opens(self, settle: Duration) -> Option<Timestamp> {
+    pub(super) fn opens(self, settling: Settling) -> Option<Timestamp> {
         match self {
             Self::None | Self::Settled => None,
             Self::Settling { synced, quiet } => {
-                Some((quiet + settle).min(synced + SETTLE_MAX.max(settle)))
+                let most = settling.most.max(settling.quiet);
+                Some((quiet + settling.quiet).min(synced + most))
             }
         }
     }

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange::EngineOption;
 use crate::model::{self, Address, DatabaseName, DomainName, PeerName, PeerSettings, Role};
-use crate::policy::{AfterStages, Backoff, Bounds, Meaning, Pattern, Place, Policy, Reason, Stage};
+use crate::policy::{
+    AfterStages, Backoff, Bounds, Meaning, Pattern, Place, Policy, Reason, Stage, Waits,
+};
 use crate::supervisor::{Accepted, Budget, Mode, Settings, StormLimits};
 
 /// Stands where a secret value was not written.
@@ -26,6 +28,8 @@ pub(in crate::journal) struct AcceptedRecord {
     policies: Vec<PolicyRecord>,
     te_options: BTreeMap<String, Vec<OptionRecord>>,
     settle: u64,
+    #[serde(default = "settle_max")]
+    settle_max: u64,
     prepare_timeout: u64,
     #[serde(default = "clock_jump")]
     clock_jump: u64,
@@ -127,6 +131,14 @@ struct PolicyRecord {
     #[serde(default = "barrier_pause")]
     barrier_pause: u64,
     strict_siblings: bool,
+    /// By key; what is not there is as by default.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    waits: BTreeMap<String, u64>,
+}
+
+/// What older records meant.
+fn settle_max() -> u64 {
+    micros(Settings::new(DomainName::from("")).settle_max)
 }
 
 /// What older records meant.
@@ -180,6 +192,7 @@ impl From<&Accepted> for AcceptedRecord {
             policies,
             te_options,
             settle,
+            settle_max,
             prepare_timeout,
             clock_jump,
             storm,
@@ -204,6 +217,7 @@ impl From<&Accepted> for AcceptedRecord {
             policies: policies.iter().map(Into::into).collect(),
             te_options: options.collect(),
             settle: micros(*settle),
+            settle_max: micros(*settle_max),
             prepare_timeout: micros(*prepare_timeout),
             clock_jump: micros(*clock_jump),
             storm: storm.into(),
@@ -230,6 +244,7 @@ impl From<AcceptedRecord> for Accepted {
             policies: it.policies.into_iter().map(Into::into).collect(),
             te_options: te_options.collect(),
             settle: Duration::from_micros(it.settle),
+            settle_max: Duration::from_micros(it.settle_max),
             prepare_timeout: Duration::from_micros(it.prepare_timeout),
             clock_jump: Duration::from_micros(it.clock_jump),
             storm: it.storm.into(),
@@ -427,6 +442,7 @@ impl From<&Policy> for PolicyRecord {
             confirm_for,
             barrier_pause,
             strict_siblings,
+            waits,
         } = policy;
         let stage = |it: &Stage| StageRecord {
             place: match it.place {
@@ -458,6 +474,7 @@ impl From<&Policy> for PolicyRecord {
             confirm_for: micros(*confirm_for),
             barrier_pause: micros(*barrier_pause),
             strict_siblings: *strict_siblings,
+            waits: waits_record(waits),
         }
     }
 }
@@ -499,8 +516,26 @@ impl From<PolicyRecord> for Policy {
             confirm_for: Duration::from_micros(it.confirm_for),
             barrier_pause: Duration::from_micros(it.barrier_pause),
             strict_siblings: it.strict_siblings,
+            waits: waits(&it.waits),
         }
     }
+}
+
+fn waits_record(waits: &Waits) -> BTreeMap<String, u64> {
+    let waits = waits.each().into_iter();
+    waits
+        .map(|(key, it)| (key.to_owned(), micros(it)))
+        .collect()
+}
+
+fn waits(record: &BTreeMap<String, u64>) -> Waits {
+    let mut waits = Waits::default();
+    for (key, it) in waits.each_mut() {
+        if let Some(micros) = record.get(key) {
+            *it = Duration::from_micros(*micros);
+        }
+    }
+    waits
 }
 
 /// A configuration has no duration that this does not hold.

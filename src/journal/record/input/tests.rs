@@ -12,7 +12,7 @@ use crate::model::{
     self, Address, DatabaseName, PeerSeen, PeerSettings, ProcessSeen, Role, Status, StatusSeen,
 };
 use crate::policy::{
-    self, AfterStages, Backoff, Bounds, Meaning, NUODB, Pattern, Policy, Reason, Stage,
+    self, AfterStages, Backoff, Bounds, Meaning, NUODB, Pattern, Policy, Reason, Stage, Waits,
 };
 use crate::supervisor::{Accepted, Budget, Mode, Settings, StormLimits};
 use crate::time::ClockTrouble;
@@ -177,7 +177,7 @@ fn policy() -> BoxedStrategy<Policy> {
         (proptest::option::of(bounds), roles),
         stages,
         backoff,
-        vec(duration(), 7),
+        vec(duration(), 7 + Waits::default().each().len()),
     )
         .prop_map(
             |(names, (te, roles), stages, (first, factor, max), durations)| Policy {
@@ -197,6 +197,7 @@ fn policy() -> BoxedStrategy<Policy> {
                 unreachable_grace: durations[4],
                 confirm_for: durations[5],
                 barrier_pause: durations[6],
+                waits: waits(&durations[7..]),
             },
         )
         .boxed()
@@ -209,6 +210,14 @@ fn trouble() -> BoxedStrategy<ClockTrouble> {
         duration().prop_map(|by| ClockTrouble::Slept { by }),
     ]
     .boxed()
+}
+
+fn waits(durations: &[Duration]) -> Waits {
+    let mut waits = Waits::default();
+    for ((_, it), duration) in waits.each_mut().into_iter().zip(durations) {
+        *it = *duration;
+    }
+    waits
 }
 
 fn accepted() -> BoxedStrategy<Arc<Accepted>> {
@@ -237,6 +246,38 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
     let names = text().prop_map(|it| DatabaseName::from(&*it));
     let options = btree_map(names, vec(option(), 0..3), 0..3);
     let numbers = (duration(), duration(), any::<u64>(), any::<u64>());
+    (
+        model,
+        text(),
+        mode,
+        vec(policy(), 0..3),
+        options,
+        numbers,
+        limits(),
+    )
+        .prop_map(
+            |(model, domain, mode, policies, te_options, numbers, limits)| {
+                let (settle, prepare_timeout, seed, generation) = numbers;
+                let supervisor = Settings {
+                    domain: domain.as_str().into(),
+                    doctrine: &NUODB,
+                    mode,
+                    policies,
+                    te_options,
+                    settle,
+                    prepare_timeout,
+                    seed,
+                    generation,
+                    ..limits
+                };
+                Arc::new(Accepted { model, supervisor })
+            },
+        )
+        .boxed()
+}
+
+/// Settings that differ in their limits alone.
+fn limits() -> BoxedStrategy<Settings> {
     let storm = (any::<u32>(), any::<u32>(), duration(), duration());
     let storm = storm.prop_map(|(percent, peers, quiet, pace)| StormLimits {
         percent,
@@ -251,36 +292,15 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
         max_actions,
         window,
     });
-    let limits = (duration(), storm, budget, vec(reason, 0..3));
-    (
-        model,
-        text(),
-        mode,
-        vec(policy(), 0..3),
-        options,
-        numbers,
-        limits,
-    )
+    (duration(), duration(), storm, budget, vec(reason, 0..3))
         .prop_map(
-            |(model, domain, mode, policies, te_options, numbers, limits)| {
-                let (clock_jump, storm, budget, reasons) = limits;
-                let (settle, prepare_timeout, seed, generation) = numbers;
-                let supervisor = Settings {
-                    domain: domain.as_str().into(),
-                    doctrine: &NUODB,
-                    mode,
-                    policies,
-                    te_options,
-                    settle,
-                    prepare_timeout,
-                    clock_jump,
-                    storm,
-                    budget,
-                    reasons,
-                    seed,
-                    generation,
-                };
-                Arc::new(Accepted { model, supervisor })
+            |(settle_max, clock_jump, storm, budget, reasons)| Settings {
+                settle_max,
+                clock_jump,
+                storm,
+                budget,
+                reasons,
+                ..Settings::new("".into())
             },
         )
         .boxed()
