@@ -132,7 +132,7 @@ impl View {
             mode: supervisor.mode(),
             freshness: model.freshness(),
             entry: model.entry().map(|id| model.peer(id).name.clone()),
-            gates: supervisor.closed_gates(model),
+            gates: supervisor.closed_gates(now.at, model),
             peers: peers.collect(),
             databases: databases.collect(),
             processes: processes.collect(),

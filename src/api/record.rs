@@ -77,7 +77,11 @@ struct SeenRecord {
 struct GateRecord {
     gate: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
     text: String,
 }
 
@@ -349,7 +353,9 @@ pub(super) fn actions(view: &View) -> Vec<ActionRecord> {
 fn gate(view: &View, gate: &ClosedGate) -> GateRecord {
     GateRecord {
         gate: gate.name,
+        database: gate.database.as_ref().map(ToString::to_string),
         since: gate.since.map(|at| shown(view, at)),
+        until: gate.until.map(|at| shown(view, at)),
         text: gate.text.to_string(),
     }
 }

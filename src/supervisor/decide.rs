@@ -64,7 +64,9 @@ impl Supervisor {
                 Phase::Leaving { until, .. } => self.gates.knows().then_some(*until),
                 Phase::Vacant(vacancy) => vacancy.look,
             });
-        gate.into_iter().chain(actions).chain(slots).min()
+        let healer = self.healer_leaves();
+        let gates = gate.into_iter().chain(healer);
+        gates.chain(actions).chain(slots).min()
     }
 
     fn mind_slot(&mut self, now: Moment, model: &Model, id: SlotId, effects: &mut Vec<Effect>) {

@@ -10,7 +10,7 @@ mod slot;
 use std::fmt;
 use std::sync::Arc;
 
-use super::gate::{Gate, Storm};
+use super::gate::{Foreign, Gate, Storm};
 use crate::exchange::{ActionId, LossClass};
 use crate::model::{
     DatabaseName, KnownDatabase, KnownDomain, KnownPeer, KnownProcess, PeerName, Role,
@@ -223,6 +223,8 @@ pub struct DatabaseFact {
     pub keeps_observed: Option<bool>,
     /// The other roles of which that is so.
     pub seats_others: Vec<Role>,
+    /// What others start of it.
+    pub foreign: Foreign,
 }
 
 /// A process, and where it sits.

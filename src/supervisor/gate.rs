@@ -2,12 +2,13 @@
 //! while it can remember what it does.
 
 mod clock;
+mod healer;
 mod session;
 mod storm;
 
 use std::time::Duration;
 
-use super::state::{About, Supervisor};
+use super::state::{About, Agent, Evidence, Supervisor, Vacancy};
 use super::{Effect, Recovery};
 use crate::event::Kind;
 use crate::model::{Freshness, Model};
@@ -15,12 +16,15 @@ use crate::policy::Pattern;
 use crate::time::{Moment, Timestamp};
 
 pub(super) use clock::ClockDoubt;
+pub use healer::{Foreign, HealerLimits};
 pub(super) use session::{Session, Settling};
 pub use storm::{Storm, StormLimits};
 
 /// A named reason not to act anywhere in a domain.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Gate {
+    /// Somebody else heals: of one database.
+    AnotherHealer,
     /// A clock jumped, a turn came late or the machine slept: what is known may be old.
     Clock,
     /// The journal cannot be written, so nothing that is done would be remembered.
@@ -35,11 +39,15 @@ pub enum Gate {
     Recovered,
     /// Many peers were lost at once.
     Storm,
+    /// The domain lost peers that all answer us, and nothing else is to be done. It is shown: each
+    /// slot is kept by it on its own.
+    ViewsDiffer,
 }
 
 impl Gate {
     /// Every gate.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
+        Self::AnotherHealer,
         Self::Clock,
         Self::Journal,
         Self::Memory,
@@ -47,11 +55,13 @@ impl Gate {
         Self::NotSynced,
         Self::Recovered,
         Self::Storm,
+        Self::ViewsDiffer,
     ];
 
     /// Returns the name operators know the gate by.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::AnotherHealer => "another-healer",
             Self::Clock => "clock",
             Self::Journal => "journal",
             Self::Memory => "memory",
@@ -59,6 +69,7 @@ impl Gate {
             Self::NotSynced => "not-synced",
             Self::Recovered => "recovered",
             Self::Storm => "storm",
+            Self::ViewsDiffer => "views-differ",
         }
     }
 
@@ -78,6 +89,8 @@ pub(super) struct Gates {
     pub(super) recovered_until: Option<Timestamp>,
     pub(super) sees_minority: bool,
     pub(super) storm: Option<Storm>,
+    /// Since when all that is missing is kept by that.
+    pub(super) views_differ: Option<Timestamp>,
     /// Which of them listeners know to be closed, in the order of [`Gate::ALL`].
     pub(super) told: [bool; Gate::ALL.len()],
 }
@@ -95,6 +108,7 @@ impl Gates {
             recovered_until: None,
             sees_minority: false,
             storm: None,
+            views_differ: None,
             told,
         }
     }
@@ -109,6 +123,8 @@ impl Gates {
 
     pub(super) fn is_closed(&self, gate: Gate) -> bool {
         match gate {
+            // It is told by database.
+            Gate::AnotherHealer => false,
             Gate::Clock => self.clock.is_some(),
             Gate::Journal => self.journal_failed,
             Gate::Memory => self.memory_lost,
@@ -116,12 +132,29 @@ impl Gates {
             Gate::NotSynced => self.session != Session::Settled,
             Gate::Recovered => self.recovered_until.is_some(),
             Gate::Storm => self.storm.is_some_and(|it| it.quiet_at.is_some()),
+            Gate::ViewsDiffer => self.views_differ.is_some(),
         }
     }
 
-    /// Returns a gate that is closed, if one is.
+    /// Returns a gate that is closed and keeps everything from being started, if one is.
     pub(super) fn closed(&self) -> Option<Gate> {
-        Gate::ALL.into_iter().find(|it| self.is_closed(*it))
+        let mut all = Gate::ALL.into_iter().filter(|it| *it != Gate::ViewsDiffer);
+        all.find(|it| self.is_closed(*it))
+    }
+
+    /// Returns when a gate opens if nothing else happens, as far as that is known.
+    pub(super) fn opens_at(&self, gate: Gate) -> Option<Timestamp> {
+        match gate {
+            Gate::Recovered => self.recovered_until,
+            Gate::Storm => self.storm?.quiet_at,
+            Gate::AnotherHealer
+            | Gate::Clock
+            | Gate::Journal
+            | Gate::Memory
+            | Gate::MinorityView
+            | Gate::NotSynced
+            | Gate::ViewsDiffer => None,
+        }
     }
 
     /// Returns whether the domain is seen as it is now.
@@ -173,6 +206,8 @@ impl Supervisor {
         }
         self.mind_clock(now, effects);
         self.mind_storm(now.at, model);
+        let since = self.gates.views_differ.unwrap_or(now.at);
+        self.gates.views_differ = self.views_differ().then_some(since);
         for gate in Gate::ALL {
             let is_closed = self.gates.is_closed(gate);
             if std::mem::replace(&mut self.gates.told[gate as usize], is_closed) == is_closed {
@@ -190,6 +225,27 @@ impl Supervisor {
             };
             self.raise(now, model, kind, about, effects);
         }
+        self.mind_healers(now, model, effects);
+    }
+
+    /// Returns whether all that is missing was on peers that the domain lost and that answer us.
+    fn views_differ(&self) -> bool {
+        // While it is asked again nothing else is known.
+        let was_so = self.gates.views_differ.is_some();
+        let differs = |vacancy: &Vacancy| {
+            matches!(vacancy.evidence, Evidence::Unreachable { .. })
+                && match vacancy.agent {
+                    Agent::Answers { .. } => true,
+                    Agent::Asked(_) => was_so,
+                    Agent::Silent | Agent::Unasked => false,
+                }
+        };
+        if !self.actions.is_empty() || !self.gates.knows() {
+            return false;
+        }
+        let wanted = self.busy.iter().filter(|id| self.is_wanted(**id));
+        let mut vacant = wanted.filter_map(|id| self.slot(*id).vacancy()).peekable();
+        vacant.peek().is_some() && vacant.all(differs)
     }
 
     fn mind_storm(&mut self, now: Timestamp, model: &Model) {

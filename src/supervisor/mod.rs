@@ -33,7 +33,7 @@ use crate::exchange::{
     ActionId, Answer, Deed, EngineOption, Observation, Outcome, Request, RequestId,
 };
 use crate::model::{self, DatabaseName, DomainName};
-use crate::policy::{Doctrine, NUODB, Policy, Reason};
+use crate::policy::{Doctrine, NUODB, Pattern, Policy, Reason};
 use crate::time::ClockTrouble;
 
 pub use budget::Budget;
@@ -42,7 +42,7 @@ pub use facts::{
     FactKey, FactKind, FailureFact, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact,
     VacancyFact, WishFact, slot_name,
 };
-pub use gate::{Gate, Storm, StormLimits};
+pub use gate::{Foreign, Gate, HealerLimits, Storm, StormLimits};
 pub use memory::{Changed, Dangling};
 pub use request::Asked;
 pub use state::Supervisor;
@@ -155,6 +155,10 @@ pub struct Settings {
     pub clock_jump: Duration,
     /// When so many peers are lost at once that nothing is started.
     pub storm: StormLimits,
+    /// When somebody else is taken for a healer.
+    pub healer: HealerLimits,
+    /// Databases that are watched and left alone.
+    pub observe: Vec<Pattern>,
     /// How many starts the domain has in a while.
     pub budget: Budget,
     /// What agents say of failed starts, and what it means; before what they are known to say.
@@ -180,6 +184,8 @@ impl Settings {
             prepare_timeout: Duration::from_secs(15),
             clock_jump: Duration::from_secs(5),
             storm: StormLimits::default(),
+            healer: HealerLimits::default(),
+            observe: Vec::new(),
             budget: Budget::default(),
             reasons: Vec::new(),
             seed: 0,

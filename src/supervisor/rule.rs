@@ -20,6 +20,8 @@ pub(super) enum Rule {
     Mode,
     /// The domain is known as it is now, and what is done will be remembered.
     Gates,
+    /// Nobody else heals the database.
+    Alone,
     /// The domain has not had too many starts lately.
     Budget,
     /// No other start of the database is under way.
@@ -41,10 +43,11 @@ pub(super) enum Rule {
 impl Rule {
     /// Every rule, in the order in which they are asked: what holds for a whole domain first, then
     /// what holds for a database, a seat, and a place.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Wanted,
         Self::Mode,
         Self::Gates,
+        Self::Alone,
         Self::Budget,
         Self::Lane,
         Self::Confirm,
@@ -96,6 +99,7 @@ impl Objection {
             (Rule::Wanted, _) => "nobody wants it any more",
             (Rule::Mode, _) => "the mode is another now",
             (Rule::Gates, gate) => return format!("gate {gate} closed"),
+            (Rule::Alone, _) => "somebody else heals the database",
             (Rule::Budget, _) => "the domain had too many starts lately",
             (Rule::Lane, _) => "another start of the database is under way",
             (Rule::Confirm, _) => "others of the database ended as well, maybe by a person",
@@ -154,6 +158,8 @@ impl From<Blocked> for Hindrance {
 pub(super) enum Obstacle {
     /// A storm is only just over, and another start was begun a moment ago.
     AfterStorm,
+    /// Somebody else heals the database.
+    AnotherHealer,
     /// The agent of the peer it was on is being asked.
     AskingAgent,
     /// The domain had as many starts lately as it may have.
@@ -201,6 +207,7 @@ impl Obstacle {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::AfterStorm => "after-storm",
+            Self::AnotherHealer => Gate::AnotherHealer.as_str(),
             Self::AskingAgent => "asking-agent",
             Self::Budget => "budget",
             Self::Confirm => "confirm",
@@ -220,7 +227,7 @@ impl Obstacle {
             Self::StrictSiblings => "strict-siblings",
             Self::UnreachableGrace => "unreachable-grace",
             Self::Unwanted => "unwanted",
-            Self::ViewsDiffer => "views-differ",
+            Self::ViewsDiffer => Gate::ViewsDiffer.as_str(),
         }
     }
 
@@ -256,6 +263,7 @@ impl Supervisor {
             (Rule::Wanted, _) => self.is_called_for(case),
             (Rule::Mode, _) => self.mode_allows(case),
             (Rule::Gates, _) => self.gates_open(case),
+            (Rule::Alone, _) => self.heals_alone(case),
             (Rule::Budget, _) => self.has_budget(case),
             (Rule::Lane, _) => self.lane_free(case),
             (Rule::Confirm, _) => self.is_confirmed(case),

@@ -82,6 +82,7 @@ impl Supervisor {
                 .nth(self.watches.len())
                 .expect("the model knows every database up to the one it told of");
             self.watch_next(&known.name);
+            self.note_observed(model, id);
             for row in 0..self.settings.doctrine.roles.len() {
                 self.declare_seats(id, row);
             }
@@ -195,7 +196,12 @@ impl Supervisor {
             .free_seat(at, |slot| is_missed(slot) && self.is_deserted(slot))
             .or_else(|| self.free_seat(at, is_missed));
         match meant.or(missed) {
-            Some(slot) => self.fill(now, model, slot, id, effects),
+            Some(slot) => {
+                if !is_ours {
+                    self.note_foreign(now.at, slot);
+                }
+                self.fill(now, model, slot, id, effects);
+            }
             // What the healer started adds nothing to what is wanted.
             None if is_surplus => {
                 let surplus = &mut self.row_mut(process.database, row).surplus;

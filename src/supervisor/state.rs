@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::budget::Spent;
 use super::facts::{ActionStage, HoldReason, WishFact, slot_name};
-use super::gate::Gates;
+use super::gate::{Foreign, Gates};
 use super::memory::Changed;
 use super::overlap::{Extra, Unproven};
 use super::{Effect, Settings};
@@ -276,6 +276,8 @@ pub struct Supervisor {
     pub(super) dials: BTreeMap<ActionId, SlotId>,
     pub(super) last_action: u64,
     pub(super) spent: Spent,
+    /// What others start, by database.
+    pub(super) foreign: BTreeMap<DatabaseId, Foreign>,
     /// When a process of a role of a database last failed at a peer.
     pub(super) failures: BTreeMap<(DatabaseId, Role, PeerId), Timestamp>,
     /// Where processes of a role of a database cannot run, by what an agent said.
@@ -311,6 +313,7 @@ impl Supervisor {
             dials: BTreeMap::new(),
             last_action: 0,
             spent: Spent::default(),
+            foreign: BTreeMap::new(),
             failures: BTreeMap::new(),
             out: BTreeSet::new(),
             lapsed: BTreeMap::new(),
@@ -357,6 +360,7 @@ impl Supervisor {
         let known = model.databases().map(|(id, _)| id);
         let watched: Vec<_> = known.filter(|id| id.index() < self.watches.len()).collect();
         for id in watched {
+            self.note_observed(model, id);
             self.touched.insert(id);
             for row in 0..self.settings.doctrine.roles.len() {
                 self.configure_row(now, model, (id, row), effects);

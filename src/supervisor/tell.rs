@@ -68,7 +68,11 @@ impl Supervisor {
         }
         let about = About {
             slot: Some(id),
-            text: format!("gate {}", blocked.by.as_str()),
+            text: format!(
+                "gate {}{}",
+                blocked.by.as_str(),
+                opens_in(now.at, blocked.until)
+            ),
             ..About::default()
         };
         self.raise(now, model, Kind::SlotBlocked, about, effects);
@@ -121,5 +125,18 @@ impl Supervisor {
             };
             self.raise(now, model, kind, about, effects);
         }
+    }
+}
+
+/// Returns when a gate opens by itself, for people.
+fn opens_in(now: Timestamp, until: Option<Timestamp>) -> String {
+    let Some(left) = until.map(|it| it.since(now)) else {
+        return String::new();
+    };
+    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("; opens in {seconds} s"),
+        (minutes, 0) => format!("; opens in {minutes} min"),
+        (minutes, seconds) => format!("; opens in {minutes} min {seconds} s"),
     }
 }

@@ -18,8 +18,12 @@ use crate::time::Timestamp;
 pub struct ClosedGate {
     /// What operators know it by.
     pub name: &'static str,
+    /// The database it is closed for, if not for all.
+    pub database: Option<DatabaseName>,
     /// Since when, if that is known.
     pub since: Option<Timestamp>,
+    /// When it opens if nothing else happens, if that is known.
+    pub until: Option<Timestamp>,
     /// What it waits for, as a sentence.
     pub text: Arc<str>,
 }
@@ -92,24 +96,28 @@ impl Supervisor {
     }
 
     /// Returns the gates that keep the healer from acting.
-    pub fn closed_gates(&self, model: &Model) -> Vec<ClosedGate> {
+    pub fn closed_gates(&self, now: Timestamp, model: &Model) -> Vec<ClosedGate> {
         let closed = Gate::ALL.into_iter().filter(|it| self.gates.is_closed(*it));
         let all = closed.map(|gate| ClosedGate {
             name: gate.as_str(),
+            database: None,
             since: self.closed_since(model, gate),
+            until: self.gates.opens_at(gate),
             text: self.waits_for(gate),
         });
-        all.collect()
+        all.chain(self.closed_for_databases(now, model)).collect()
     }
 
     fn closed_since(&self, model: &Model, gate: Gate) -> Option<Timestamp> {
         match (gate, model.freshness()) {
             (Gate::Clock, _) => self.gates.clock.map(|it| it.since),
+            (Gate::ViewsDiffer, _) => self.gates.views_differ,
             (Gate::NotSynced, Freshness::Stale { since } | Freshness::Synced { since }) => {
                 Some(since)
             }
             (
-                Gate::Journal
+                Gate::AnotherHealer
+                | Gate::Journal
                 | Gate::Memory
                 | Gate::MinorityView
                 | Gate::NotSynced
@@ -122,6 +130,7 @@ impl Supervisor {
 
     fn waits_for(&self, gate: Gate) -> Arc<str> {
         let says = match gate {
+            Gate::AnotherHealer => "somebody else heals",
             Gate::Clock => {
                 let trouble = self.gates.clock.map(|it| it.trouble.to_string());
                 let trouble = trouble.unwrap_or_default();
@@ -141,6 +150,10 @@ impl Supervisor {
             }
             Gate::Storm => {
                 "many peers were lost at once; it opens when no more are lost for a while"
+            }
+            Gate::ViewsDiffer => {
+                "the domain lost peers whose agents answer us: look at the network between them \
+                 and the brokers"
             }
         };
         says.into()

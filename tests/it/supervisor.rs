@@ -424,7 +424,9 @@ fn an_unreachable_engine_whose_agent_answers_us_is_left_alone() {
         10 process_unreachable te 2@b
         10 database_degraded teas
         40 ask 1 whether b answers
+        40 domain_frozen: gate views-differ
         50 ask 2 whether b answers
+        55 domain_thawed: gate views-differ
         56 process_returned te 2@b
         56 database_restored teas
         ",

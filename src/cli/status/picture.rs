@@ -51,7 +51,10 @@ fn picture_domain(domain: &Value, paint: Paint, lines: &mut Vec<String>) {
     lines.push(format!("{line}, mode {}", text(&domain["mode"])));
     for gate in array(&domain["gates"]) {
         let name = text(&gate["gate"]);
-        let line = clean(&format!("  gate {name} is closed: {}", text(&gate["text"])));
+        let whose = gate["database"].as_str().map(|it| format!(" of {it}"));
+        let whose = whose.unwrap_or_default();
+        let line = format!("  gate {name}{whose} is closed: {}", text(&gate["text"]));
+        let line = clean(&line);
         lines.push(paint.paint(Tone::Fair, &line));
     }
     let peers: Vec<_> = array(&domain["peers"]).iter().map(peer_row).collect();

@@ -16,8 +16,8 @@ use crate::nuodb::client::{self, Credentials};
 use crate::nuodb::frame::{DEFAULT_LIMIT, LIMIT_BEFORE_AUTHENTICATION};
 use crate::nuodb::pilot::{PilotSettings, Strategy};
 use crate::nuodb::srp::Agreement;
-use crate::policy::{Meaning, Policy, Reason};
-use crate::supervisor::{self, Budget, Mode, StormLimits};
+use crate::policy::{Meaning, Pattern, Policy, Reason};
+use crate::supervisor::{self, Budget, HealerLimits, Mode, StormLimits};
 use crate::transport::{TlsClient, TlsClientSettings};
 
 /// Lengths of messages have 31 bits; this is the largest round number of them.
@@ -126,6 +126,11 @@ pub(super) fn check(
     } = &mut supervisor.budget;
     section.set(report, "max-actions", max_actions, value::number(1, 1_000));
     section.set(report, "action-window", window, value::pause);
+    let HealerLimits { starts, window } = &mut supervisor.healer;
+    section.set(report, "healer-starts", starts, value::number(1, 1_000));
+    section.set(report, "healer-window", window, value::pause);
+    let pattern = |node: &Node| value::name(node).map(|it| Pattern::from(it.as_str()));
+    supervisor.observe = section.list(report, "observe", pattern).unwrap_or_default();
     supervisor.reasons = check_reasons(report, section);
     model.settle = supervisor.settle;
     DomainSettings {

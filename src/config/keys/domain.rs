@@ -56,6 +56,14 @@ pub(in crate::config) static DOMAIN: Table = Table {
             "So many starts at most, whatever they are for, are begun in `action-window`.";
         "action-window" Default("\"10m\""),
             "The time in which `max-actions` counts, by the slower of both clocks.";
+        "healer-starts" Default("2"),
+            "When starts of somebody else filled so many missed seats of a database within \
+             `healer-window`, the database is left alone for that time.";
+        "healer-window" Default("\"10m\""),
+            "See `healer-starts`.";
+        "observe" Default("[]"),
+            "Databases that are watched and left alone, whatever the policies say, since somebody \
+             else heals them; * stands for any run of characters.";
         "reason" Sections(&REASON), "";
         "database" Sections(&DATABASE), "";
         "peer" Sections(&PEER), "";

@@ -85,7 +85,10 @@ impl Condition {
             | Self::EventsLost
             | Self::Heartbeat => {}
             Self::DatabaseDegraded | Self::DatabaseInactive => put("database", database),
-            Self::DomainFrozen => put("gate", text.and_then(|it| word_after("gate", it))),
+            Self::DomainFrozen => {
+                put("gate", text.and_then(|it| word_after("gate", it)));
+                put("database", database);
+            }
             Self::EventDeadLettered | Self::ListenerFailing => {
                 put("listener", text.and_then(|it| word_after("listener", it)));
             }

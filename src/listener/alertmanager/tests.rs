@@ -151,9 +151,9 @@ async fn conditions_fire_until_what_heals_them() {
         peer_returned: -PeerUnreachable peer=db2:48004
         domain_disconnected: +DomainDisconnected
         domain_failover: -DomainDisconnected
-        domain_frozen: +DomainFrozen gate=not-synced
-        domain_frozen: +DomainFrozen gate=storm
-        domain_thawed: -DomainFrozen gate=not-synced
+        domain_frozen: +DomainFrozen database=teas gate=not-synced
+        domain_frozen: +DomainFrozen database=teas gate=storm
+        domain_thawed: -DomainFrozen database=teas gate=not-synced
         slot_held: +SlotHeld database=teas slot=te/1
         slot_released: -SlotHeld database=teas slot=te/1
         listener_failing: +ListenerFailing listener=page

@@ -93,6 +93,7 @@ impl Supervisor {
                 let roles = rows.map(|row| row.rule.role);
                 roles.filter(|role| *role != Role::Te).collect()
             }),
+            foreign: self.foreign.get(&id).cloned().unwrap_or_default(),
         })
     }
 

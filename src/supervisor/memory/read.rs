@@ -8,7 +8,7 @@ use crate::supervisor::Settings;
 use crate::supervisor::facts::{
     AgentFact, DomainFact, EvidenceFact, Fact, FactKey, PhaseFact, SlotFact, VacancyFact, slot_name,
 };
-use crate::supervisor::gate::Gate;
+use crate::supervisor::gate::{Foreign, Gate};
 use crate::supervisor::overlap::Unproven;
 use crate::supervisor::state::{
     Action, Agent, Evidence, Lapsed, Phase, SlotId, Supervisor, Told, Vacancy,
@@ -213,6 +213,9 @@ impl Reading<'_> {
                         role @ (Role::Sm | Role::Named(_)) => Some(it.seats_others.contains(&role)),
                     };
                     row.seats_all = said.unwrap_or(row.seats_all);
+                }
+                if it.foreign != Foreign::default() {
+                    self.supervisor.foreign.insert(database, it.foreign);
                 }
             }
             Fact::Failure(it) => {

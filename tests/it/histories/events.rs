@@ -86,7 +86,10 @@ impl Events {
     /// Notes that a gate opened or closed; returns whether it was the other way before. Of a new
     /// warden's nobody expects a session, so that one is closed without a word.
     fn turn(&mut self, event: &Event, is_closed: bool) -> bool {
-        let gate = event.text.as_deref().unwrap_or_default().to_owned();
+        let mut gate = event.text.as_deref().unwrap_or_default().to_owned();
+        if let Some(database) = &event.subject.database {
+            gate = format!("{gate} of {database}");
+        }
         let was_closed = self.gates.insert(gate.clone(), is_closed);
         was_closed.unwrap_or(gate == "gate not-synced") != is_closed
     }
@@ -108,9 +111,10 @@ impl Events {
         expect(!stays, event)
     }
 
-    /// Returns whether no gate that was told of is closed.
+    /// Returns whether no gate that was told of is closed for all databases.
     pub(super) fn is_open(&self) -> bool {
-        self.gates.values().all(|it| !it)
+        let mut all = self.gates.iter().filter(|(gate, _)| is_for_all(gate));
+        all.all(|(_, is_closed)| !is_closed)
     }
 
     /// How many slots of a database listeners know not to be minded for now.
@@ -128,4 +132,9 @@ pub(super) fn peer_of(event: &Event) -> Option<usize> {
     let name = event.subject.peer.as_ref()?.as_str();
     let index = name.strip_prefix('p')?.strip_suffix(":1")?;
     Some(index.parse().unwrap())
+}
+
+/// Returns whether a gate keeps all databases: not that of one, nor one that is only shown.
+pub(super) fn is_for_all(gate: &str) -> bool {
+    !gate.contains(" of ") && gate != "gate views-differ"
 }

@@ -530,7 +530,7 @@ impl Laws {
                 let longest = synced + Duration::from_secs(10).max(self.plan.settle);
                 ensure!(now >= quiet.min(longest), "thawed before it settled");
             }
-            Kind::DomainFrozen => self.thawed = false,
+            Kind::DomainFrozen => self.thawed = self.events.is_open(),
             Kind::ActionStarted => {
                 let action = event.action.expect("a start has a number");
                 ensure!(self.begun.insert(action), "{action} begins twice");

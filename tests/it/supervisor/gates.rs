@@ -300,3 +300,103 @@ fn what_nobody_answers_is_asked_again_after_a_clock_has_jumped() {
         ",
     );
 }
+
+#[test]
+fn a_database_that_somebody_else_heals_is_left_alone_until_they_stop() {
+    check(
+        "
+        0   up a* b c: sm 1@a, te 2@b, te 3@c
+        10  exit te 2@b
+        10.5 join te 4@b
+        20  exit te 3@c
+        20.5 join te 5@c
+        40  exit te 4@b
+        50  restart
+        51  up a* b c: sm 1@a, te 5@c
+        620.5 wait
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        10.5 process_joined te 4@b
+        10.5 abandon 1
+        10.5 action_failed 1 te/1 on b: another process took the seat before anything was asked
+        10.5 database_restored teas
+        20.05 process_failed te 3@c
+        20.05 database_degraded teas
+        20.05 action_started 2 te/2 on c: its exit was told; try 1, here; processes there: 0
+        20.05 prepare 2 te on c
+        20.5 process_joined te 5@c
+        20.5 abandon 2
+        20.5 action_failed 2 te/2 on c: another process took the seat before anything was asked
+        20.5 domain_frozen teas: gate another-healer
+        20.5 database_restored teas
+        40.05 process_failed te 4@b
+        40.05 database_degraded teas
+        50 domain_frozen: gate not-synced
+        51 domain_connected
+        51 domain_thawed: gate not-synced
+        160.05 slot_blocked te/1: gate another-healer; opens in 7 min 41 s
+        620.5 domain_thawed teas: gate another-healer
+        620.5 action_started 3 te/1 on b: its exit was told; try 2, here; processes there: 0
+        620.5 prepare 3 te on b
+        ",
+    );
+}
+
+#[test]
+fn a_database_that_is_only_observed_is_left_alone_and_the_others_are_healed() {
+    let mut settings = settings();
+    settings.te_options.insert("coffee".into(), Vec::new());
+    settings.observe = vec!["cof*".into()];
+    check_with(
+        settings,
+        "
+        0   up a* b: sm 1@a, te 2@b, sm 4@a of coffee, te 5@b of coffee
+        10  exit te 2@b
+        10  exit te 5@b of coffee
+        11  ready 1
+        12  join te 6@b
+        200 wait
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 process_failed te 5@b
+        10.05 database_degraded teas
+        10.05 database_degraded coffee
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        11 commit 1
+        12 process_joined te 6@b
+        12 action_succeeded 1 te/1 on b
+        12 database_restored teas
+        130.05 slot_blocked te/1: gate another-healer
+        ",
+    );
+}
+
+#[test]
+fn when_every_lost_peer_answers_us_that_is_said_of_the_domain() {
+    check(
+        "
+        0   up a* b c: sm 1@a, te 2@b, te 3@c
+        10  lose b
+        40  answers 1
+        50  answers 2
+        60  not-sent 3
+        ",
+        "
+        10 process_unreachable te 2@b
+        10 database_degraded teas
+        40 ask 1 whether b answers
+        40 domain_frozen: gate views-differ
+        50 ask 2 whether b answers
+        60 ask 3 whether b answers
+        60 domain_thawed: gate views-differ
+        60 action_started 4 te/1 on a: its peer is out of reach, of us too; try 1, elsewhere; ...
+        60 prepare 4 te on a
+        ",
+    );
+}

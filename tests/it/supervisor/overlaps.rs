@@ -162,7 +162,7 @@ fn after_two_starts_that_nobody_heard_of_the_first_must_be_out_of_the_question()
         44 commit 2
         74 refresh
         75 action_failed 2 te/1 on b: nothing was heard of the start
-        130.05 slot_blocked te/1: gate may-overlap
+        130.05 slot_blocked te/1: gate may-overlap; opens in 8 min 32 s
         642 ask 3 whether b answers
         ",
     );
@@ -190,7 +190,7 @@ fn a_policy_without_overlaps_waits_for_a_start_that_nobody_heard_of() {
         11 commit 1
         41 refresh
         42 action_failed 1 te/1 on b: nothing was heard of the start
-        130.05 slot_blocked te/1: gate may-overlap
+        130.05 slot_blocked te/1: gate may-overlap; opens in 8 min 32 s
         400 process_joined te 7@b
         400 database_restored teas
         ",

@@ -9,7 +9,7 @@ use crate::model::{
     Address, KnownDatabase, KnownDomain, KnownDoubt, KnownPeer, KnownProcess, PeerPresence,
     Presence, Role, Status,
 };
-use crate::supervisor::{DatabaseFact, DomainFact, Gate, ProcessFact, Storm};
+use crate::supervisor::{DatabaseFact, DomainFact, Foreign, Gate, ProcessFact, Storm};
 use crate::time::{Moment, Timestamp, WallTime};
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -292,6 +292,36 @@ pub(super) struct DatabaseRecord<'a> {
     keeps_observed: Option<bool>,
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     seats_others: Vec<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    foreign: Option<ForeignRecord>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct ForeignRecord {
+    starts: Vec<u64>,
+    until: u64,
+    told: bool,
+}
+
+impl From<&Foreign> for ForeignRecord {
+    fn from(it: &Foreign) -> Self {
+        Self {
+            starts: it.starts.iter().map(|it| it.as_micros()).collect(),
+            until: it.until.as_micros(),
+            told: it.is_told,
+        }
+    }
+}
+
+impl From<ForeignRecord> for Foreign {
+    fn from(it: ForeignRecord) -> Self {
+        Self {
+            starts: it.starts.into_iter().map(at).collect(),
+            until: at(it.until),
+            is_told: it.told,
+        }
+    }
 }
 
 impl<'a> From<&'a DatabaseFact> for DatabaseRecord<'a> {
@@ -308,6 +338,7 @@ impl<'a> From<&'a DatabaseFact> for DatabaseRecord<'a> {
                 .iter()
                 .map(|it| it.as_str().into())
                 .collect(),
+            foreign: (it.foreign != Foreign::default()).then(|| (&it.foreign).into()),
         }
     }
 }
@@ -327,6 +358,7 @@ impl TryFrom<DatabaseRecord<'_>> for DatabaseFact {
             confirm_until: at(it.confirm_until),
             told_degraded: it.told_degraded,
             keeps_observed: it.keeps_observed,
+            foreign: it.foreign.map(Into::into).unwrap_or_default(),
             seats_others: others.collect::<Result<_, _>>()?,
         })
     }

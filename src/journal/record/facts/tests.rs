@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::supervisor::{
     ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactKind,
-    FailureFact, Gate, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact, Storm,
+    FailureFact, Foreign, Gate, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact, Storm,
     VacancyFact, WishFact,
 };
 use crate::time::{Moment, Timestamp, WallTime};
@@ -130,7 +130,13 @@ fn peer() -> impl Strategy<Value = Fact> {
 }
 
 fn database() -> impl Strategy<Value = Fact> {
-    let said = (time(), any::<bool>(), any::<Option<bool>>());
+    let foreign = (vec(time(), 0..3), time(), any::<bool>());
+    let foreign = foreign.prop_map(|(starts, until, is_told)| Foreign {
+        starts: starts.into(),
+        until,
+        is_told,
+    });
+    let said = (time(), any::<bool>(), any::<Option<bool>>(), foreign);
     let known = (text(), any::<u32>());
     let others = vec(role(), 0..2);
     (known, vec(time(), 0..3), said, others).prop_map(|(known, exits, said, others)| {
@@ -145,6 +151,7 @@ fn database() -> impl Strategy<Value = Fact> {
             told_degraded: said.1,
             keeps_observed: said.2,
             seats_others: others,
+            foreign: said.3,
         })
     })
 }

@@ -13,7 +13,7 @@ use crate::model::{self, Address, DatabaseName, DomainName, PeerName, PeerSettin
 use crate::policy::{
     AfterStages, Backoff, Bounds, Meaning, Pattern, Place, Policy, Reason, Stage, Waits,
 };
-use crate::supervisor::{Accepted, Budget, Mode, Settings, StormLimits};
+use crate::supervisor::{Accepted, Budget, HealerLimits, Mode, Settings, StormLimits};
 
 /// Stands where a secret value was not written.
 const HIDDEN: &str = "***";
@@ -35,6 +35,10 @@ pub(in crate::journal) struct AcceptedRecord {
     clock_jump: u64,
     #[serde(default)]
     storm: StormRecord,
+    #[serde(default)]
+    healer: HealerRecord,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    observe: Vec<String>,
     #[serde(default)]
     budget: BudgetRecord,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -59,6 +63,13 @@ struct StormRecord {
     peers: u32,
     quiet: u64,
     pace: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct HealerRecord {
+    starts: u32,
+    window: u64,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -196,6 +207,8 @@ impl From<&Accepted> for AcceptedRecord {
             prepare_timeout,
             clock_jump,
             storm,
+            healer,
+            observe,
             budget,
             reasons,
             seed,
@@ -221,6 +234,8 @@ impl From<&Accepted> for AcceptedRecord {
             prepare_timeout: micros(*prepare_timeout),
             clock_jump: micros(*clock_jump),
             storm: storm.into(),
+            healer: healer.into(),
+            observe: observe.iter().map(Pattern::to_string).collect(),
             budget: budget.into(),
             reasons: reasons.iter().map(reason_record).collect(),
             model: model.into(),
@@ -248,6 +263,8 @@ impl From<AcceptedRecord> for Accepted {
             prepare_timeout: Duration::from_micros(it.prepare_timeout),
             clock_jump: Duration::from_micros(it.clock_jump),
             storm: it.storm.into(),
+            healer: it.healer.into(),
+            observe: it.observe.iter().map(|it| Pattern::from(&**it)).collect(),
             budget: it.budget.into(),
             reasons: it.reasons.into_iter().map(reason).collect(),
             seed: it.seed,
@@ -313,6 +330,31 @@ impl From<StormRecord> for StormLimits {
             peers: it.peers,
             quiet: Duration::from_micros(it.quiet),
             pace: Duration::from_micros(it.pace),
+        }
+    }
+}
+
+impl Default for HealerRecord {
+    fn default() -> Self {
+        Self::from(&HealerLimits::default())
+    }
+}
+
+impl From<&HealerLimits> for HealerRecord {
+    fn from(limits: &HealerLimits) -> Self {
+        let HealerLimits { starts, window } = limits;
+        Self {
+            starts: *starts,
+            window: micros(*window),
+        }
+    }
+}
+
+impl From<HealerRecord> for HealerLimits {
+    fn from(it: HealerRecord) -> Self {
+        Self {
+            starts: it.starts,
+            window: Duration::from_micros(it.window),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::model::{
 use crate::policy::{
     self, AfterStages, Backoff, Bounds, Meaning, NUODB, Pattern, Policy, Reason, Stage, Waits,
 };
-use crate::supervisor::{Accepted, Budget, Mode, Settings, StormLimits};
+use crate::supervisor::{Accepted, Budget, HealerLimits, Mode, Settings, StormLimits};
 use crate::time::ClockTrouble;
 
 fn text() -> BoxedStrategy<String> {
@@ -292,12 +292,25 @@ fn limits() -> BoxedStrategy<Settings> {
         max_actions,
         window,
     });
-    (duration(), duration(), storm, budget, vec(reason, 0..3))
+    let healer = (any::<u32>(), duration());
+    let healer = healer.prop_map(|(starts, window)| HealerLimits { starts, window });
+    let observe = vec(text().prop_map(|it| Pattern::from(&*it)), 0..3);
+    let healer = (healer, observe);
+    (
+        duration(),
+        duration(),
+        storm,
+        healer,
+        budget,
+        vec(reason, 0..3),
+    )
         .prop_map(
-            |(settle_max, clock_jump, storm, budget, reasons)| Settings {
+            |(settle_max, clock_jump, storm, (healer, observe), budget, reasons)| Settings {
                 settle_max,
                 clock_jump,
                 storm,
+                healer,
+                observe,
                 budget,
                 reasons,
                 ..Settings::new("".into())

@@ -90,7 +90,10 @@ impl Events {
     /// Notes that a gate opened or closed; returns whether it was the other way before. Of a new
     /// warden's nobody expects a session, so that one is closed without a word.
     fn turn(&mut self, event: &Event, is_closed: bool) -> bool {
-        let gate = event.text.as_deref().unwrap_or_default().to_owned();
+        let mut gate = event.text.as_deref().unwrap_or_default().to_owned();
+        if let Some(database) = &event.subject.database {
+            gate = format!("{gate} of {database}");
+        }
         let was_closed = self.gates.insert(gate.clone(), is_closed);
         was_closed.unwrap_or(gate == "gate not-synced") != is_closed
     }

@@ -59,6 +59,8 @@ pub(super) struct Known {
     pub(super) told: Told,
     /// Which gates it told of, and whether they are closed.
     pub(super) gates: BTreeMap<Arc<str>, bool>,
+    /// Which databases it told of as left alone, and whether they are.
+    pub(super) left_alone: BTreeMap<Arc<str>, bool>,
     pub(super) open: BTreeMap<ActionId, Open>,
     pub(super) seats: BTreeMap<SeatName, Seat>,
     /// When starts were told of, the latest last.
@@ -112,6 +114,15 @@ impl Known {
     pub(super) fn is_frozen(&self) -> bool {
         let begun = self.gates.contains_key("gate not-synced");
         !begun || self.gates.values().any(|it| *it)
+    }
+
+    pub(super) fn is_left_alone(&self, database: &str) -> bool {
+        self.left_alone.get(database).copied().unwrap_or_default()
+    }
+
+    pub(super) fn is_anything_left_alone(&self) -> bool {
+        let mut seats = self.seats.iter().filter(|(_, seat)| seat.is_vacant);
+        seats.any(|((database, _), _)| self.is_left_alone(database))
     }
 
     pub(super) fn is_anything_vacant(&self) -> bool {
@@ -237,11 +248,19 @@ impl Known {
 
     fn told_event(&mut self, now: Timestamp, event: &Event) {
         let gate = || event.text.clone().unwrap_or_default();
+        let of_database = event.subject.database.as_ref();
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "the other kinds change nothing here"
         )]
         match event.kind {
+            Kind::DomainFrozen | Kind::DomainThawed if of_database.is_some() => {
+                let name: Option<Arc<str>> = of_database.map(|it| it.as_str().into());
+                let is_closed = event.kind == Kind::DomainFrozen;
+                self.left_alone.insert(name.unwrap_or_default(), is_closed);
+            }
+            // It is shown; each slot is kept by it on its own.
+            Kind::DomainFrozen | Kind::DomainThawed if &*gate() == "gate views-differ" => (),
             Kind::DomainFrozen => drop(self.gates.insert(gate(), true)),
             Kind::DomainThawed => drop(self.gates.insert(gate(), false)),
             Kind::ActionStarted => {

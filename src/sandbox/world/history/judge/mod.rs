@@ -60,6 +60,9 @@ laws! {
     AskedFirst "asked-first"
         "Nothing is started elsewhere before the agent where it ran has answered since."
         "a start elsewhere after an exit",
+    Alone "alone"
+        "Nothing is started of a database that somebody else heals."
+        "something is missing of a database that is left alone",
     Budget "budget"
         "No domain has more starts in a while than its budget allows."
         "a domain uses its budget up",
@@ -230,6 +233,9 @@ impl Judge {
         self.known.learn(facts);
         if self.known.is_frozen() && self.known.is_anything_vacant() {
             self.met(Law::GateOpen);
+        }
+        if self.known.is_anything_left_alone() {
+            self.met(Law::Alone);
         }
         for effect in effects {
             self.judge_effect(now, effect)?;

@@ -74,6 +74,12 @@ impl Judge {
             "{action}: {:?}",
             self.known.gates
         );
+        ensure!(
+            Alone,
+            !self.known.is_left_alone(&it.database),
+            "{action}: {} is left alone",
+            it.database
+        );
         let Some(policy) = self.policy(&it.database) else {
             let text = format!("{action}: no policy applies to {}", it.database);
             return Err(Law::Wanted.broken(text));
