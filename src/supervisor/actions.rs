@@ -353,6 +353,7 @@ impl Supervisor {
         let pause = self.pause(model, id);
         if let Phase::Vacant(vacancy) = &mut self.slot_mut(id).phase {
             vacancy.pause = (now, now + pause);
+            vacancy.not_ready_at = None;
         }
     }
 

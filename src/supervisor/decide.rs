@@ -77,10 +77,12 @@ impl Supervisor {
                 self.enter(id, Phase::Empty);
                 self.tell_released(now, model, id, "nobody wants it any more", effects);
             }
-            Phase::Held { again, reason } => {
+            Phase::Held { again, reason, .. } => {
                 if again <= now.at {
-                    let again = now.at + self.policy(id).waits.held_again;
-                    self.slot_mut(id).phase = Phase::Held { reason, again };
+                    let later = now.at + self.policy(id).waits.held_again;
+                    if let Phase::Held { again, .. } = &mut self.slot_mut(id).phase {
+                        *again = later;
+                    }
                     self.tell_held(now, model, id, reason, effects);
                 }
             }
@@ -133,9 +135,7 @@ impl Supervisor {
                 self.tell_blocked(now, model, id, blocked, effects);
             }
             Decision::Hold(reason) => {
-                let again = now.at + self.policy(id).waits.held_again;
-                self.enter(id, Phase::Held { reason, again });
-                self.tell_held(now, model, id, reason, effects);
+                self.give_up(now, model, id, reason, effects);
             }
             Decision::Start(choice) => self.start(now, model, id, choice, effects),
         }

@@ -99,11 +99,16 @@ impl Supervisor {
         let uptime = now.since(process.first_seen);
         match &self.slot(slot).phase {
             Phase::Filled(it) if *it == id => (),
-            Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) => {
+            Phase::Acting { vacancy, .. }
+            | Phase::Held {
+                vacancy: Some(vacancy),
+                ..
+            }
+            | Phase::Vacant(vacancy) => {
                 // It was out of reach; now its peer is back without it.
                 let was = vacancy.evidence;
                 if matches!(was, Evidence::Unreachable { life, .. } if life == process.life)
-                    && let Some(vacancy) = self.slot_mut(slot).vacancy_mut()
+                    && let Some(vacancy) = self.slot_mut(slot).known_mut()
                 {
                     vacancy.evidence = Evidence::Exit { peer };
                     vacancy.agent = Agent::Unasked;

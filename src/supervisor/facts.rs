@@ -195,6 +195,8 @@ pub struct DomainFact {
     pub memory_lost: bool,
     /// After a restore from a backup: when the healer may act again at the earliest.
     pub recovered_until: Option<Timestamp>,
+    /// Since when the smaller part of the domain is in view.
+    pub minority_since: Option<Timestamp>,
     /// A storm, or the time after one.
     pub storm: Option<Storm>,
     /// When the starts were decided that count against the budget, the oldest first.
@@ -223,6 +225,8 @@ pub struct DatabaseFact {
     pub keeps_observed: Option<bool>,
     /// The other roles of which that is so.
     pub seats_others: Vec<Role>,
+    /// Since when none of its storage managers runs, if one did before.
+    pub storage_lost: Option<Timestamp>,
     /// What others start of it.
     pub foreign: Foreign,
 }

@@ -36,6 +36,7 @@ impl Supervisor {
             let until = now.at + self.policy(slot).barrier_pause;
             if let Some(vacancy) = self.slot_mut(slot).vacancy_mut() {
                 vacancy.pause = (now.at, until);
+                vacancy.not_ready_at = Some(target);
             }
         } else {
             self.remember_failure(now.at, slot, target);
@@ -53,9 +54,7 @@ impl Supervisor {
             Meaning::HostOut | Meaning::NotReady | Meaning::Unknown => return,
         };
         if matches!(self.slot(slot).phase, Phase::Vacant(_)) && self.is_wanted(slot) {
-            let again = now.at + self.policy(slot).waits.held_again;
-            self.enter(slot, Phase::Held { reason, again });
-            self.tell_held(now, model, slot, reason, effects);
+            self.give_up(now, model, slot, reason, effects);
         }
     }
 

@@ -88,6 +88,7 @@ pub(super) struct Gates {
     pub(super) memory_lost: bool,
     pub(super) recovered_until: Option<Timestamp>,
     pub(super) sees_minority: bool,
+    pub(super) minority_since: Option<Timestamp>,
     pub(super) storm: Option<Storm>,
     /// Since when all that is missing is kept by that.
     pub(super) views_differ: Option<Timestamp>,
@@ -107,6 +108,7 @@ impl Gates {
             memory_lost: false,
             recovered_until: None,
             sees_minority: false,
+            minority_since: None,
             storm: None,
             views_differ: None,
             told,
@@ -194,7 +196,7 @@ impl Supervisor {
             }
             (Freshness::Synced { .. }, Session::Settled | Session::Settling { .. }) => (),
         }
-        self.gates.sees_minority = model.is_minority();
+        self.mind_minority(now.at, model);
         let settles = self.gates.session.opens(self.settings.settling());
         if settles.is_some_and(|at| at <= now.at) {
             self.gates.session = Session::Settled;
@@ -248,6 +250,19 @@ impl Supervisor {
         vacant.peek().is_some() && vacant.all(differs)
     }
 
+    fn mind_minority(&mut self, now: Timestamp, model: &Model) {
+        self.gates.sees_minority = model.is_minority();
+        match (self.gates.sees_minority, self.gates.minority_since) {
+            (true, None) => self.gates.minority_since = Some(now),
+            (false, Some(since)) => {
+                self.gates.minority_since = None;
+                self.relieve_domain(now, since);
+            }
+            (true, Some(_)) | (false, None) => return,
+        }
+        self.changed.domain = true;
+    }
+
     fn mind_storm(&mut self, now: Timestamp, model: &Model) {
         let before = self.gates.storm;
         if std::mem::take(&mut self.lost_peer) {
@@ -255,6 +270,10 @@ impl Supervisor {
         }
         if let Some(storm) = self.gates.storm {
             self.gates.storm = storm.pass(now, model, self.gates.knows());
+        }
+        let raged = before.filter(|it| it.quiet_at.is_some());
+        if let Some(storm) = raged.filter(|_| !self.gates.is_closed(Gate::Storm)) {
+            self.relieve_domain(now, storm.began);
         }
         self.changed.domain |= self.gates.storm != before;
     }

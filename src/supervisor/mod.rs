@@ -17,6 +17,7 @@ mod lapsed;
 mod memory;
 mod overlap;
 mod place;
+mod relief;
 mod request;
 mod rule;
 mod seats;

@@ -33,9 +33,15 @@ impl Supervisor {
                 self.membership_changed(now.at);
                 self.doubt(*id);
                 self.try_again_at(*id);
+                if matches!(change, Change::PeerReturned(_)) {
+                    self.relieve_peer(now.at, *id);
+                }
             }
             Change::ProcessJoined(id) => {
                 self.membership_changed(now.at);
+                if let Some(process) = model.process(*id) {
+                    self.relieve_ready(now.at, process.peer);
+                }
                 self.seat(now, model, *id, effects);
             }
             Change::ProcessReturned(id) => {
@@ -62,6 +68,9 @@ impl Supervisor {
             | Change::DatabaseLeft(_)
             | Change::StartFailed { .. }
             | Change::StatusChanged { .. } => (),
+        }
+        if let Some(database) = database_of_storage(model, change) {
+            self.mind_storage(now.at, model, database);
         }
     }
 
@@ -103,6 +112,7 @@ impl Supervisor {
             rows,
             exits: VecDeque::new(),
             confirm_until: Timestamp::ZERO,
+            storage_lost: None,
             degraded: false,
         });
     }
@@ -364,4 +374,24 @@ impl Supervisor {
     pub(super) fn seat_of(&self, id: ProcessId) -> Option<SlotId> {
         self.seats.get(id.index()).copied().flatten()
     }
+}
+
+/// Returns the database of the storage manager that a change is about, if it is about one.
+fn database_of_storage(model: &Model, change: &Change) -> Option<DatabaseId> {
+    let process = match change {
+        Change::ProcessEnded { process, .. } => process,
+        Change::ProcessJoined(id)
+        | Change::ProcessReturned(id)
+        | Change::ProcessUnreachable { id, .. }
+        | Change::StatusChanged { id, .. } => model.process(*id)?,
+        Change::DatabaseActive(_)
+        | Change::DatabaseInactive(_)
+        | Change::DatabaseJoined(_)
+        | Change::DatabaseLeft(_)
+        | Change::PeerJoined(_)
+        | Change::PeerReturned(_)
+        | Change::PeerUnreachable(_)
+        | Change::StartFailed { .. } => return None,
+    };
+    (process.role == Role::Sm).then_some(process.database)
 }

@@ -59,6 +59,15 @@ impl Slot {
             Phase::Empty | Phase::Filled(_) | Phase::Held { .. } | Phase::Leaving { .. } => None,
         }
     }
+
+    /// As [`vacancy_mut`](Self::vacancy_mut), also if the healer gave up on it.
+    pub(super) fn known_mut(&mut self) -> Option<&mut Vacancy> {
+        match &mut self.phase {
+            Phase::Held { vacancy, .. } => vacancy.as_deref_mut(),
+            Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) => Some(vacancy),
+            Phase::Empty | Phase::Filled(_) | Phase::Leaving { .. } => None,
+        }
+    }
 }
 
 /// How a slot is; what is not wanted is not missed.
@@ -77,6 +86,8 @@ pub(super) enum Phase {
     Held {
         reason: HoldReason,
         again: Timestamp,
+        /// What is known of the empty seat. Older records do not say.
+        vacancy: Option<Box<Vacancy>>,
     },
     /// Its process left as somebody wished; until then it may turn out that it did not.
     Leaving { until: Timestamp, peer: PeerId },
@@ -97,6 +108,8 @@ pub(super) struct Vacancy {
     pub(super) evidence: Evidence,
     /// What the agent of the peer it was on said of itself since.
     pub(super) agent: Agent,
+    /// Where it waits until the agent is ready.
+    pub(super) not_ready_at: Option<PeerId>,
     /// What was told of it already.
     pub(super) told: Told,
     /// Who asked for a start and waits for it.
@@ -125,6 +138,7 @@ impl Vacancy {
             look: Some(now),
             evidence,
             agent: Agent::Unasked,
+            not_ready_at: None,
             told: Told::default(),
             wish: None,
         }
@@ -205,6 +219,8 @@ pub(super) struct Watch {
     pub(super) exits: VecDeque<Timestamp>,
     /// Until then it may turn out that a person ended them.
     pub(super) confirm_until: Timestamp,
+    /// Since when none of its storage managers runs, if one did before.
+    pub(super) storage_lost: Option<Timestamp>,
     /// Whether listeners were told that something is missing.
     pub(super) degraded: bool,
 }
@@ -355,7 +371,7 @@ impl Supervisor {
         effects: &mut Vec<Effect>,
     ) {
         let seed = self.settings.seed;
-        self.settings = Settings { seed, ..settings };
+        let before = std::mem::replace(&mut self.settings, Settings { seed, ..settings });
         self.changed.domain = true;
         let known = model.databases().map(|(id, _)| id);
         let watched: Vec<_> = known.filter(|id| id.index() < self.watches.len()).collect();
@@ -364,6 +380,10 @@ impl Supervisor {
             self.touched.insert(id);
             for row in 0..self.settings.doctrine.roles.len() {
                 self.configure_row(now, model, (id, row), effects);
+            }
+            let name = &model.database(id).name;
+            if before.te_options.get(name) != self.settings.te_options.get(name) {
+                self.release_options(now, model, id, effects);
             }
         }
     }

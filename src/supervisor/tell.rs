@@ -9,6 +9,24 @@ use crate::model::Model;
 use crate::time::{Moment, Timestamp};
 
 impl Supervisor {
+    /// Gives up on an empty seat.
+    pub(super) fn give_up(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        id: SlotId,
+        reason: HoldReason,
+        effects: &mut Vec<Effect>,
+    ) {
+        let phase = Phase::Held {
+            reason,
+            again: now.at + self.policy(id).waits.held_again,
+            vacancy: self.slot(id).vacancy().cloned().map(Box::new),
+        };
+        self.enter(id, phase);
+        self.tell_held(now, model, id, reason, effects);
+    }
+
     pub(super) fn tell_held(
         &self,
         now: Moment,
@@ -19,7 +37,17 @@ impl Supervisor {
     ) {
         let about = About {
             slot: Some(id),
-            text: format!("{}; a process that joins ends the hold", reason.as_str()),
+            text: match reason {
+                HoldReason::BadOption => format!(
+                    "{}; other te-options, or a process that joins, end the hold",
+                    reason.as_str()
+                ),
+                HoldReason::ArchiveInUse
+                | HoldReason::StagesUsedUp
+                | HoldReason::VanishedUnwatched => {
+                    format!("{}; a process that joins ends the hold", reason.as_str())
+                }
+            },
             ..About::default()
         };
         self.raise(now, model, Kind::SlotHeld, about, effects);

@@ -12,8 +12,8 @@
 //! - `ask BY teas`, `ask BY teas elsewhere`, `ask BY teas on B` somebody requests an engine;
 //! - `restart` the daemon is killed and starts with what it remembered; `recovered-backup`,
 //!   `recovered-lost`, `journal-failed`, `resume BY` what becomes of its memory;
-//! - `reload off`, `on`, `suggest`, `no-options` another configuration is read; `restart on` and so
-//!   forth does so when the daemon starts;
+//! - `reload off`, `on`, `suggest`, `no-options`, `other-options` another configuration is read;
+//!   `restart on` and so forth does so when the daemon starts;
 //! - `clock slept 60`, `clock late 6`, `clock jumped -60` what the clocks of the daemon show;
 //! - `wall 30` the wall clock is put forward by so many seconds, `wall -30` back; `wait` time
 //!   passes.
@@ -26,6 +26,7 @@ mod budgets;
 mod gates;
 mod harness;
 mod overlaps;
+mod pauses;
 mod reasons;
 mod requests;
 

@@ -67,6 +67,8 @@ pub enum PhaseFact {
         reason: HoldReason,
         /// When it is told again.
         again: Timestamp,
+        /// What is known of the empty seat. Older records do not say.
+        vacancy: Option<VacancyFact>,
     },
     /// Its process left as somebody wished; until then it may turn out that it did not.
     Leaving {
@@ -131,6 +133,8 @@ pub struct VacancyFact {
     /// Whether the agent of the peer it was on answers us. A question that was not answered when
     /// the daemon died was never asked.
     pub agent: AgentFact,
+    /// Where it waits until the agent is ready.
+    pub not_ready_at: Option<PeerName>,
     /// Whether listeners were told that it is blocked.
     pub told_blocked: bool,
     /// Whether listeners were told what would be started.

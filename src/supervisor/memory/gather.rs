@@ -68,6 +68,7 @@ impl Supervisor {
             told_closed: Gate::ALL.into_iter().filter(told).collect(),
             memory_lost: self.gates.memory_lost,
             recovered_until: self.gates.recovered_until,
+            minority_since: self.gates.minority_since,
             storm: self.gates.storm,
             spent: self.spent.starts.iter().copied().collect(),
             last_action: ActionId(self.last_action),
@@ -93,6 +94,7 @@ impl Supervisor {
                 let roles = rows.map(|row| row.rule.role);
                 roles.filter(|role| *role != Role::Te).collect()
             }),
+            storage_lost: watch.and_then(|it| it.storage_lost),
             foreign: self.foreign.get(&id).cloned().unwrap_or_default(),
         })
     }
@@ -121,9 +123,14 @@ impl Supervisor {
                     pid: process.pid,
                 }
             }
-            Phase::Held { reason, again } => PhaseFact::Held {
+            Phase::Held {
+                reason,
+                again,
+                vacancy,
+            } => PhaseFact::Held {
                 reason: *reason,
                 again: *again,
+                vacancy: vacancy.as_deref().map(|it| vacancy_fact(model, it)),
             },
             Phase::Leaving { until, peer } => PhaseFact::Leaving {
                 until: *until,
@@ -202,6 +209,7 @@ fn vacancy_fact(model: &Model, vacancy: &Vacancy) -> VacancyFact {
             Agent::Asked(_) | Agent::Unasked => AgentFact::Unasked,
             Agent::Silent => AgentFact::Silent,
         },
+        not_ready_at: vacancy.not_ready_at.map(name),
         told_blocked: vacancy.told.blocked,
         told_suggested: vacancy.told.suggested,
         wish: vacancy.wish.clone(),

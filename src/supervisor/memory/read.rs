@@ -94,6 +94,7 @@ impl Reading<'_> {
         supervisor.settings.generation = fact.generation;
         supervisor.gates.memory_lost = fact.memory_lost;
         supervisor.gates.recovered_until = fact.recovered_until;
+        supervisor.gates.minority_since = fact.minority_since;
         supervisor.gates.storm = fact.storm;
         supervisor.spent.starts = fact.spent.iter().copied().collect();
         for gate in Gate::ALL {
@@ -147,7 +148,17 @@ impl Reading<'_> {
                 };
                 Phase::Filled(process)
             }
-            PhaseFact::Held { reason, again } => Phase::Held { reason, again },
+            PhaseFact::Held {
+                reason,
+                again,
+                vacancy,
+            } => Phase::Held {
+                reason,
+                again,
+                vacancy: vacancy
+                    .map(|it| self.vacancy(key, it).map(Box::new))
+                    .transpose()?,
+            },
             PhaseFact::Leaving { until, peer } => Phase::Leaving {
                 until,
                 peer: self.peer(key, &peer)?,
@@ -176,6 +187,10 @@ impl Reading<'_> {
                 AgentFact::Answers { at } => Agent::Answers { at },
                 AgentFact::Silent => Agent::Silent,
                 AgentFact::Unasked => Agent::Unasked,
+            },
+            not_ready_at: match fact.not_ready_at {
+                Some(peer) => Some(self.peer(key, &peer)?),
+                None => None,
             },
             told: Told {
                 blocked: fact.told_blocked,
@@ -207,6 +222,7 @@ impl Reading<'_> {
                 watch.exits = VecDeque::from(it.exits);
                 watch.confirm_until = it.confirm_until;
                 watch.degraded = it.told_degraded;
+                watch.storage_lost = it.storage_lost;
                 for row in &mut watch.rows {
                     let said = match row.rule.role {
                         Role::Te => it.keeps_observed,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use dbwarden::event::{Event, Group, Kind};
 use dbwarden::exchange::{
-    ActionId, Answer, Deed, Loss, LossClass, Observation, Outcome, Place, Question, Request,
-    RequestId, Stop, Wish,
+    ActionId, Answer, Deed, EngineOption, Loss, LossClass, Observation, Outcome, Place, Question,
+    Request, RequestId, Stop, Wish,
 };
 use dbwarden::model::{
     self, Address, AgentId, PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status, StatusSeen,
@@ -148,6 +148,13 @@ impl World {
             "on" => self.settings.policies = vec![Policy::default()],
             "suggest" => self.settings.mode = Mode::Suggest,
             "no-options" => self.settings.te_options.clear(),
+            "other-options" => {
+                let option = EngineOption {
+                    name: "--mem".to_owned(),
+                    value: Some("2g".to_owned()),
+                };
+                self.settings.te_options.insert("teas".into(), vec![option]);
+            }
             other => panic!("nothing can be reloaded as `{other}`"),
         }
         self.settings.generation += 1;

@@ -94,7 +94,7 @@ fn options_that_no_engine_understands_are_for_a_person_to_mend() {
         10.05 prepare 1 te on b
         11 commit 1
         12 action_failed 1 te/1 on b: Unrecognized option --mmem
-        12 slot_held te/1: bad-option; a process that joins ends the hold
+        12 slot_held te/1: bad-option; other te-options, or a process that joins, end the hold
         60 process_joined te 4@b
         60 slot_released te/1: a process fills it
         60 database_restored teas
@@ -128,6 +128,42 @@ fn the_configuration_says_what_other_words_mean() {
         12.962 ask 2 whether b answers
         15 action_started 3 te/1 on a: its exit was told; try 2, elsewhere; processes there: 1
         15 prepare 3 te on a
+        ",
+    );
+}
+
+#[test]
+fn other_options_end_the_hold_for_a_bad_one() {
+    check(
+        "
+        0   up a* b c: sm 1@a, te 2@b, te 3@c
+        10  exit te 2@b
+        11  ready 1
+        12  failed 1 Unrecognized option --mmem
+        60  restart
+        61  up a* b c: sm 1@a, te 3@c
+        100 reload other-options
+        101 ready 2
+        102 join te 4@b
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        11 commit 1
+        12 action_failed 1 te/1 on b: Unrecognized option --mmem
+        12 slot_held te/1: bad-option; other te-options, or a process that joins, end the hold
+        60 domain_frozen: gate not-synced
+        61 domain_connected
+        61 domain_thawed: gate not-synced
+        100 slot_released te/1: its options are others now
+        100 action_started 2 te/1 on b: its exit was told; try 2, here; processes there: 0
+        100 prepare 2 te on b
+        101 commit 2
+        102 process_joined te 4@b
+        102 action_succeeded 2 te/1 on b
+        102 database_restored teas
         ",
     );
 }

@@ -54,6 +54,8 @@ enum PhaseRecord<'a> {
         #[serde(borrow)]
         reason: Text<'a>,
         again: u64,
+        #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+        vacancy: Option<VacancyRecord<'a>>,
     },
     Leaving {
         until: u64,
@@ -73,6 +75,8 @@ struct VacancyRecord<'a> {
     #[serde(borrow)]
     evidence: EvidenceRecord<'a>,
     agent: AgentRecord,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    not_ready_at: Option<Text<'a>>,
     told_blocked: bool,
     told_suggested: bool,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -149,9 +153,14 @@ impl<'a> From<&'a SlotFact> for SlotRecord<'a> {
                     peer: peer.as_str().into(),
                     pid: *pid,
                 },
-                PhaseFact::Held { reason, again } => PhaseRecord::Held {
+                PhaseFact::Held {
+                    reason,
+                    again,
+                    vacancy,
+                } => PhaseRecord::Held {
                     reason: reason.as_str().into(),
                     again: again.as_micros(),
+                    vacancy: vacancy.as_ref().map(Into::into),
                 },
                 PhaseFact::Leaving { until, peer } => PhaseRecord::Leaving {
                     until: until.as_micros(),
@@ -186,9 +195,14 @@ impl TryFrom<SlotRecord<'_>> for SlotFact {
                     peer: shared(&peer).into(),
                     pid,
                 },
-                PhaseRecord::Held { reason, again } => PhaseFact::Held {
+                PhaseRecord::Held {
+                    reason,
+                    again,
+                    vacancy,
+                } => PhaseFact::Held {
                     reason: meaning("reason to hold", &reason, HoldReason::named)?,
                     again: at(again),
+                    vacancy: vacancy.map(Into::into),
                 },
                 PhaseRecord::Leaving { until, peer } => PhaseFact::Leaving {
                     until: at(until),
@@ -224,6 +238,7 @@ impl<'a> From<&'a VacancyFact> for VacancyRecord<'a> {
                 AgentFact::Silent => AgentRecord::Silent,
                 AgentFact::Unasked => AgentRecord::Unasked,
             },
+            not_ready_at: it.not_ready_at.as_ref().map(|it| it.as_str().into()),
             told_blocked: it.told_blocked,
             told_suggested: it.told_suggested,
             wish: it.wish.as_ref().map(|it| WishRecord {
@@ -263,6 +278,7 @@ impl From<VacancyRecord<'_>> for VacancyFact {
                 AgentRecord::Silent => AgentFact::Silent,
                 AgentRecord::Unasked => AgentFact::Unasked,
             },
+            not_ready_at: it.not_ready_at.as_ref().map(|it| shared(it).into()),
             told_blocked: it.told_blocked,
             told_suggested: it.told_suggested,
             wish: it.wish.map(|it| WishFact {

@@ -34,6 +34,8 @@ pub(super) struct DomainRecord<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recovered_until: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    minority_since: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     storm: Option<StormRecord>,
     /// By the timeline and by the wall clock.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -81,6 +83,7 @@ impl<'a> From<&'a DomainFact> for DomainRecord<'a> {
             told_closed: it.told_closed.iter().map(|it| it.as_str().into()).collect(),
             memory_lost: it.memory_lost,
             recovered_until: it.recovered_until.map(Timestamp::as_micros),
+            minority_since: it.minority_since.map(Timestamp::as_micros),
             storm: it.storm.map(|it| StormRecord {
                 began: it.began.as_micros(),
                 quiet_at: it.quiet_at.map(Timestamp::as_micros),
@@ -120,6 +123,7 @@ impl TryFrom<DomainRecord<'_>> for DomainFact {
             told_closed: gates.collect::<Result<_, _>>()?,
             memory_lost: it.memory_lost,
             recovered_until: it.recovered_until.map(at),
+            minority_since: it.minority_since.map(at),
             storm: it.storm.map(|it| Storm {
                 began: at(it.began),
                 quiet_at: it.quiet_at.map(at),
@@ -293,6 +297,8 @@ pub(super) struct DatabaseRecord<'a> {
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     seats_others: Vec<Text<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    storage_lost: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     foreign: Option<ForeignRecord>,
 }
 
@@ -338,6 +344,7 @@ impl<'a> From<&'a DatabaseFact> for DatabaseRecord<'a> {
                 .iter()
                 .map(|it| it.as_str().into())
                 .collect(),
+            storage_lost: it.storage_lost.map(Timestamp::as_micros),
             foreign: (it.foreign != Foreign::default()).then(|| (&it.foreign).into()),
         }
     }
@@ -358,6 +365,7 @@ impl TryFrom<DatabaseRecord<'_>> for DatabaseFact {
             confirm_until: at(it.confirm_until),
             told_degraded: it.told_degraded,
             keeps_observed: it.keeps_observed,
+            storage_lost: it.storage_lost.map(at),
             foreign: it.foreign.map(Into::into).unwrap_or_default(),
             seats_others: others.collect::<Result<_, _>>()?,
         })

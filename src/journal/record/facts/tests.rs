@@ -66,14 +66,20 @@ fn domain() -> impl Strategy<Value = Fact> {
     });
     let rest = (
         any::<bool>(),
-        (of(time()), of(storm), vec(moment(), 0..3)),
+        (of(time()), of(time()), of(storm), vec(moment(), 0..3)),
         any::<u64>(),
         any::<u64>(),
         any::<u64>(),
     );
     (known, said, rest).prop_map(|(known, (told_loss, told_closed), rest)| {
         let (name, was_synced, entry, lives, starts) = known;
-        let (memory_lost, (recovered_until, storm, spent), last_action, seed, generation) = rest;
+        let (
+            memory_lost,
+            (recovered_until, minority_since, storm, spent),
+            last_action,
+            seed,
+            generation,
+        ) = rest;
         let starts = starts.into_iter();
         let starts = starts.map(|(agent, start)| (agent.as_str().into(), start.as_str().into()));
         Fact::Domain(DomainFact {
@@ -89,6 +95,7 @@ fn domain() -> impl Strategy<Value = Fact> {
             told_closed,
             memory_lost,
             recovered_until,
+            minority_since,
             storm,
             spent,
             last_action: ActionId(last_action),
@@ -136,7 +143,13 @@ fn database() -> impl Strategy<Value = Fact> {
         until,
         is_told,
     });
-    let said = (time(), any::<bool>(), any::<Option<bool>>(), foreign);
+    let said = (
+        time(),
+        any::<bool>(),
+        any::<Option<bool>>(),
+        foreign,
+        of(time()),
+    );
     let known = (text(), any::<u32>());
     let others = vec(role(), 0..2);
     (known, vec(time(), 0..3), said, others).prop_map(|(known, exits, said, others)| {
@@ -152,6 +165,7 @@ fn database() -> impl Strategy<Value = Fact> {
             keeps_observed: said.2,
             seats_others: others,
             foreign: said.3,
+            storage_lost: said.4,
         })
     })
 }
@@ -212,7 +226,7 @@ fn process() -> impl Strategy<Value = Fact> {
     )
 }
 
-fn vacancy() -> impl Strategy<Value = VacancyFact> {
+fn vacancy() -> BoxedStrategy<VacancyFact> {
     let evidence = prop_oneof![
         Just(EvidenceFact::Declared),
         text().prop_map(|it| EvidenceFact::Exit {
@@ -242,9 +256,9 @@ fn vacancy() -> impl Strategy<Value = VacancyFact> {
         until,
     });
     let times = (time(), time(), time());
-    let told = (any::<bool>(), any::<bool>());
-    (times, evidence, agent, told, of(wish)).prop_map(|(times, evidence, agent, told, wish)| {
-        VacancyFact {
+    let told = (any::<bool>(), any::<bool>(), of(text()));
+    (times, evidence, agent, told, of(wish))
+        .prop_map(|(times, evidence, agent, told, wish)| VacancyFact {
             since: times.0,
             pause_from: times.1,
             pause_until: times.2,
@@ -252,9 +266,10 @@ fn vacancy() -> impl Strategy<Value = VacancyFact> {
             agent,
             told_blocked: told.0,
             told_suggested: told.1,
+            not_ready_at: told.2.map(|it| it.as_str().into()),
             wish,
-        }
-    })
+        })
+        .boxed()
 }
 
 fn slot() -> impl Strategy<Value = Fact> {
@@ -269,7 +284,11 @@ fn slot() -> impl Strategy<Value = Fact> {
             peer: peer.as_str().into(),
             pid,
         }),
-        (reason, time()).prop_map(|(reason, again)| PhaseFact::Held { reason, again }),
+        (reason, time(), of(vacancy())).prop_map(|(reason, again, vacancy)| PhaseFact::Held {
+            reason,
+            again,
+            vacancy,
+        }),
         (time(), text()).prop_map(|(until, peer)| PhaseFact::Leaving {
             until,
             peer: peer.as_str().into(),
