@@ -122,6 +122,8 @@ kinds! {
     ProcessLeft "process_left" Process Info "A process ended as somebody wished.",
     ProcessReturned "process_returned" Process Info "An unreachable process is seen again.",
     ProcessStatusChanged "process_status_changed" Process Info "A process has a new status.",
+    ProcessStuck "process_stuck" Process Warning
+        "A process is starting and makes no progress; nothing is done about it.",
     ProcessSurplus "process_surplus" Process Warning
         "A transaction engine runs that is more than is wanted; nothing is stopped.",
     ProcessUnreachable "process_unreachable" Process Warning

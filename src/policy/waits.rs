@@ -49,4 +49,6 @@ waits! {
         "Without any process of a role in its database, pauses are at most this long.",
     late_for "late-for" 600
         "So long a start of which nothing was heard may still come to life.",
+    stuck_after "stuck-after" 600
+        "A process that is starting and about which nothing changed for so long is stuck.",
 }

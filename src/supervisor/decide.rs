@@ -34,6 +34,7 @@ impl Supervisor {
             self.seat_surplus(now, model, id, effects);
         }
         self.tell_surplus(now, model, effects);
+        self.tell_stuck(now, model, effects);
         self.tell_completeness(now, model, effects);
         if slots.len() > 1 {
             // A database without a transaction engine serves nobody, so it goes first.
@@ -65,7 +66,8 @@ impl Supervisor {
                 Phase::Vacant(vacancy) => vacancy.look,
             });
         let healer = self.healer_leaves();
-        let gates = gate.into_iter().chain(healer);
+        let stuck = self.progress.due().filter(|_| self.gates.knows());
+        let gates = gate.into_iter().chain(healer).chain(stuck);
         gates.chain(actions).chain(slots).min()
     }
 

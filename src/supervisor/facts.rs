@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::gate::{Foreign, Gate, Storm};
+use super::progress::Starting;
 use crate::exchange::{ActionId, LossClass};
 use crate::model::{
     DatabaseName, KnownDatabase, KnownDomain, KnownPeer, KnownProcess, PeerName, Role,
@@ -238,4 +239,6 @@ pub struct ProcessFact {
     pub known: KnownProcess,
     /// Which seat of its role in its database, from 0, it sits on or may come back to.
     pub seat: Option<u32>,
+    /// If it is starting: since when nothing changed about it.
+    pub starting: Option<Starting>,
 }

@@ -17,6 +17,7 @@ mod lapsed;
 mod memory;
 mod overlap;
 mod place;
+mod progress;
 mod relief;
 mod request;
 mod rule;
@@ -45,6 +46,7 @@ pub use facts::{
 };
 pub use gate::{Foreign, Gate, HealerLimits, Storm, StormLimits};
 pub use memory::{Changed, Dangling};
+pub use progress::Starting;
 pub use request::Asked;
 pub use state::Supervisor;
 pub use view::{ActionView, ClosedGate, Completeness, SlotView};

@@ -69,6 +69,7 @@ impl Supervisor {
             | Change::StartFailed { .. }
             | Change::StatusChanged { .. } => (),
         }
+        self.watch_progress(now.at, model, change);
         if let Some(database) = database_of_storage(model, change) {
             self.mind_storage(now.at, model, database);
         }

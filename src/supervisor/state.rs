@@ -8,6 +8,7 @@ use super::facts::{ActionStage, HoldReason, WishFact, slot_name};
 use super::gate::{Foreign, Gates};
 use super::memory::Changed;
 use super::overlap::{Extra, Unproven};
+use super::progress::Progress;
 use super::{Effect, Settings};
 use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
 use crate::exchange::ActionId;
@@ -292,6 +293,7 @@ pub struct Supervisor {
     pub(super) dials: BTreeMap<ActionId, SlotId>,
     pub(super) last_action: u64,
     pub(super) spent: Spent,
+    pub(super) progress: Progress,
     /// What others start, by database.
     pub(super) foreign: BTreeMap<DatabaseId, Foreign>,
     /// When a process of a role of a database last failed at a peer.
@@ -329,6 +331,7 @@ impl Supervisor {
             dials: BTreeMap::new(),
             last_action: 0,
             spent: Spent::default(),
+            progress: Progress::default(),
             foreign: BTreeMap::new(),
             failures: BTreeMap::new(),
             out: BTreeSet::new(),

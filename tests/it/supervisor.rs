@@ -5,6 +5,7 @@
 //!
 //! - `up A* B C: sm 1@A, te 2@B` a snapshot, told by `A`: the peers, and what runs on them; the
 //!   first has been so for an hour, unless it is `first-up`;
+//! - `syncs te 5@B`, `runs te 5@B` a process joins and is starting, and runs;
 //! - `join te 5@B`, `exit te 5@B`, `leaving te 5@B`, `lose B`, `return B` what the domain tells;
 //! - `lost` the session is gone;
 //! - `ready 1`, `started 1`, `registered 1 5`, `failed 1 REASON`, `refused 1 TEXT`, `not-sent 1`,
@@ -779,6 +780,42 @@ fn a_start_on_a_peer_that_went_away_meanwhile_is_not_sent() {
         70.05 action_failed 3 te/1 on c: no session to the agent in time
         71.012 action_started 4 te/1 on c: its exit was told; try 2, elsewhere; processes ...
         71.012 prepare 4 te on c
+        ",
+    );
+}
+
+#[test]
+fn an_engine_that_registers_and_gets_no_further_is_told_of_once() {
+    check(
+        "
+        0   up a* b: sm 1@a, te 2@b, te 3@a
+        10  exit te 2@b
+        11  ready 1
+        12  syncs te 5@b
+        12  registered 1 5
+        300 lost
+        700 restart
+        701 up a* b: sm 1@a, te 3@a, te 5@b SYNCING
+        900 restart
+        901 up a* b: sm 1@a, te 3@a, te 5@b SYNCING
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        11 commit 1
+        12 process_joined te 5@b
+        12 action_succeeded 1 te/1 on b
+        12 database_restored teas
+        300 domain_disconnected: closed
+        300 domain_frozen: gate not-synced
+        701 domain_connected
+        701 domain_thawed: gate not-synced
+        701 process_stuck te 5@b: SYNCING for 11 min; look at its log
+        900 domain_frozen: gate not-synced
+        901 domain_connected
+        901 domain_thawed: gate not-synced
         ",
     );
 }

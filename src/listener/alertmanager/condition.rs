@@ -157,6 +157,7 @@ pub(super) fn turns(kind: Kind) -> &'static [Turn] {
         | Kind::ProcessJoined
         | Kind::ProcessReturned
         | Kind::ProcessStatusChanged
+        | Kind::ProcessStuck
         | Kind::ProcessSurplus
         | Kind::ProcessUnreachable
         | Kind::SlotBlocked => &[],

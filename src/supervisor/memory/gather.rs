@@ -103,7 +103,12 @@ impl Supervisor {
     pub fn process_fact(&self, known: KnownProcess, id: ProcessId) -> Fact {
         let seat = self.seats.get(id.index()).copied().flatten();
         let seat = seat.map(|slot| self.slot(slot).ordinal);
-        Fact::Process(ProcessFact { known, seat })
+        let starting = self.progress.of(id);
+        Fact::Process(ProcessFact {
+            known,
+            seat,
+            starting,
+        })
     }
 
     fn slot_fact(&self, model: &Model, id: SlotId) -> Fact {

@@ -6,7 +6,8 @@ use super::{Changed, Dangling};
 use crate::model::{DatabaseId, DatabaseName, Life, Model, PeerId, PeerName, Role};
 use crate::supervisor::Settings;
 use crate::supervisor::facts::{
-    AgentFact, DomainFact, EvidenceFact, Fact, FactKey, PhaseFact, SlotFact, VacancyFact, slot_name,
+    AgentFact, DomainFact, EvidenceFact, Fact, FactKey, PhaseFact, ProcessFact, SlotFact,
+    VacancyFact, slot_name,
 };
 use crate::supervisor::gate::{Foreign, Gate};
 use crate::supervisor::overlap::Unproven;
@@ -259,18 +260,26 @@ impl Reading<'_> {
                 };
                 self.supervisor.lapsed.insert(it.action, lapsed);
             }
-            Fact::Process(it) => {
-                let Some(ordinal) = it.seat else {
-                    return Ok(());
-                };
-                let peer = self.peer(&key, &it.known.peer)?;
-                let database = self.database(&key, &it.known.database)?;
-                let slot = self.seat(&key, database, it.known.role, ordinal)?;
-                if let Some(process) = self.model.process_with(peer, it.known.pid) {
-                    self.supervisor.give_seat(process, slot);
-                }
-            }
+            Fact::Process(it) => self.process(&key, &it)?,
             Fact::Domain(_) | Fact::Peer(_) | Fact::Slot(_) => (),
+        }
+        Ok(())
+    }
+
+    fn process(&mut self, key: &FactKey, it: &ProcessFact) -> Result<(), Dangling> {
+        let peer = self.peer(key, &it.known.peer)?;
+        let process = self.model.process_with(peer, it.known.pid);
+        if let Some((process, starting)) = process.zip(it.starting) {
+            let model = self.model;
+            self.supervisor.note_starting(model, process, starting);
+        }
+        let Some(ordinal) = it.seat else {
+            return Ok(());
+        };
+        let database = self.database(key, &it.known.database)?;
+        let slot = self.seat(key, database, it.known.role, ordinal)?;
+        if let Some(process) = process {
+            self.supervisor.give_seat(process, slot);
         }
         Ok(())
     }

@@ -209,6 +209,8 @@ impl World {
                 return sighted(Sighting::PeerJoined(self.peer(first)));
             }
             "join" => return sighted(Sighting::ProcessJoined(self.process(rest, "RUNNING"))),
+            "syncs" => return sighted(Sighting::ProcessJoined(self.process(rest, "SYNCING"))),
+            "runs" => return sighted(Sighting::StatusChanged(self.process(rest, "RUNNING"))),
             "exit" => return sighted(Sighting::ProcessGone(self.process(rest, "RUNNING"))),
             "leaving" => {
                 let process = self.process(rest, "SHUTTING_DOWN");
@@ -307,7 +309,10 @@ impl World {
                 .split(',')
                 .map(str::trim)
                 .filter(|it| !it.is_empty())
-                .map(|it| self.process(it, "RUNNING"))
+                .map(|it| match it.strip_suffix(" SYNCING") {
+                    Some(it) => self.process(it, "SYNCING"),
+                    None => self.process(it, "RUNNING"),
+                })
                 .collect(),
         }
     }
@@ -334,6 +339,7 @@ impl World {
         let database = words.nth(1).unwrap_or("teas");
         let status = match word {
             "RUNNING" => Status::Up,
+            "SYNCING" => Status::Starting,
             _ => Status::Stopping,
         };
         ProcessSeen {
@@ -417,6 +423,7 @@ fn event_line(event: &Event) -> Option<String> {
                     | Kind::ProcessJoined
                     | Kind::ProcessLeft
                     | Kind::ProcessReturned
+                    | Kind::ProcessStuck
                     | Kind::ProcessSurplus
                     | Kind::ProcessUnreachable
             )

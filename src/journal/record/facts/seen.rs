@@ -9,7 +9,7 @@ use crate::model::{
     Address, KnownDatabase, KnownDomain, KnownDoubt, KnownPeer, KnownProcess, PeerPresence,
     Presence, Role, Status,
 };
-use crate::supervisor::{DatabaseFact, DomainFact, Foreign, Gate, ProcessFact, Storm};
+use crate::supervisor::{DatabaseFact, DomainFact, Foreign, Gate, ProcessFact, Starting, Storm};
 use crate::time::{Moment, Timestamp, WallTime};
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -403,6 +403,9 @@ pub(super) struct ProcessRecord<'a> {
     doubt: Option<DoubtRecord<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seat: Option<u32>,
+    /// Since when, and whether that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    starting: Option<(u64, bool)>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -414,7 +417,12 @@ enum PresenceRecord {
 }
 
 impl<'a> From<&'a ProcessFact> for ProcessRecord<'a> {
-    fn from(ProcessFact { known, seat }: &'a ProcessFact) -> Self {
+    fn from(fact: &'a ProcessFact) -> Self {
+        let ProcessFact {
+            known,
+            seat,
+            starting,
+        } = fact;
         Self {
             peer: known.peer.as_str().into(),
             pid: known.pid,
@@ -438,6 +446,7 @@ impl<'a> From<&'a ProcessFact> for ProcessRecord<'a> {
             first_seen: known.first_seen.as_micros(),
             doubt: known.doubt.as_ref().map(Into::into),
             seat: *seat,
+            starting: starting.map(|it| (it.since.as_micros(), it.is_told)),
         }
     }
 }
@@ -475,6 +484,10 @@ impl TryFrom<ProcessRecord<'_>> for ProcessFact {
         Ok(Self {
             known,
             seat: it.seat,
+            starting: it.starting.map(|(since, is_told)| Starting {
+                since: at(since),
+                is_told,
+            }),
         })
     }
 }

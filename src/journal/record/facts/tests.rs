@@ -12,8 +12,8 @@ use crate::model::{
 };
 use crate::supervisor::{
     ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactKind,
-    FailureFact, Foreign, Gate, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact, Storm,
-    VacancyFact, WishFact,
+    FailureFact, Foreign, Gate, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact, Starting,
+    Storm, VacancyFact, WishFact,
 };
 use crate::time::{Moment, Timestamp, WallTime};
 
@@ -198,12 +198,12 @@ fn process() -> impl Strategy<Value = Fact> {
         any::<u64>(),
         of(any::<u16>()),
         of(any::<u32>()),
-        of(any::<u32>()),
+        (of(any::<u32>()), of((time(), any::<bool>()))),
     );
     (names, numbers, role, status, presence, time(), of(doubt())).prop_map(
         |(names, numbers, role, status, presence, first_seen, doubt)| {
             let (peer, database, word, version, agent, start_id) = names;
-            let (pid, life, port, node_id, seat) = numbers;
+            let (pid, life, port, node_id, (seat, starting)) = numbers;
             let known = KnownProcess {
                 peer: peer.as_str().into(),
                 pid,
@@ -221,7 +221,12 @@ fn process() -> impl Strategy<Value = Fact> {
                 first_seen,
                 doubt,
             };
-            Fact::Process(ProcessFact { known, seat })
+            let starting = starting.map(|(since, is_told)| Starting { since, is_told });
+            Fact::Process(ProcessFact {
+                known,
+                seat,
+                starting,
+            })
         },
     )
 }

@@ -1,0 +1,121 @@
+//! Processes that registered and do not get on: told once, and nothing is done about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Effect;
+use super::state::{About, Supervisor};
+use crate::event::Kind;
+use crate::model::{Change, Model, ProcessId, Status};
+use crate::time::{Moment, Timestamp};
+
+/// A process that is starting.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Starting {
+    /// Since when nothing changed about it.
+    pub since: Timestamp,
+    /// Whether listeners were told that it is stuck.
+    pub is_told: bool,
+}
+
+/// The processes that are starting.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress {
+    starting: BTreeMap<ProcessId, Starting>,
+    /// When which of them is told of unless something changes.
+    due: BTreeSet<(Timestamp, ProcessId)>,
+}
+
+impl Progress {
+    pub(super) fn of(&self, id: ProcessId) -> Option<Starting> {
+        self.starting.get(&id).copied()
+    }
+
+    /// Returns when the next one is to be told of.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    fn forget(&mut self, id: ProcessId) -> bool {
+        if self.starting.remove(&id).is_none() {
+            return false;
+        }
+        self.due.retain(|(_, it)| *it != id);
+        true
+    }
+}
+
+impl Supervisor {
+    /// Takes in what a change says about the progress of a process.
+    pub(super) fn watch_progress(&mut self, now: Timestamp, model: &Model, change: &Change) {
+        let id = match change {
+            Change::ProcessEnded { id, .. }
+            | Change::ProcessJoined(id)
+            | Change::ProcessReturned(id)
+            | Change::ProcessUnreachable { id, .. }
+            | Change::StatusChanged { id, .. } => *id,
+            Change::DatabaseActive(_)
+            | Change::DatabaseInactive(_)
+            | Change::DatabaseJoined(_)
+            | Change::DatabaseLeft(_)
+            | Change::PeerJoined(_)
+            | Change::PeerReturned(_)
+            | Change::PeerUnreachable(_)
+            | Change::StartFailed { .. } => return,
+        };
+        let was_starting = self.progress.forget(id);
+        let Some(process) = model.process(id) else {
+            return;
+        };
+        let is_starting = process.is_live() && process.status == Status::Starting;
+        if is_starting {
+            let starting = Starting {
+                since: now,
+                is_told: false,
+            };
+            self.note_starting(model, id, starting);
+        }
+        if was_starting || is_starting {
+            self.changed.processes.insert((process.peer, process.pid));
+        }
+    }
+
+    /// Remembers that a process is starting.
+    pub(super) fn note_starting(&mut self, model: &Model, id: ProcessId, starting: Starting) {
+        let Some(process) = model.process(id) else {
+            return;
+        };
+        self.progress.starting.insert(id, starting);
+        if !starting.is_told {
+            let stuck_after = self
+                .policy_of(process.database, process.role)
+                .waits
+                .stuck_after;
+            self.progress.due.insert((starting.since + stuck_after, id));
+        }
+    }
+
+    /// Tells of processes about which nothing changed for too long, by what is known now.
+    pub(super) fn tell_stuck(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
+        while self.gates.knows()
+            && self.progress.due().is_some_and(|at| at <= now.at)
+            && let Some((_, id)) = self.progress.due.pop_first()
+        {
+            let Some(starting) = self.progress.starting.get_mut(&id) else {
+                continue;
+            };
+            starting.is_told = true;
+            let minutes = now.at.since(starting.since).as_secs() / 60;
+            let Some(process) = model.process(id) else {
+                continue;
+            };
+            self.changed.processes.insert((process.peer, process.pid));
+            let about = About {
+                slot: self.seat_of(id),
+                process: Some(id),
+                text: format!("{} for {minutes} min; look at its log", process.status_word),
+                ..About::default()
+            };
+            self.raise(now, model, Kind::ProcessStuck, about, effects);
+        }
+    }
+}
