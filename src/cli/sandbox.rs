@@ -74,6 +74,9 @@ pub(super) struct Args {
     /// How many storage managers it has
     #[arg(long, value_name = "N", default_value_t = 1, requires = "database")]
     sm: u16,
+    /// The domain itself starts again what is missing of it, as NuoDB up to 2.x does
+    #[arg(long, requires = "database")]
+    managed: bool,
     /// Keep its archives in DIR instead of removing them at the end
     #[arg(long, value_name = "DIR", requires = "database")]
     archives: Option<PathBuf>,
@@ -165,6 +168,9 @@ fn settings(args: &Args) -> Result<Settings, Exit> {
         settings.password = password(path)?;
     }
     if let Some(name) = &args.database {
+        if args.managed {
+            settings.managed.push(name.clone());
+        }
         settings.databases.push(DatabaseSettings {
             name: name.clone(),
             te: args.te,

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Subcommand;
+use serde::Serialize;
 
 use super::Exit;
-use crate::sandbox::serve::{Answer, ControlError, Request, SurveyRecord, ask};
+use crate::sandbox::serve::{Answer, ControlError, LifeRecord, Request, SurveyRecord, ask};
 
 /// Make something go wrong in a running sandbox.
 ///
@@ -81,9 +82,24 @@ enum Command {
         /// It succeeds, so many milliseconds late
         #[arg(long, value_name = "MS", group = "how")]
         late: Option<u64>,
+        /// It registers, and ends without a word so many milliseconds after
+        #[arg(long, value_name = "MS", group = "how")]
+        crash: Option<u64>,
     },
+    /// Forget the faults that wait for the starts of a peer
+    Forgive { peer: String },
     /// End an engine without a word
     Crash { pid: u32 },
+    /// Have an engine hang until it is killed
+    Hang { pid: u32 },
+    /// Tell of the end of an engine that lives on and keeps its archive
+    Orphan { pid: u32 },
+    /// Show every start there was, and what became of it
+    Starts {
+        /// In one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 impl Command {
@@ -101,15 +117,22 @@ impl Command {
                 },
             },
             Self::FailNext {
-                peer, reason, late, ..
+                peer,
+                reason,
+                late,
+                crash,
+                ..
             } => {
                 let peer = peer.clone();
-                match (reason.clone(), *late) {
-                    (Some(reason), _) => Request::FailNext { peer, reason },
-                    (None, Some(ms)) => Request::LateNext { peer, ms },
-                    (None, None) => Request::SilenceNext { peer },
+                match (reason.clone(), *late, *crash) {
+                    (Some(reason), ..) => Request::FailNext { peer, reason },
+                    (None, Some(ms), _) => Request::LateNext { peer, ms },
+                    (None, None, Some(ms)) => Request::CrashNext { peer, ms },
+                    (None, None, None) => Request::SilenceNext { peer },
                 }
             }
+            Self::Forgive { peer } => Request::Forgive { peer: peer.clone() },
+            Self::Hang { pid } => Request::Hang { pid: *pid },
             Self::List { .. } => Request::List,
             Self::Lose { peer, exits_first } => Request::Lose {
                 peer: peer.clone(),
@@ -122,8 +145,10 @@ impl Command {
                     peer: peer.clone().unwrap_or_default(),
                 },
             },
+            Self::Orphan { pid } => Request::Orphan { pid: *pid },
             Self::Rejoin { peer } => Request::Rejoin { peer: peer.clone() },
             Self::Return { peer } => Request::Return { peer: peer.clone() },
+            Self::Starts { .. } => Request::Starts,
             Self::Unmute { peer } => Request::Unmute { peer: peer.clone() },
         }
     }
@@ -135,7 +160,11 @@ pub(super) fn run(args: &Args) -> Exit {
         Ok(Answer::Done) => Exit::Fine,
         Ok(Answer::Domain(survey)) => {
             let as_json = matches!(args.command, Command::List { json: true });
-            show(&survey, as_json)
+            show(&survey, as_json, describe)
+        }
+        Ok(Answer::Starts(starts)) => {
+            let as_json = matches!(args.command, Command::Starts { json: true });
+            show(&starts, as_json, |it| lives(it))
         }
         Ok(Answer::Failed(reason)) => {
             complain(&reason);
@@ -164,9 +193,10 @@ fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "dbwarden sandbox-ctl: {text}");
 }
 
-fn show(survey: &SurveyRecord, as_json: bool) -> Exit {
+/// Writes an answer, as JSON or as it is described.
+fn show<T: Serialize>(answer: &T, as_json: bool, describe: impl Fn(&T) -> String) -> Exit {
     let text = if as_json {
-        match serde_json::to_string(survey) {
+        match serde_json::to_string(answer) {
             Ok(json) => json + "\n",
             Err(error) => {
                 complain(&error.to_string());
@@ -174,7 +204,7 @@ fn show(survey: &SurveyRecord, as_json: bool) -> Exit {
             }
         }
     } else {
-        describe(survey)
+        describe(answer)
     };
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes());
@@ -210,7 +240,8 @@ fn describe(survey: &SurveyRecord) -> String {
     for it in &survey.engines {
         let (database, role, peer) = (&it.database, &it.role, it.peer);
         let (port, pid) = (it.port.unwrap_or_default(), it.pid.unwrap_or_default());
-        let status = it.status.as_deref().unwrap_or("starting");
+        let otherwise = if it.leftover { "leftover" } else { "starting" };
+        let status = it.status.as_deref().unwrap_or(otherwise);
         lines.push(format!(
             "{database}: 127.0.0.1:{port} [pid={pid}] ({role}) at peer {peer} {status}"
         ));
@@ -222,6 +253,44 @@ fn describe(survey: &SurveyRecord) -> String {
         ));
     }
     lines.join("\n") + "\n"
+}
+
+/// Describes starts, one a line.
+fn lives(starts: &[LifeRecord]) -> String {
+    let mut text = String::new();
+    for it in starts {
+        let what = match (&it.database, &it.role) {
+            (Some(database), Some(role)) => format!("{database} {role}"),
+            _ => "nonsense".to_owned(),
+        };
+        let asker = match it.session {
+            Some(session) => format!("session {session}"),
+            None if it.enforced => "the enforcer".to_owned(),
+            None => "nobody".to_owned(),
+        };
+        let start_id = it.start_id.as_deref().unwrap_or("-");
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
+            "{} ms: {what} at peer {}, start {start_id}, asked for by {asker}",
+            it.at_ms, it.peer
+        );
+        if let Some(pid) = it.pid {
+            let _ = write!(text, ", pid {pid}");
+        }
+        let steps = [
+            ("registered", it.registered_ms),
+            ("left over", it.disowned_ms),
+            ("ended", it.ended_ms),
+        ];
+        for (step, at) in steps {
+            if let Some(at) = at {
+                let _ = write!(text, ", {step} at {at} ms");
+            }
+        }
+        text.push('\n');
+    }
+    text
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //!
 //! The records here are the format; what they mean is the world's business.
 
+mod record;
+
 use std::fs::{self, Permissions};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,9 +19,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::stage::{ACCEPT_AGAIN_AFTER, Happening, Survey};
+pub use record::{EngineRecord, LifeRecord, PeerRecord, SessionRecord, SurveyRecord};
+
+use super::stage::{ACCEPT_AGAIN_AFTER, Happening};
 use super::{PeerInfo, SandboxError};
-use crate::sandbox::world::{EngineState, Fault, NextStart, PeerNumber, SessionId};
+use crate::sandbox::world::{Fault, NextStart, PeerNumber, SessionId};
 
 /// The longest request; a reason may be a screenful.
 const REQUEST_LIMIT: u64 = 64 * 1_024;
@@ -44,6 +48,13 @@ pub enum Request {
         /// Its process id.
         pid: u32,
     },
+    /// The next start at a peer registers, and ends without a word soon after.
+    CrashNext {
+        /// Which peer.
+        peer: String,
+        /// How soon, in milliseconds.
+        ms: u64,
+    },
     /// Answers of a peer come late from now on.
     Delay {
         /// Which peer.
@@ -67,6 +78,16 @@ pub enum Request {
         peer: String,
         /// Why.
         reason: String,
+    },
+    /// The faults that wait for the starts of a peer are forgotten.
+    Forgive {
+        /// Which peer.
+        peer: String,
+    },
+    /// An engine hangs until it is killed.
+    Hang {
+        /// Its process id.
+        pid: u32,
     },
     /// The next start at a peer comes late.
     LateNext {
@@ -100,6 +121,11 @@ pub enum Request {
         /// Which.
         session: u64,
     },
+    /// An engine's end is told, and it lives on.
+    Orphan {
+        /// Its process id.
+        pid: u32,
+    },
     /// An isolated peer and the others see each other again.
     Rejoin {
         /// Which peer.
@@ -115,6 +141,8 @@ pub enum Request {
         /// Which peer.
         peer: String,
     },
+    /// Nothing happens: every start there was is told.
+    Starts,
     /// What was held back at a peer passes, and whatever comes after.
     Unmute {
         /// Which peer.
@@ -132,71 +160,8 @@ pub enum Answer {
     Failed(String),
     /// What is there.
     Domain(SurveyRecord),
-}
-
-/// What is there.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct SurveyRecord {
-    /// Every peer, present or lost.
-    pub peers: Vec<PeerRecord>,
-    /// Every engine that runs or is about to.
-    pub engines: Vec<EngineRecord>,
-    /// Every Monitor session.
-    pub sessions: Vec<SessionRecord>,
-}
-
-/// A peer.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct PeerRecord {
-    /// Its number.
-    pub number: u16,
-    /// Where it is dialled.
-    pub address: String,
-    /// The port of it.
-    pub port: u16,
-    /// `broker` or `agent`.
-    pub role: String,
-    /// What its agent calls itself at present.
-    pub agent_id: String,
-    /// Whether its agent is gone.
-    pub lost: bool,
-    /// Whether it and the others see each other no more.
-    #[serde(default)]
-    pub isolated: bool,
-    /// Whether nothing passes between it and its clients.
-    pub muted: bool,
-    /// How late its answers are, in milliseconds.
-    pub delay_ms: u64,
-    /// How many faults wait for its next starts.
-    pub faults_waiting: usize,
-}
-
-/// An engine.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct EngineRecord {
-    /// Its process id, once it is a process.
-    pub pid: Option<u32>,
-    /// The number of its peer.
-    pub peer: u16,
-    /// The database it serves.
-    pub database: String,
-    /// `TE` or `SM`.
-    pub role: String,
-    /// The port it listens on, once it does.
-    pub port: Option<u16>,
-    /// How it is, once it has said so.
-    pub status: Option<String>,
-    /// Its archive.
-    pub archive: Option<String>,
-}
-
-/// A Monitor session.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct SessionRecord {
-    /// Its number.
-    pub number: u64,
-    /// The number of its peer.
-    pub peer: u16,
+    /// What was started.
+    Starts(Vec<LifeRecord>),
 }
 
 /// Why nothing was answered.
@@ -344,6 +309,13 @@ async fn answer(
     peers: &[PeerInfo],
 ) -> Result<Answer, String> {
     let gone = || SandboxError::Gone.to_string();
+    if request == Request::Starts {
+        let (answer, answered) = oneshot::channel();
+        let starts = Happening::Starts { answer };
+        stage.send(starts).await.map_err(|_| gone())?;
+        let starts = answered.await.map_err(|_| gone())?;
+        return Ok(Answer::Starts(starts.into_iter().map(Into::into).collect()));
+    }
     let Some(fault) = fault(request, peers)? else {
         let (answer, answered) = oneshot::channel();
         let survey = Happening::Survey { answer };
@@ -368,6 +340,10 @@ fn fault(request: Request, peers: &[PeerInfo]) -> Result<Option<Fault>, String> 
     };
     Ok(Some(match request {
         Request::Crash { pid } => Fault::Crash { pid },
+        Request::CrashNext { peer, ms } => {
+            let after = Duration::from_millis(ms);
+            fail_next(&peer, NextStart::Crash { after })?
+        }
         Request::Delay { peer, ms } => Fault::Delay {
             peer: find(&peer)?,
             by: Duration::from_millis(ms),
@@ -380,12 +356,14 @@ fn fault(request: Request, peers: &[PeerInfo]) -> Result<Option<Fault>, String> 
             let reason = reason.into();
             fail_next(&peer, NextStart::Fail { reason })?
         }
+        Request::Forgive { peer } => Fault::Forgive { peer: find(&peer)? },
+        Request::Hang { pid } => Fault::Hang { pid },
         Request::Isolate { peer } => Fault::Isolate { peer: find(&peer)? },
         Request::LateNext { peer, ms } => {
             let by = Duration::from_millis(ms);
             fail_next(&peer, NextStart::Late { by })?
         }
-        Request::List => return Ok(None),
+        Request::List | Request::Starts => return Ok(None),
         Request::Lose { peer, exits_first } => {
             let peer = find(&peer)?;
             Fault::Lose { peer, exits_first }
@@ -394,6 +372,7 @@ fn fault(request: Request, peers: &[PeerInfo]) -> Result<Option<Fault>, String> 
         Request::MuteSession { session } => Fault::MuteSession {
             session: SessionId(session),
         },
+        Request::Orphan { pid } => Fault::Orphan { pid },
         Request::Rejoin { peer } => Fault::Rejoin { peer: find(&peer)? },
         Request::Return { peer } => Fault::Return { peer: find(&peer)? },
         Request::SilenceNext { peer } => fail_next(&peer, NextStart::Silent)?,
@@ -419,39 +398,4 @@ fn find(name: &str, peers: &[PeerInfo]) -> Result<PeerNumber, String> {
         .collect();
     let known = known.join(", ");
     Err(format!("there is no peer `{name}`; there are {known}"))
-}
-
-impl From<Survey> for SurveyRecord {
-    fn from(survey: Survey) -> Self {
-        let peers = survey.peers.into_iter().map(|it| PeerRecord {
-            number: it.number.0,
-            address: it.address.to_string(),
-            port: it.address.port,
-            role: if it.is_broker { "broker" } else { "agent" }.to_owned(),
-            agent_id: it.agent_id.to_string(),
-            lost: it.is_lost,
-            isolated: it.is_isolated,
-            muted: it.is_muted,
-            delay_ms: u64::try_from(it.delay.as_millis()).unwrap_or(u64::MAX),
-            faults_waiting: it.next_starts,
-        });
-        let engines = survey.engines.into_iter().map(|it| EngineRecord {
-            pid: it.pid,
-            peer: it.peer.0,
-            database: it.start.database.to_string(),
-            role: it.start.role.as_str().to_owned(),
-            port: it.port,
-            status: it.state.map(|it| EngineState::as_str(it).to_owned()),
-            archive: it.start.archive.map(|it| it.to_string()),
-        });
-        let sessions = survey.monitors.into_iter().map(|(session, peer)| {
-            let (number, peer) = (session.0, peer.0);
-            SessionRecord { number, peer }
-        });
-        Self {
-            peers: peers.collect(),
-            engines: engines.collect(),
-            sessions: sessions.collect(),
-        }
-    }
 }

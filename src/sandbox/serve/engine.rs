@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::mpsc;
@@ -24,6 +25,7 @@ const REPORT_LIMIT: u64 = 8_192;
 /// What an engine is told to do.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Order {
+    Hang,
     Kill,
     Stop,
 }
@@ -135,6 +137,7 @@ async fn watch(child: &mut Child, orders: &mut mpsc::Receiver<Order>) -> Option<
         tokio::select! {
             status = child.wait() => return status.ok(),
             order = orders.recv() => match order {
+                Some(Order::Hang) => hang(child),
                 Some(Order::Stop) => stdin = None,
                 Some(Order::Kill) | None => {
                     // It fails if the child has just ended, which is what was wanted.
@@ -146,6 +149,15 @@ async fn watch(child: &mut Child, orders: &mut mpsc::Receiver<Order>) -> Option<
             },
         }
         let _still_open = &stdin;
+    }
+}
+
+/// Has the child do nothing any more.
+fn hang(child: &Child) {
+    let pid = child.id().and_then(|it| Pid::from_raw(it.try_into().ok()?));
+    if let Some(pid) = pid {
+        // It fails if the child has just ended: then it does nothing as well.
+        let _ = kill_process(pid, Signal::STOP);
     }
 }
 

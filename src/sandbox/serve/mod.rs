@@ -27,11 +27,14 @@ use tokio::task::JoinSet;
 pub use certificates::{CertificateError, TlsFiles};
 pub use child::live;
 pub use control::{
-    Answer, ControlError, EngineRecord, PeerRecord, Request, SessionRecord, SurveyRecord, ask,
+    Answer, ControlError, EngineRecord, LifeRecord, PeerRecord, Request, SessionRecord,
+    SurveyRecord, ask,
 };
 pub use stage::Survey;
 
-use super::world::{self, Fault, FaultError, Pace, PeerNumber, PeerSettings, Start, World};
+use super::world::{
+    self, Fault, FaultError, Pace, PeerNumber, PeerSettings, Start, StartRecord, World,
+};
 use crate::model::{Address, Role};
 use crate::nuodb::cipher::CipherName;
 use crate::nuodb::server::ServerSettings;
@@ -71,6 +74,8 @@ pub struct Settings {
     pub pace: Pace,
     /// What runs from the beginning.
     pub databases: Vec<DatabaseSettings>,
+    /// Which of them the domain itself keeps running.
+    pub managed: Vec<String>,
     /// Where the archives of these databases are; `None` has them removed at the end.
     pub archives: Option<PathBuf>,
     /// Where faults are asked for; `None` finds a place that is removed at the end.
@@ -97,6 +102,7 @@ impl Default for Settings {
             tls: None,
             pace: Pace::REAL,
             databases: Vec::new(),
+            managed: Vec::new(),
             archives: None,
             control: None,
             engine_program: None,
@@ -151,6 +157,8 @@ pub struct EngineInfo {
     pub port: Option<u16>,
     /// How it is in the words of the protocol, once it has said so.
     pub status: Option<&'static str>,
+    /// Whether its end was told and it lives on.
+    pub is_leftover: bool,
 }
 
 /// Why there is no sandbox, or why it did not do what it was asked.
@@ -311,6 +319,13 @@ impl Sandbox {
         answered.await.map_err(|_| SandboxError::Gone)
     }
 
+    /// Returns every start there was, and what became of it.
+    pub async fn starts(&self) -> Result<Vec<StartRecord>, SandboxError> {
+        let (answer, answered) = oneshot::channel();
+        self.tell(Happening::Starts { answer }).await?;
+        answered.await.map_err(|_| SandboxError::Gone)
+    }
+
     /// Returns every engine that is a process, in the order they were started.
     pub async fn engines(&self) -> Result<Vec<EngineInfo>, SandboxError> {
         let engines = self.survey().await?.engines.into_iter();
@@ -322,6 +337,7 @@ impl Sandbox {
                 role: it.start.role,
                 port: it.port,
                 status: it.state.map(world::EngineState::as_str),
+                is_leftover: it.is_leftover,
             })
         });
         Ok(known.collect())
@@ -440,12 +456,16 @@ fn world(settings: &Settings, peers: &[PeerInfo]) -> Result<World, SandboxError>
         hostname: "localhost".into(),
         is_broker: it.is_broker,
     });
-    Ok(World::new(world::Settings {
+    let mut world = World::new(world::Settings {
         domain: settings.domain.as_str().into(),
         peers: peers.collect(),
         pace: settings.pace,
         seed: seed.map_err(SandboxError::System)?,
-    }))
+    });
+    for database in &settings.managed {
+        world.manage(database.as_str());
+    }
+    Ok(world)
 }
 
 fn controlling(

@@ -21,7 +21,7 @@ use super::engine::{self, Birth, Order};
 use super::nursery::Nursery;
 use crate::sandbox::world::{
     Effect, EngineId, EngineState, EngineView, Fault, FaultError, Input, PeerNumber, PeerView,
-    SessionId, Start, Ticket, World,
+    SessionId, Start, StartRecord, Ticket, World,
 };
 
 /// How much may wait to be taken in.
@@ -48,6 +48,9 @@ pub(super) enum Happening {
         answer: oneshot::Sender<Result<(), FaultError>>,
     },
     Input(Input),
+    Starts {
+        answer: oneshot::Sender<Vec<StartRecord>>,
+    },
     Stop,
     Survey {
         answer: oneshot::Sender<Survey>,
@@ -173,6 +176,10 @@ impl Stage {
             }
             Happening::Input(input) => self.handle(input),
             Happening::Stop => (),
+            Happening::Starts { answer } => {
+                // Who asked may have gone meanwhile.
+                let _ = answer.send(self.props.world.starts());
+            }
             Happening::Survey { answer } => {
                 let world = &self.props.world;
                 // Who asked may have gone meanwhile.
@@ -217,6 +224,7 @@ impl Stage {
             Effect::CutPeer { peer } => self.hands.retain(|_, it| it.peer != peer),
             Effect::Done { session } => self.send(session, Outgoing::Done),
             Effect::Event { session, event } => self.send(session, Outgoing::Event(event)),
+            Effect::Hang { engine } => self.order(engine, Order::Hang),
             Effect::Kill { engine } => self.order(engine, Order::Kill),
             Effect::Link { peer, muted, delay } => {
                 if let Some(door) = self.door(peer) {

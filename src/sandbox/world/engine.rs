@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::element;
+use super::record::Asker;
 use super::start::Start;
 use super::{Effect, EngineId, PeerNumber, Purpose, SessionId, Timer, VERSION, World};
 use crate::model::Role;
@@ -67,12 +68,16 @@ pub struct EngineView {
     pub port: Option<u16>,
     /// Whether its peer knows it.
     pub is_registered: bool,
+    /// Whether its end was told and it lives on.
+    pub is_leftover: bool,
     /// How it is, once it has said so.
     pub state: Option<EngineState>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Phase {
+    /// Its end was told, and its process lives on.
+    Disowned,
     /// Came to nothing; its process is about to end.
     Failed,
     Registered,
@@ -83,6 +88,10 @@ enum Phase {
 pub(super) struct Engine {
     pub(super) peer: PeerNumber,
     pub(super) start: Start,
+    /// Where it is on record.
+    pub(super) record: u64,
+    /// How long it lives once it has registered, if that was decided.
+    pub(super) crashes_after: Option<Duration>,
     /// Gone once the agent that was asked for it is.
     pub(super) start_id: Option<Arc<str>>,
     pub(super) pid: Option<u32>,
@@ -90,27 +99,35 @@ pub(super) struct Engine {
     node_id: Option<u32>,
     state: Option<EngineState>,
     phase: Phase,
+    pub(super) registered_at: Option<Timestamp>,
     /// Counts how often it was sent on another course; steps of an earlier one are void.
     course: u64,
 }
 
 impl Engine {
-    pub(super) fn new(peer: PeerNumber, start: Start, start_id: Option<Arc<str>>) -> Self {
+    pub(super) fn new(peer: PeerNumber, start: Start, record: u64) -> Self {
         Self {
             peer,
             start,
-            start_id,
+            record,
+            crashes_after: None,
+            start_id: None,
             pid: None,
             port: None,
             node_id: None,
             state: None,
             phase: Phase::Starting,
+            registered_at: None,
             course: 0,
         }
     }
 
     pub(super) fn has_failed(&self) -> bool {
         self.phase == Phase::Failed
+    }
+
+    pub(super) fn is_leftover(&self) -> bool {
+        self.phase == Phase::Disowned
     }
 
     pub(super) fn is_registered(&self) -> bool {
@@ -129,6 +146,7 @@ impl Engine {
             pid: self.pid,
             port: self.port,
             is_registered: self.is_registered(),
+            is_leftover: self.is_leftover(),
             state: self.state,
         }
     }
@@ -137,52 +155,45 @@ impl Engine {
 impl World {
     /// Starts an engine that no client asked for.
     pub(super) fn begin(&mut self, peer: PeerNumber, start: Start) {
-        self.spawn(
-            peer,
-            Start {
-                has_dba: true,
-                ..start
-            },
-            None,
-        );
-    }
-
-    /// Has an engine started now, and returns which.
-    pub(super) fn spawn(&mut self, peer: PeerNumber, start: Start, start_id: Option<Arc<str>>) {
-        let engine = self.add_engine(peer, start.clone(), start_id);
-        self.effects.push_back(Effect::Spawn {
-            engine,
-            peer,
-            start,
-        });
-    }
-
-    /// Keeps a place for an engine that is started later.
-    pub(super) fn add_engine(
-        &mut self,
-        peer: PeerNumber,
-        start: Start,
-        start_id: Option<Arc<str>>,
-    ) -> EngineId {
-        let engine = EngineId(self.next_engine);
-        self.next_engine += 1;
-        self.engines
-            .insert(engine, Engine::new(peer, start, start_id));
-        engine
-    }
-
-    pub(super) fn spawn_late(&mut self, engine: EngineId, agent_id: &str) {
-        let Some(it) = self.engines.get(&engine) else {
-            return;
+        let start = Start {
+            has_dba: true,
+            ..start
         };
-        let (peer, start) = (it.peer, it.start.clone());
-        let lives = |it: &super::Peer| !it.is_lost && *it.agent_id == *agent_id;
-        if self.peer(peer).is_some_and(lives) {
+        self.note_member(peer, &start);
+        let record = self.record_start(Asker::Nobody, peer, None, Some(start.clone()));
+        let engine = self.add_engine(peer, start, record);
+        self.spawn(engine);
+    }
+
+    /// Has an engine started now.
+    pub(super) fn spawn(&mut self, engine: EngineId) {
+        if let Some(it) = self.engines.get(&engine) {
+            let (peer, start) = (it.peer, it.start.clone());
             self.effects.push_back(Effect::Spawn {
                 engine,
                 peer,
                 start,
             });
+        }
+    }
+
+    /// Keeps a place for an engine that is started now or later.
+    pub(super) fn add_engine(&mut self, peer: PeerNumber, start: Start, record: u64) -> EngineId {
+        let engine = EngineId(self.next_engine);
+        self.next_engine += 1;
+        self.engines
+            .insert(engine, Engine::new(peer, start, record));
+        self.note_start(record, |it| it.engine = Some(engine));
+        engine
+    }
+
+    pub(super) fn spawn_late(&mut self, engine: EngineId, agent_id: &str) {
+        let Some(peer) = self.engines.get(&engine).map(|it| it.peer) else {
+            return;
+        };
+        let lives = |it: &super::Peer| !it.is_lost && *it.agent_id == *agent_id;
+        if self.peer(peer).is_some_and(lives) {
+            self.spawn(engine);
         } else {
             // The agent that was to start it is gone, and nobody else knows of it.
             self.engines.remove(&engine);
@@ -198,8 +209,13 @@ impl World {
             return;
         }
         it.phase = Phase::Registered;
+        it.registered_at = Some(now);
         it.port = Some(port);
         let (start, start_id) = (it.start.clone(), it.start_id.take());
+        if let Some(after) = it.crashes_after {
+            self.set_timer(now + after, Timer::Insist(engine));
+        }
+        self.note_engine(engine, |it, now| it.registered = Some(now));
         let is_further_sm = start.role == Role::Sm && {
             let others = self.engines.iter().filter(|(id, _)| **id != engine);
             others.into_iter().any(|(_, it)| {
@@ -316,15 +332,34 @@ impl World {
         }
     }
 
+    /// An engine's end is told, and it lives on: with its archive, and unknown to its peer.
+    pub(super) fn disown(&mut self, engine: EngineId) {
+        let is_visible = self.is_visible(engine);
+        let process = self.process_element(engine);
+        let Some(it) = self.engines.get_mut(&engine) else {
+            return;
+        };
+        it.phase = Phase::Disowned;
+        it.state = None;
+        it.course += 1;
+        self.note_engine(engine, |it, now| it.disowned = Some(now));
+        if let Some(process) = process.filter(|_| is_visible) {
+            self.tell(&Event::ProcessExit(process));
+        }
+    }
+
     pub(super) fn engine_exited(&mut self, now: Timestamp, engine: EngineId, code: i32) {
+        self.note_engine(engine, |it, now| it.ended = Some(now));
+        self.note_end(now, engine);
         let is_visible = self.is_visible(engine);
         let process = self.process_element(engine);
         let Some(it) = self.engines.remove(&engine) else {
             return;
         };
         self.answer_stops(engine, code);
+        let database = it.start.database.clone();
         match it.phase {
-            Phase::Failed => (),
+            Phase::Disowned | Phase::Failed => (),
             Phase::Registered => {
                 if let Some(process) = process.filter(|_| is_visible) {
                     self.tell(&Event::ProcessExit(process));
@@ -337,6 +372,7 @@ impl World {
                 }
             }
         }
+        self.mind_description(now, &database);
     }
 
     /// Answers those who wait for the exit code.

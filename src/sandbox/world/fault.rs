@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{Effect, PeerNumber, SessionId, World};
+use super::{Effect, EngineId, PeerNumber, SessionId, World};
 
 /// How many faults wait for the starts of one peer.
 const MAX_NEXT_STARTS: usize = 1_000;
@@ -42,6 +42,16 @@ pub enum Fault {
         /// How it goes.
         how: NextStart,
     },
+    /// The faults that wait for the starts of a peer are forgotten.
+    Forgive {
+        /// Which peer.
+        peer: PeerNumber,
+    },
+    /// An engine hangs: it does nothing any more, and ends only when it is killed.
+    Hang {
+        /// Its process id.
+        pid: u32,
+    },
     /// A peer and all others see each other no more, nor each other's engines. Clients reach all.
     Isolate {
         /// Which peer.
@@ -64,6 +74,11 @@ pub enum Fault {
         /// Which.
         session: SessionId,
     },
+    /// An engine's end is told, and it lives on as a leftover that holds its archive.
+    Orphan {
+        /// Its process id.
+        pid: u32,
+    },
     /// An isolated peer and the others see each other again.
     Rejoin {
         /// Which peer.
@@ -84,6 +99,11 @@ pub enum Fault {
 /// How a start goes wrong. It is answered with a start id in any case.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum NextStart {
+    /// The engine registers, and ends without a word so long after.
+    Crash {
+        /// How long it lives then.
+        after: Duration,
+    },
     /// It fails, and twice as ever: with this reason, then with that of an agent at a loss.
     Fail {
         /// Why.
@@ -107,6 +127,9 @@ pub enum FaultError {
     /// There is no such engine.
     #[error("there is no engine with pid {0}")]
     NoSuchEngine(u32),
+    /// The engine has not registered.
+    #[error("the engine with pid {0} is not registered")]
+    NotRegistered(u32),
     /// There is no such session.
     #[error("there is no session {}", .0.0)]
     NoSuchSession(SessionId),
@@ -132,10 +155,7 @@ impl World {
     pub(super) fn fault(&mut self, fault: Fault) -> Result<(), FaultError> {
         match fault {
             Fault::Crash { pid } => {
-                let mut all = self.engines.iter();
-                let found = all.find(|(_, it)| it.pid == Some(pid));
-                let (engine, _) = found.ok_or(FaultError::NoSuchEngine(pid))?;
-                let engine = *engine;
+                let engine = self.engine_of(pid)?;
                 self.effects.push_back(Effect::Kill { engine });
             }
             Fault::Delay { peer, by } => {
@@ -153,12 +173,14 @@ impl World {
                 found.ok_or(FaultError::NoSuchSession(session))?;
                 self.effects.push_back(Effect::Cut { session });
             }
-            Fault::FailNext { peer, how } => {
+            Fault::FailNext { peer, how } => self.fail_next(peer, how)?,
+            Fault::Forgive { peer } => {
                 let it = self.peer_mut(peer).ok_or(FaultError::NoSuchPeer(peer))?;
-                if it.next_starts.len() >= MAX_NEXT_STARTS {
-                    return Err(FaultError::TooMany(peer));
-                }
-                it.next_starts.push_back(how);
+                it.next_starts.clear();
+            }
+            Fault::Hang { pid } => {
+                let engine = self.engine_of(pid)?;
+                self.effects.push_back(Effect::Hang { engine });
             }
             Fault::Isolate { peer } => {
                 self.present(peer)?;
@@ -177,6 +199,7 @@ impl World {
                 let found = self.sessions.remove(&session);
                 found.ok_or(FaultError::NoSuchSession(session))?;
             }
+            Fault::Orphan { pid } => self.orphan(pid)?,
             Fault::Rejoin { peer } => {
                 self.present(peer)?;
                 if !self.is_isolated(peer) {
@@ -194,6 +217,32 @@ impl World {
             Fault::Unmute { peer } => self.mute(peer, false)?,
         }
         Ok(())
+    }
+
+    fn fail_next(&mut self, peer: PeerNumber, how: NextStart) -> Result<(), FaultError> {
+        let it = self.peer_mut(peer).ok_or(FaultError::NoSuchPeer(peer))?;
+        if it.next_starts.len() >= MAX_NEXT_STARTS {
+            return Err(FaultError::TooMany(peer));
+        }
+        it.next_starts.push_back(how);
+        Ok(())
+    }
+
+    fn orphan(&mut self, pid: u32) -> Result<(), FaultError> {
+        let engine = self.engine_of(pid)?;
+        if !self.engines[&engine].is_registered() {
+            return Err(FaultError::NotRegistered(pid));
+        }
+        self.disown(engine);
+        Ok(())
+    }
+
+    /// Returns the engine whose process id that is.
+    fn engine_of(&self, pid: u32) -> Result<EngineId, FaultError> {
+        let mut all = self.engines.iter();
+        let found = all.find(|(_, it)| it.pid == Some(pid));
+        let (engine, _) = found.ok_or(FaultError::NoSuchEngine(pid))?;
+        Ok(*engine)
     }
 
     fn mute(&mut self, peer: PeerNumber, muted: bool) -> Result<(), FaultError> {

@@ -3,13 +3,17 @@
 //! It decides who is told what, in which order and when. It moves no bytes, starts no process and
 //! reads no clock: the sandbox puts it on sockets with real children, the simulator on a queue.
 
+mod archive;
+mod description;
 mod element;
+mod enforcer;
 mod engine;
 mod fault;
 pub mod history;
 mod monitor;
 mod pace;
 mod peer;
+mod record;
 mod service;
 mod start;
 #[cfg(test)]
@@ -23,12 +27,15 @@ pub use engine::{EngineState, EngineView};
 pub use fault::{Fault, FaultError, NextStart};
 pub use pace::Pace;
 pub use peer::{PeerNumber, PeerSettings, PeerView};
+pub use record::{Asker, StartRecord};
 pub use start::{Start, archive_in_use, archive_missing, archive_present};
 pub use turn::{Effect, EngineId, Input, SessionId, Ticket};
 
 use crate::time::Timestamp;
+use description::Description;
 use engine::Engine;
 use peer::Peer;
+use record::Records;
 
 /// What a world is made of.
 #[derive(Clone, Debug)]
@@ -57,11 +64,18 @@ const VERSION: &str = concat!("dbwarden-sandbox-", env!("CARGO_PKG_VERSION"));
 /// sight of the session's.
 #[derive(Debug)]
 pub struct World {
+    /// When it was last fed.
+    now: Timestamp,
     domain: Arc<str>,
     pace: Pace,
     peers: Vec<Peer>,
     engines: BTreeMap<EngineId, Engine>,
     next_engine: u64,
+    records: Records,
+    /// The managed databases.
+    descriptions: BTreeMap<Arc<str>, Description>,
+    enforcer_is_armed: bool,
+    enforcer_waits_until: Timestamp,
     databases: BTreeMap<Arc<str>, Database>,
     sessions: BTreeMap<SessionId, Session>,
     timers: BTreeMap<(Timestamp, u64), Timer>,
@@ -94,6 +108,8 @@ enum Purpose {
 /// What is due later.
 #[derive(Debug)]
 enum Timer {
+    /// The enforcer looks again.
+    Enforce,
     /// A start that came to nothing is told.
     Fail {
         peer: PeerNumber,
@@ -127,11 +143,16 @@ impl World {
             .map(|(number, it)| Peer::new(PeerNumber(number), it, seed))
             .collect();
         Self {
+            now: Timestamp::ZERO,
             domain: settings.domain,
             pace: settings.pace,
             peers,
             engines: BTreeMap::new(),
             next_engine: 1,
+            records: Records::default(),
+            descriptions: BTreeMap::new(),
+            enforcer_is_armed: false,
+            enforcer_waits_until: Timestamp::ZERO,
             databases: BTreeMap::new(),
             sessions: BTreeMap::new(),
             timers: BTreeMap::new(),
@@ -142,6 +163,7 @@ impl World {
 
     /// Takes in one input, and everything that has become due by now, in the order it was due.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
+        self.now = now;
         self.run_timers(now);
         match input {
             Input::Begin { peer, start } => self.begin(peer, start),
@@ -156,6 +178,10 @@ impl World {
                 if let Some(it) = self.engines.get_mut(&engine) {
                     it.pid = Some(pid);
                 }
+                self.note_engine(engine, |it, now| {
+                    it.pid = Some(pid);
+                    it.spawned = Some(now);
+                });
             }
             Input::Fault { ticket, fault } => {
                 let result = self.fault(fault);
@@ -221,6 +247,7 @@ impl World {
             // What follows from a timer counts from when it was due, however late we are.
             let ((due, _), timer) = entry.remove_entry();
             match timer {
+                Timer::Enforce => self.enforce_again(due),
                 Timer::Fail {
                     peer,
                     agent_id,

@@ -22,6 +22,14 @@ pub struct Pace {
     pub quiesce: Duration,
     /// How long a process is `SHUTTING_DOWN`.
     pub shut_down: Duration,
+    /// How often the enforcer of managed databases looks.
+    pub enforce: Duration,
+    /// What it takes for a failure: an engine that lived for less.
+    pub min_uptime: Duration,
+    /// How long it leaves a place alone after the first failure there; it doubles.
+    pub backoff: Duration,
+    /// How long it does nothing after a start of which nothing is heard.
+    pub enforcer_patience: Duration,
 }
 
 impl Pace {
@@ -34,6 +42,10 @@ impl Pace {
         failed_again: Duration::from_millis(100),
         quiesce: Duration::from_millis(50),
         shut_down: Duration::from_millis(100),
+        enforce: Duration::from_secs(10),
+        min_uptime: Duration::from_secs(30),
+        backoff: Duration::from_secs(60),
+        enforcer_patience: Duration::from_secs(30),
     };
 
     /// Returns the pace at which everything takes `permille` thousandths of its real time;
@@ -50,6 +62,11 @@ impl Pace {
             failed_again: scale(real.failed_again),
             quiesce: scale(real.quiesce),
             shut_down: scale(real.shut_down),
+            // At no pace at all it would never do anything else.
+            enforce: scale(real.enforce).max(Duration::from_millis(10)),
+            min_uptime: scale(real.min_uptime),
+            backoff: scale(real.backoff),
+            enforcer_patience: scale(real.enforcer_patience),
         }
     }
 }

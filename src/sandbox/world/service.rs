@@ -64,7 +64,11 @@ impl World {
                 let reply = self.tag(request);
                 self.reply(session, reply.unwrap_or_else(Element::error));
             }
-            "Description" | "HostStats" | "License" | "Manager" => {
+            "Description" => {
+                let reply = self.description(now, request);
+                self.reply(session, reply);
+            }
+            "HostStats" | "License" | "Manager" => {
                 self.refuse(session, format!("The sandbox has no service {service}"));
             }
             _ => self.refuse(session, format!("Unknown service: {service}")),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fault::NextStart;
+use super::record::Asker;
 use super::{PeerNumber, SessionId, Timer, World};
 use crate::model::Role;
 use crate::nuodb::message::{Element, Request};
@@ -89,21 +90,50 @@ impl World {
         number: PeerNumber,
         request: &Request,
     ) {
-        let kind = request.attribute("Process");
-        if kind != Some("server") {
-            let kind = kind.unwrap_or("a process of no kind");
-            self.reply(session, Element::error(format!("Unable to start: {kind}")));
-            return;
+        match request.attribute("Process") {
+            Some("server") => (),
+            Some("archiveHistory") => {
+                let reply = self.archive_history(number, request);
+                self.reply(session, reply);
+                return;
+            }
+            other => {
+                let kind = other.unwrap_or("a process of no kind");
+                self.reply(session, Element::error(format!("Unable to start: {kind}")));
+                return;
+            }
         }
         let Some(peer) = self.peer_mut(number) else {
             return;
         };
         let start_id = peer.next_start_id();
-        let fault = peer.next_starts.pop_front();
-        let agent_id = peer.agent_id.clone();
         let reply = Element::new("ProcessStart").with("StartId", &*start_id);
         self.reply(session, reply);
-        let late = match fault {
+        let parsed = parse(&request.children).map_err(str::to_owned);
+        self.launch(now, number, Asker::Client(session), start_id, parsed);
+    }
+
+    /// Lets a start take its course, whoever asked for it.
+    pub(super) fn launch(
+        &mut self,
+        now: Timestamp,
+        number: PeerNumber,
+        asker: Asker,
+        start_id: Arc<str>,
+        parsed: Result<Start, String>,
+    ) {
+        let wanted = parsed.as_ref().ok().cloned();
+        let record = self.record_start(asker, number, Some(start_id.clone()), wanted);
+        let Some(peer) = self.peer_mut(number) else {
+            return;
+        };
+        let agent_id = peer.agent_id.clone();
+        let mut crashes_after = None;
+        let late = match peer.next_starts.pop_front() {
+            Some(NextStart::Crash { after }) => {
+                crashes_after = Some(after);
+                Duration::ZERO
+            }
             Some(NextStart::Fail { reason }) => {
                 self.fail_start(now, number, &start_id, self.pace.failed, &reason);
                 return;
@@ -112,18 +142,22 @@ impl World {
             Some(NextStart::Late { by }) => by,
             None => Duration::ZERO,
         };
-        match parse(&request.children)
-            .map_err(str::to_owned)
-            .and_then(|it| self.check_start(it))
-        {
+        match parsed.and_then(|it| self.check_start(it)) {
             Err(reason) => {
                 let after = late + self.pace.failed;
                 self.fail_start(now, number, &start_id, after, &reason.into());
             }
-            Ok(start) if late.is_zero() => self.spawn(number, start, Some(start_id)),
             Ok(start) => {
-                let engine = self.add_engine(number, start, Some(start_id));
-                self.set_timer(now + late, Timer::Spawn { engine, agent_id });
+                let engine = self.add_engine(number, start, record);
+                if let Some(it) = self.engines.get_mut(&engine) {
+                    it.start_id = Some(start_id);
+                    it.crashes_after = crashes_after;
+                }
+                if late.is_zero() {
+                    self.spawn(engine);
+                } else {
+                    self.set_timer(now + late, Timer::Spawn { engine, agent_id });
+                }
             }
         }
     }

@@ -129,6 +129,11 @@ pub enum Effect {
         /// What.
         event: Event,
     },
+    /// Have an engine do nothing any more.
+    Hang {
+        /// Which.
+        engine: EngineId,
+    },
     /// End an engine at once.
     Kill {
         /// Which.

@@ -198,7 +198,11 @@ fn faults_are_asked_for_by_command() {
         &["fail-next", "1", "--reason", "bad weather"],
         &["fail-next", "1", "--silent"],
         &["fail-next", "1", "--late", "20"],
+        &["fail-next", "2", "--crash", "20"],
+        &["forgive", "2"],
         &["drop", "1"],
+        &["orphan", &running.engines()[1].to_string()],
+        &["hang", &running.engines()[1].to_string()],
         &["crash", &running.engines()[0].to_string()],
     ] {
         let output = running.ctl(args);
@@ -208,6 +212,21 @@ fn faults_are_asked_for_by_command() {
     let list = running.ctl(&["list", "--json"]);
     let list: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
     assert_eq!(list["peers"][0]["faults_waiting"], 3);
+    assert_eq!(list["peers"][1]["faults_waiting"], 0);
+    let starts = running.ctl(&["starts", "--json"]);
+    let starts: serde_json::Value = serde_json::from_slice(&starts.stdout).unwrap();
+    let left_over = |it: &serde_json::Value| it["disowned_ms"].is_u64() && it["ended_ms"].is_null();
+    let starts = starts.as_array().unwrap();
+    assert_eq!(
+        starts.iter().filter(|it| left_over(it)).count(),
+        1,
+        "{starts:?}"
+    );
+    let shown = running.ctl(&["starts"]);
+    assert!(
+        text(&shown.stdout).contains("asked for by nobody"),
+        "{shown:?}"
+    );
 
     for (args, code, complaint) in [
         (&["lose", "7"][..], 1, "there is no peer `7`; there are 1 ("),

@@ -336,7 +336,8 @@ impl History {
     /// Does what the world wants of the network.
     pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Answer { .. } | Effect::Done { .. } => (),
+            // Of one that hangs nobody is told.
+            Effect::Answer { .. } | Effect::Done { .. } | Effect::Hang { .. } => (),
             Effect::Close { session } => self.end_session(session),
             Effect::Cut { session } => {
                 if let Some(line) = self.wire.sessions.get(&session).copied() {

@@ -334,3 +334,133 @@ fn a_crash_is_an_end_without_a_word() {
         "]],
     );
 }
+
+#[test]
+fn a_leftover_was_told_to_be_gone_and_goes_without_a_word() {
+    check(
+        "
+        0    begin 1 SM teas /a
+        0    begin 3 TE teas
+        0    up 1 100
+        500  s1 1 Monitor
+        600  orphan 100
+        650  orphan 200
+        700  s2 2 Monitor
+        800  lose 1
+        900  return 1
+        1000 s3 1 ProcessStop PID=100
+        1100 exited 1 137
+        ",
+        expect![[r"
+            0     spawn e1 at 1 SM teas /a
+            0     spawn e2 at 3 TE teas -
+            500   s1 Status 1-1
+                  broker 2-1:4002
+                  agent 3-1:4003
+                  SM teas 100 at 1-1 RUNNING node=1
+            600   s1 ProcessExit SM teas 100 at 1-1 RUNNING node=1
+            600   answer: done
+            650   answer: there is no engine with pid 200
+            700   s2 Status 2-1
+                  broker 1-1:4001
+                  agent 3-1:4003
+            800   listen 1 false
+            800   cut all at 1
+            800   s2 BrokerExit 1-1:4001
+            800   answer: done
+            900   listen 1 true
+            900   s2 NewBroker 1-2:4001
+            900   answer: done
+            1000  kill e1
+            1100  s3 ProcessStop ExitCode=137
+            1100  done s3
+        "]],
+    );
+}
+
+#[test]
+fn an_engine_of_a_crash_loop_ends_soon_after_it_registered() {
+    check(
+        "
+        0    begin 1 SM teas /a
+        0    up 1 100
+        500  s1 1 Monitor
+        600  fail-next 3 crash 40
+        600  fail-next 3 silent
+        600  s2 3 ProcessStart Process=server --database=teas
+        620  up 2 200
+        662  exited 2 137
+        700  forgive 3
+        700  s3 3 ProcessStart Process=server --database=teas
+        ",
+        expect![[r"
+            0     spawn e1 at 1 SM teas /a
+            500   s1 Status 1-1
+                  broker 2-1:4002
+                  agent 3-1:4003
+                  SM teas 100 at 1-1 RUNNING node=1
+            600   answer: done
+            600   answer: done
+            600   s2 ProcessStart StartId=1003001000001
+            600   done s2
+            600   spawn e2 at 3 TE teas -
+            620   s1 NewProcess TE teas 200 at 3-1 start=1003001000001
+            660   kill e2
+            662   s1 ProcessExit TE teas 200 at 3-1
+            700   answer: done
+            700   s3 ProcessStart StartId=1003001000002
+            700   done s3
+            700   spawn e3 at 3 TE teas -
+        "]],
+    );
+}
+
+#[test]
+fn one_that_hangs_is_shown_as_before() {
+    check(
+        "
+        0    begin 3 TE teas
+        0    up 1 100
+        500  hang 100
+        500  hang 7
+        600  s1 1 Monitor
+        ",
+        expect![[r"
+            0     spawn e1 at 3 TE teas -
+            500   hang e1
+            500   answer: done
+            500   answer: there is no engine with pid 7
+            600   s1 Status 1-1
+                  broker 2-1:4002
+                  agent 3-1:4003
+                  TE teas 100 at 3-1 RUNNING node=1
+        "]],
+    );
+}
+
+#[test]
+fn every_start_is_on_record_with_what_lived_of_it() {
+    let script = "
+        0    begin 1 SM teas /a
+        0    up 1 100
+        600  fail-next 3 silent
+        600  s1 3 ProcessStart Process=server --database=teas
+        700  s2 2 ProcessStart Process=server --database=teas
+        720  up 2 200
+        800  orphan 100
+        900  exited 2 137
+        ";
+    let mut world = three_peers(Pace::REAL);
+    play(&mut world, script, 900);
+    let starts = world.starts();
+    let asked: Vec<Asker> = starts.iter().map(|it| it.asker).collect();
+    let client = |it| Asker::Client(SessionId(it));
+    assert_eq!(asked, [Asker::Nobody, client(1), client(2)]);
+    let at = |index: usize, at| starts[index].lived_at(millis(at));
+    assert!(at(0, 850), "a leftover lives, whatever was told");
+    assert_eq!(starts[0].held_at(millis(850)).map(|it| &**it), Some("/a"));
+    assert_eq!(starts[0].disowned, Some(millis(800)));
+    assert_eq!((starts[1].engine, starts[1].pid), (None, None));
+    assert_eq!(starts[2].registered, Some(millis(720)));
+    assert!(at(2, 899) && !at(2, 900) && !at(2, 719));
+}

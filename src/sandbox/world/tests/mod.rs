@@ -41,6 +41,22 @@ fn tell(script: &str, pace: Pace) -> String {
     told
 }
 
+/// Tells a world a story up to a moment.
+fn play(world: &mut World, script: &str, until: u64) -> String {
+    let mut told = String::new();
+    for line in script.lines().filter(|it| !it.trim().is_empty()) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let now = millis(words[0].parse().unwrap());
+        run_until(world, now, &mut told);
+        for input in inputs(&words[1..]) {
+            world.handle(now, input);
+            drain(world, now, &mut told);
+        }
+    }
+    run_until(world, millis(until), &mut told);
+    told
+}
+
 fn three_peers(pace: Pace) -> World {
     let peers = (1..=3).map(|it| PeerSettings {
         address: Address::new("127.0.0.1", 4_000 + it),
@@ -159,9 +175,19 @@ fn fault(words: &[&str]) -> Option<Fault> {
         "crash" => Fault::Crash {
             pid: number(1).try_into().unwrap(),
         },
+        "forgive" => Fault::Forgive { peer: peer(1) },
+        "hang" => Fault::Hang {
+            pid: number(1).try_into().unwrap(),
+        },
+        "orphan" => Fault::Orphan {
+            pid: number(1).try_into().unwrap(),
+        },
         "fail-next" => Fault::FailNext {
             peer: peer(1),
             how: match words[2] {
+                "crash" => NextStart::Crash {
+                    after: Duration::from_millis(number(3)),
+                },
                 "silent" => NextStart::Silent,
                 "late" => NextStart::Late {
                     by: Duration::from_millis(number(3)),
@@ -229,6 +255,7 @@ fn show(effect: &Effect) -> String {
         Effect::CutPeer { peer } => format!("cut all at {peer}"),
         Effect::Done { session } => format!("done s{}", session.0),
         Effect::Event { session, event } => format!("s{} {}", session.0, show_event(event)),
+        Effect::Hang { engine } => format!("hang e{}", engine.0),
         Effect::Kill { engine } => format!("kill e{}", engine.0),
         Effect::Link { peer, muted, delay } => {
             format!("link {peer} muted={muted} delay={}", delay.as_millis())
@@ -260,6 +287,9 @@ fn show_element(it: &Element) -> String {
     let mut text = it.name.clone();
     for (name, value) in it.attributes.iter().filter(|(name, _)| said(name)) {
         write!(text, " {name}={value}").unwrap();
+    }
+    if !it.text.is_empty() {
+        write!(text, ": {}", it.text).unwrap();
     }
     for child in &it.children {
         write!(text, "\n      {}", show_element(child)).unwrap();
@@ -318,6 +348,7 @@ fn show_event(event: &Event) -> String {
     }
 }
 
+mod descriptions;
 mod faults;
 mod histories;
 mod starts;

@@ -128,7 +128,7 @@ fn a_start_that_makes_no_sense_fails_and_says_why() {
                   Unknown database: teas has no storage manager yet
             4120  s1 ProcessFailed 1001001000004 at 1-1
                   Unknown startup failure
-            5000  s2 Error text=Unable to start: archiveHistory
+            5000  s2 Error text=/a: Archive does not exist
             5000  done s2
         "]],
     );
