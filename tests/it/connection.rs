@@ -19,9 +19,7 @@ use judge::Judge;
 use watch::{Setup, Watch};
 
 use crate::histories::Dice;
-
-/// How many rounds are played unless `DBWARDEN_ROUNDS` says otherwise.
-const ROUNDS: u64 = 20;
+use crate::storm::{ROUNDS, rounds};
 
 /// Longer than anything here takes on a machine that has much else to do.
 const LONG: Duration = Duration::from_secs(60);
@@ -63,16 +61,9 @@ fn setup<'a>(brokers: &'a [String], strategy: &'a str) -> Setup<'a> {
     }
 }
 
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |it| it.parse().expect("it is a number"))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_breaks_the_session_only_true_differences_are_told() {
-    let (rounds, first) = (
-        number("DBWARDEN_ROUNDS", ROUNDS),
-        number("DBWARDEN_SEED", 0),
-    );
+    let (rounds, first) = rounds();
     let mut all = Deeds::default();
     for (seed, strategy) in (first..first + rounds).zip(STRATEGIES.into_iter().cycle()) {
         let sandbox = sandbox().await;

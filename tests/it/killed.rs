@@ -17,45 +17,36 @@ use ears::Ear;
 use stage::Stage;
 use twin::Twin;
 
-/// How often the daemon is killed unless `DBWARDEN_ROUNDS` says otherwise.
-const ROUNDS: u64 = 20;
+use crate::storm::rounds;
 
 /// Where the two journals are.
 const DOMAIN: &str = "prod";
 const DAEMON: &str = "daemon";
 
-fn number(name: &str, otherwise: u64) -> u64 {
-    let value = std::env::var(name).ok();
-    value.map_or(otherwise, |it| it.parse().unwrap())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_whenever_the_daemon_is_killed() {
-    let (rounds, seed) = (
-        number("DBWARDEN_ROUNDS", ROUNDS),
-        number("DBWARDEN_SEED", 0),
-    );
+    let (rounds, seed) = rounds();
     println!("DBWARDEN_ROUNDS={rounds} DBWARDEN_SEED={seed}");
     let mut stage = Stage::set(seed).await;
-    let mut twin = Twin::new(stage.settings());
+    let mut twin = Twin::new(stage.house.settings());
     for round in 1..=rounds {
-        stage.start();
+        stage.house.start();
         stage.churn().await;
-        stage.kill();
-        let left = stage.left(DOMAIN);
+        stage.house.kill();
+        let left = stage.house.left(DOMAIN);
         twin.follow(&left, &format!("round {round} of seed {seed}"))
             .await;
     }
-    stage.start();
+    stage.house.start();
     let letters = stage.rest().await;
-    stage.end();
-    let left = stage.left(DOMAIN);
+    stage.house.end();
+    let left = stage.house.left(DOMAIN);
     twin.follow(&left, "the end").await;
     let mut told = left.told().await;
-    told.extend(stage.left(DAEMON).told().await);
+    told.extend(stage.house.left(DAEMON).told().await);
     let ears = [
-        Ear::of_file("slow", stage.path("slow.told")),
-        Ear::of_file("thirds", stage.path("thirds.told")),
+        Ear::of_file("slow", stage.house.path("slow.told")),
+        Ear::of_file("thirds", stage.house.path("thirds.told")),
         Ear::new("hangs", stage.heard()),
     ];
     let (mut deliveries, mut duplicates) = (0, 0);

@@ -2,23 +2,17 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use dbwarden::sandbox::serve::Sandbox;
 use dbwarden::sandbox::world::PeerNumber;
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
 use tokio::time::sleep;
 
 use super::LONG;
-use crate::domain::secret;
+use crate::storm::House;
 
 /// How often it is looked at.
 const STEP: Duration = Duration::from_millis(10);
@@ -37,7 +31,7 @@ pub(super) struct Setup<'a> {
 
 /// Everything of a domain is told to a script, as soon as it can be; all else is done at a
 /// fiftieth of the usual times.
-fn config(dir: &Path, setup: &Setup<'_>) -> String {
+fn config(setup: &Setup<'_>) -> String {
     let Setup {
         brokers,
         strategy,
@@ -45,12 +39,11 @@ fn config(dir: &Path, setup: &Setup<'_>) -> String {
         reconnect_max,
         more,
     } = setup;
-    let dir = dir.to_str().unwrap();
     format!(
         "
         [daemon]
-        state-directory = \"{dir}/state\"
-        socket = \"{dir}/dbwarden.sock\"
+        state-directory = \"DIR/state\"
+        socket = \"DIR/socket\"
         mode = \"observe\"
 
         [[domain]]
@@ -58,7 +51,7 @@ fn config(dir: &Path, setup: &Setup<'_>) -> String {
         brokers = {brokers:?}
         strategy = \"{strategy}\"
         user = \"domain\"
-        password = {{ file = \"{dir}/{password}\" }}
+        password = {{ file = \"DIR/{password}\" }}
         probe-interval = \"200ms\"
         reconnect-first = \"10ms\"
         reconnect-max = \"{reconnect_max}\"
@@ -74,7 +67,7 @@ fn config(dir: &Path, setup: &Setup<'_>) -> String {
         [[listener]]
         name = \"script\"
         kind = \"exec\"
-        command = [\"/bin/sh\", \"-c\", \"cat >> {dir}/told\"]
+        command = [\"/bin/sh\", \"-c\", \"cat >> DIR/told\"]
         events = [\"peer\", \"database\", \"process\", \"healing\", \"domain\"]
         "
     )
@@ -100,8 +93,7 @@ impl Told {
 
 /// A daemon that watches a domain.
 pub(super) struct Watch {
-    child: Option<Child>,
-    dir: TempDir,
+    house: House,
     began: Instant,
     /// Every event, as the listener was told.
     pub(super) told: Vec<Told>,
@@ -118,14 +110,10 @@ impl Watch {
         reason = "the test is what reads the clock here"
     )]
     pub(super) fn start(setup: &Setup<'_>) -> Self {
-        let dir = TempDir::new().unwrap();
-        secret(&dir, "password", "bird");
-        secret(&dir, "wrong", "brid");
-        fs::write(dir.path().join("config.toml"), config(dir.path(), setup)).unwrap();
-        File::create(dir.path().join("told")).unwrap();
+        let house = House::build(&config(setup));
+        house.write("told", "");
         let mut watch = Self {
-            child: None,
-            dir,
+            house,
             began: Instant::now(),
             told: Vec::new(),
             read: (0, String::new()),
@@ -138,29 +126,13 @@ impl Watch {
 
     /// Starts the daemon again, with the memory it has.
     pub(super) fn resume(&mut self) {
-        let mut log = File::options();
-        let log = log.append(true).create(true).open(self.path("log"));
-        let child = Command::new(env!("CARGO_BIN_EXE_dbwarden"))
-            .args(["run", "--config"])
-            .arg(self.path("config.toml"))
-            .stdin(Stdio::null())
-            .stderr(log.unwrap())
-            .spawn();
-        self.child = Some(child.unwrap());
+        self.house.start();
     }
 
     /// Ends the daemon in order, which takes what is to be told along.
     pub(super) fn end(&mut self) {
-        let mut child = self.child.take().unwrap();
-        let pid = Pid::from_child(&child);
-        kill_process(pid, Signal::TERM).unwrap();
-        let status = child.wait().unwrap();
-        assert_eq!(status.code(), Some(0), "{}", self.story());
+        self.house.end();
         self.read_told();
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
     }
 
     pub(super) fn now(&self) -> Duration {
@@ -205,17 +177,13 @@ impl Watch {
     async fn turn(&mut self) {
         sleep(STEP).await;
         self.read_told();
-        if let Some(body) = self.ask("/v1/status").await {
-            let mut status: Value = serde_json::from_str(&body).unwrap();
-            // The daemon has just begun if there is none.
-            if let Some(domain) = status["domains"].get_mut(0) {
-                self.status = domain.take();
-            }
+        if let Some(domain) = self.house.domain().await {
+            self.status = domain;
         }
     }
 
     fn read_told(&mut self) {
-        let mut file = File::open(self.path("told")).unwrap();
+        let mut file = File::open(self.house.path("told")).unwrap();
         file.seek(SeekFrom::Start(self.read.0)).unwrap();
         let mut text = String::new();
         self.read.0 += file.read_to_string(&mut text).unwrap() as u64;
@@ -245,19 +213,9 @@ impl Watch {
 
     /// Returns all that is in the journal.
     pub(super) async fn journal(&self) -> Vec<Value> {
-        let body = self.ask("/v1/events?domain=prod").await.unwrap();
+        let body = self.house.get("/v1/events?domain=prod").await.unwrap();
         let lines = body.lines();
         lines.map(|it| serde_json::from_str(it).unwrap()).collect()
-    }
-
-    async fn ask(&self, path: &str) -> Option<String> {
-        let mut stream = UnixStream::connect(self.path("dbwarden.sock")).await.ok()?;
-        let request = format!("GET {path} HTTP/1.0\r\nHost: dbwarden\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        head.contains(" 200 ").then(|| body.to_owned())
     }
 
     /// Writes something into the story.
@@ -274,19 +232,9 @@ impl Watch {
         for line in &self.trace {
             writeln!(story, "{line}").unwrap();
         }
-        let log = fs::read_to_string(self.path("log")).unwrap();
+        let log = self.house.log();
         let status = &self.status;
         story + &format!("the status: {status:#}\nits log:\n{log}")
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        // It has ended already unless the test failed.
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
     }
 }
 

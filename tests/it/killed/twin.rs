@@ -12,7 +12,7 @@ use dbwarden::supervisor::{Effect, Fact, FactKey, Input};
 use dbwarden::time::Moment;
 use dbwarden::warden::Warden;
 
-use super::stage::Left;
+use crate::storm::Left;
 
 /// How many of the last inputs are shown when the two differ.
 const SHOWN: usize = 40;
