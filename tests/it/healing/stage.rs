@@ -349,6 +349,9 @@ impl Stage {
         if !list("actions").is_empty() {
             return Err(format!("a start is under way: {}", status["actions"]));
         }
+        if list("processes").iter().any(|it| it["reachable"] != true) {
+            return Err(format!("not all is seen: {}", status["processes"]));
+        }
         let engines = self.engines().await;
         let known: BTreeSet<u64> = list("processes")
             .iter()
