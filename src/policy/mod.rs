@@ -10,6 +10,7 @@ mod placement;
 mod reason;
 mod waits;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::Role;
@@ -74,6 +75,10 @@ pub struct Policy {
     pub barrier_pause: Duration,
     /// Nothing is started elsewhere while the process it replaces may live on unseen.
     pub strict_siblings: bool,
+    /// Only peers with all of these labels are allowed.
+    pub require: BTreeMap<String, String>,
+    /// Peers with more of these labels come first.
+    pub prefer: BTreeMap<String, String>,
     /// What hardly anybody changes.
     pub waits: Waits,
 }
@@ -106,6 +111,8 @@ impl Default for Policy {
             confirm_for: Duration::from_secs(10),
             barrier_pause: Duration::from_secs(10),
             strict_siblings: false,
+            require: BTreeMap::new(),
+            prefer: BTreeMap::new(),
             waits: Waits::default(),
         }
     }
@@ -116,6 +123,19 @@ impl Policy {
     pub fn applies(&self, domain: &str, database: &str) -> bool {
         self.domains.iter().any(|it| it.matches(domain))
             && self.databases.iter().any(|it| it.matches(database))
+    }
+
+    /// Returns whether a peer with these labels may be asked.
+    pub fn allows(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.require
+            .iter()
+            .all(|(name, it)| labels.get(name) == Some(it))
+    }
+
+    /// Returns how many of the labels that are preferred a peer with these has.
+    pub fn prefers(&self, labels: &BTreeMap<String, String>) -> usize {
+        let has = |(name, it): &(&String, &String)| labels.get(*name) == Some(*it);
+        self.prefer.iter().filter(has).count()
     }
 
     /// Returns how many transaction engines are kept, whatever was observed.

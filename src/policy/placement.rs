@@ -1,5 +1,7 @@
 //! Which peer a process is started on.
 
+use std::cmp::Reverse;
+
 use crate::model::{PeerId, PeerName};
 use crate::time::Timestamp;
 
@@ -10,6 +12,8 @@ pub struct Candidate {
     pub peer: PeerId,
     /// Its name, the last thing to decide.
     pub name: PeerName,
+    /// How many of the labels that are preferred it has.
+    pub preferred: usize,
     /// How many processes run there.
     pub processes: usize,
     /// When such a process last failed there, if it did lately.
@@ -17,12 +21,12 @@ pub struct Candidate {
 }
 
 /// Returns the peer to start on: one without a late failure, or else the one whose failure is
-/// longest ago, so that tries go round; among several the one with the fewest processes, then the
-/// first by name.
+/// longest ago, so that tries go round; among several the one with the most labels that are
+/// preferred, then the one with the fewest processes, then the first by name.
 pub fn choose(candidates: &[Candidate]) -> Option<&Candidate> {
     candidates
         .iter()
-        .min_by_key(|it| (it.failed, it.processes, &it.name))
+        .min_by_key(|it| (it.failed, Reverse(it.preferred), it.processes, &it.name))
 }
 
 #[cfg(test)]
@@ -56,6 +60,7 @@ mod tests {
         let candidate = |index: usize, processes, failed: Option<u64>| Candidate {
             peer: ids()[index],
             name: format!("db{index}").as_str().into(),
+            preferred: 0,
             processes,
             failed: failed.map(at),
         };
@@ -78,5 +83,10 @@ mod tests {
             pick(&[candidate(0, 1, Some(7)), candidate(1, 1, Some(5))]),
             name("db1")
         );
+        let preferred = Candidate {
+            preferred: 1,
+            ..candidate(1, 9, None)
+        };
+        assert_eq!(pick(&[candidate(0, 1, None), preferred]), name("db1"));
     }
 }

@@ -126,6 +126,7 @@ impl Supervisor {
             .map(|(peer, known)| Candidate {
                 peer,
                 name: known.name.clone(),
+                preferred: self.policy(case.slot).prefers(&known.labels),
                 processes: model.processes_at(peer).count(),
                 failed: self
                     .failures
@@ -149,6 +150,8 @@ impl Supervisor {
             Obstacle::PeerBusy
         } else if self.out.contains(&(slot.database, slot.rule.role, peer)) {
             Obstacle::HostOut
+        } else if !self.policy(case.slot).allows(&case.model.peer(peer).labels) {
+            Obstacle::Labels
         } else if has_engine(case.model, peer, slot.database, slot.rule.role) {
             Obstacle::PeerTaken
         } else {

@@ -108,6 +108,7 @@ impl Objection {
             (Rule::Peer, "peer-unreachable") => "the peer is out of reach now",
             (Rule::Peer, "return-grace") => "the peer was away meanwhile",
             (Rule::Peer, "host-out") => "the agent said that it cannot run there",
+            (Rule::Peer, "labels") => "the peer has not the labels that the policy asks for",
             (Rule::Peer, "peer-busy") => "the peer starts something else now",
             (Rule::Peer, _) => "the peer has such a process now",
             (Rule::Evidence | Rule::Overlap, _) => "the one it replaces may be alive",
@@ -172,6 +173,8 @@ pub(super) enum Obstacle {
     Gate(Gate),
     /// It cannot run there, by what the agent said.
     HostOut,
+    /// The peer has not the labels that the policy asks for.
+    Labels,
     /// Another start of the database is under way.
     Lane,
     /// More than one process of the seat may come to life beside it.
@@ -214,6 +217,7 @@ impl Obstacle {
             Self::DatabaseDown => "database-down",
             Self::Gate(gate) => gate.as_str(),
             Self::HostOut => "host-out",
+            Self::Labels => "labels",
             Self::Lane => "lane",
             Self::MayOverlap => "may-overlap",
             Self::Mode => "mode",

@@ -28,6 +28,7 @@ mod gates;
 mod harness;
 mod overlaps;
 mod pauses;
+mod places;
 mod reasons;
 mod requests;
 

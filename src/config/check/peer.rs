@@ -97,7 +97,7 @@ pub(super) fn check_peers(report: &mut Report, domain: &Section<'_>) -> Vec<Peer
             add(&mut aliases, &value::text(node)?)?;
             aliases.last().map_or(Ok(()), &mut claim)
         });
-        let labels = check_labels(report, section);
+        let labels = check_labels(report, section, "labels");
         peers.push(PeerSettings {
             name,
             dial,
@@ -109,15 +109,19 @@ pub(super) fn check_peers(report: &mut Report, domain: &Section<'_>) -> Vec<Peer
 }
 
 /// Reads labels, whose names are the operator's.
-fn check_labels(report: &mut Report, section: &Section<'_>) -> BTreeMap<String, String> {
+pub(super) fn check_labels(
+    report: &mut Report,
+    section: &Section<'_>,
+    key: &str,
+) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
-    let Some(node) = section.node("labels") else {
+    let Some(node) = section.node(key) else {
         return labels;
     };
     let advice = "write a table such as { region = \"eu\", zone = \"a\" }";
     let Value::Table(entries) = &node.value else {
         let problem = format!("is {}", node.value.noun());
-        section.complain(report, "labels", Wrong::new(problem, advice));
+        section.complain(report, key, Wrong::new(problem, advice));
         return labels;
     };
     for entry in entries {
@@ -125,13 +129,13 @@ fn check_labels(report: &mut Report, section: &Section<'_>) -> BTreeMap<String, 
         if entry.name.is_empty() || !entry.name.chars().all(is_name) {
             let problem = format!("{:?} is no name of a label", entry.name);
             let wrong = Wrong::new(problem, "use letters, digits, `-`, `_` and `.`");
-            section.complain_at(report, "labels", &entry.place, wrong);
+            section.complain_at(report, key, &entry.place, wrong);
         }
         match value::name(&entry.node) {
             Ok(value) => {
                 labels.insert(entry.name.clone(), value);
             }
-            Err(wrong) => section.complain_at(report, "labels", &entry.node.place, wrong),
+            Err(wrong) => section.complain_at(report, key, &entry.node.place, wrong),
         }
     }
     labels

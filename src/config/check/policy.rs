@@ -1,5 +1,6 @@
 //! A policy: what is wanted and how it is healed.
 
+use super::peer::check_labels;
 use crate::config::file::{Node, Value};
 use crate::config::keys;
 use crate::config::nearest::nearest;
@@ -33,6 +34,8 @@ pub(super) fn check(report: &mut Report, section: &Section<'_>, domains: &[Strin
     ] {
         section.set(report, key, target, value::pause);
     }
+    policy.require = check_labels(report, section, "require");
+    policy.prefer = check_labels(report, section, "prefer");
     for (key, target) in policy.waits.each_mut() {
         section.set(report, key, target, value::pause);
     }

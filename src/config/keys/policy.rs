@@ -43,6 +43,10 @@ pub(in crate::config) static POLICY: Table = Table {
             "An agent that says it is not ready to start anything is asked again after this time.";
         "strict-siblings" Default("false"),
             "Starts nothing elsewhere while the process it would replace may live on unseen.";
+        "require" Example("{ region = \"eu\" }"),
+            "Only peers with all of these labels are asked; see `labels` of a peer.";
+        "prefer" Example("{ zone = \"a\" }"),
+            "Peers with more of these labels are asked first, among those without a late failure.";
         "healthy-after" Default("\"10m\""),
             "A process that ran for this long has its failures forgotten.";
         "delay-first" Default("\"1s\""),

@@ -296,6 +296,7 @@ fn every_key_of_a_domain_and_a_policy_changes_settings() {
         let literal = match path {
             ".domain.strategy" => "\"random\"".to_owned(),
             ".policy.keep" => "\"declared\"\nte = { min = 1 }".to_owned(),
+            ".policy.prefer" | ".policy.require" => "{ region = \"us\" }".to_owned(),
             ".policy.after-stages" => "\"hold\"".to_owned(),
             ".policy.stages" => "[{ where = \"elsewhere\" }]".to_owned(),
             ".policy.databases" => "[\"teas\"]".to_owned(),

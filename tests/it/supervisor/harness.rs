@@ -11,7 +11,8 @@ use dbwarden::exchange::{
     Request, RequestId, Stop, Wish,
 };
 use dbwarden::model::{
-    self, Address, AgentId, PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status, StatusSeen,
+    self, Address, AgentId, PeerSeen, PeerSettings, ProcessSeen, Role, Sighting, Snapshot, Status,
+    StatusSeen,
 };
 use dbwarden::policy::Policy;
 use dbwarden::supervisor::{Accepted, Effect, Input, Mode, Recovery, Settings};
@@ -39,7 +40,20 @@ pub(crate) fn check(story: &str, expected: &str) {
 /// Checks what the healer does with these settings.
 #[track_caller]
 pub(crate) fn check_with(settings: Settings, story: &str, expected: &str) {
+    check_labelled(settings, &[], story, expected);
+}
+
+/// Checks what the healer does where peers have labels, such as `region eu, zone a`.
+#[track_caller]
+pub(crate) fn check_labelled(
+    settings: Settings,
+    peers: &[(&str, &str)],
+    story: &str,
+    expected: &str,
+) {
     let mut world = World::new(settings);
+    world.model.peers = peers.iter().map(|(name, it)| labelled(name, it)).collect();
+    world.warden = Warden::new(world.model.clone(), world.settings.clone());
     for line in lines(story) {
         world.line(line);
     }
@@ -68,6 +82,7 @@ fn squeeze(line: &str) -> String {
 /// A warden and the world as its story tells it.
 struct World {
     warden: Warden,
+    model: model::Settings,
     settings: Settings,
     now: Timestamp,
     /// By how many seconds the wall clock is ahead.
@@ -83,6 +98,7 @@ impl World {
     fn new(settings: Settings) -> Self {
         Self {
             warden: Warden::new(model::Settings::default(), settings.clone()),
+            model: model::Settings::default(),
             settings,
             now: START,
             ahead: 0,
@@ -130,7 +146,7 @@ impl World {
         let facts = self.warden.facts();
         let now = self.moment();
         let settings = self.settings.clone();
-        let restored = Warden::restore(model::Settings::default(), settings, now, facts);
+        let restored = Warden::restore(self.model.clone(), settings, now, facts);
         self.warden = restored.unwrap();
         self.handle(Input::Began(self.accepted()));
     }
@@ -162,7 +178,7 @@ impl World {
 
     fn accepted(&self) -> Arc<Accepted> {
         Arc::new(Accepted {
-            model: model::Settings::default(),
+            model: self.model.clone(),
             supervisor: self.settings.clone(),
         })
     }
@@ -357,6 +373,21 @@ impl World {
             node_id: None,
             start_id: None,
         }
+    }
+}
+
+/// Reads `region eu, zone a`.
+fn labelled(name: &str, labels: &str) -> PeerSettings {
+    let labels = labels
+        .split(',')
+        .map(|it| it.trim().split_once(' ').unwrap());
+    PeerSettings {
+        name: format!("{name}:1").as_str().into(),
+        dial: None,
+        aliases: vec![Address::new(name, 1)],
+        labels: labels
+            .map(|(name, it)| (name.to_owned(), it.to_owned()))
+            .collect(),
     }
 }
 

@@ -142,6 +142,10 @@ struct PolicyRecord {
     #[serde(default = "barrier_pause")]
     barrier_pause: u64,
     strict_siblings: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    require: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    prefer: BTreeMap<String, String>,
     /// By key; what is not there is as by default.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     waits: BTreeMap<String, u64>,
@@ -484,6 +488,8 @@ impl From<&Policy> for PolicyRecord {
             confirm_for,
             barrier_pause,
             strict_siblings,
+            require,
+            prefer,
             waits,
         } = policy;
         let stage = |it: &Stage| StageRecord {
@@ -516,6 +522,8 @@ impl From<&Policy> for PolicyRecord {
             confirm_for: micros(*confirm_for),
             barrier_pause: micros(*barrier_pause),
             strict_siblings: *strict_siblings,
+            require: require.clone(),
+            prefer: prefer.clone(),
             waits: waits_record(waits),
         }
     }
@@ -558,6 +566,8 @@ impl From<PolicyRecord> for Policy {
             confirm_for: Duration::from_micros(it.confirm_for),
             barrier_pause: Duration::from_micros(it.barrier_pause),
             strict_siblings: it.strict_siblings,
+            require: it.require,
+            prefer: it.prefer,
             waits: waits(&it.waits),
         }
     }

@@ -166,7 +166,9 @@ fn policy() -> BoxedStrategy<Policy> {
         proptest::option::of(duration().prop_map(AfterStages::Slow)),
     );
     let backoff = (duration(), any::<u32>(), duration());
-    let names = (names(), names(), any::<bool>(), any::<bool>());
+    let labels = || btree_map(text(), text(), 0..3);
+    let labels = (labels(), labels());
+    let names = (names(), names(), any::<bool>(), any::<bool>(), labels);
     let roles = select(vec![
         vec![Role::Te],
         vec![Role::Te, Role::Sm],
@@ -186,6 +188,8 @@ fn policy() -> BoxedStrategy<Policy> {
                 roles,
                 keep_observed: names.2,
                 strict_siblings: names.3,
+                require: names.4.0,
+                prefer: names.4.1,
                 te,
                 stages: stages.0,
                 after_stages: stages.1.unwrap_or(AfterStages::Hold),
