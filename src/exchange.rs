@@ -216,6 +216,9 @@ pub enum Outcome {
     },
     /// The request left and the answer never came: it may or may not have been carried out.
     Unanswered(Loss),
+    /// Start: the request was to leave and was kept back. No driver says so, but whoever hands
+    /// deeds to it.
+    Withdrawn,
 }
 
 /// Names one request, so that its answer finds the one who asked.

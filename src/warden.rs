@@ -4,6 +4,7 @@
 //! does no IO, and nothing outside it branches on the state of a domain.
 
 mod memory;
+mod parked;
 mod present;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::time::{Moment, Timestamp};
 use crate::view::View;
 
 pub use memory::RestoreError;
+pub use parked::{Leaving, Parked, Waiting};
 
 /// Watches one domain and heals it.
 ///
@@ -64,6 +66,11 @@ impl Warden {
     /// Returns every deed that still awaits an outcome, and whether its request may have left.
     pub fn open_deeds(&self) -> Vec<(ActionId, bool)> {
         self.supervisor.open_deeds()
+    }
+
+    /// Returns whether a start that is committed may leave now.
+    pub fn may_leave(&self, now: Moment, action: ActionId) -> bool {
+        self.supervisor.may_leave(now.at, &self.model, action)
     }
 
     /// Returns all that is known and meant, for people to look at.

@@ -182,8 +182,8 @@ fn report(seed: u64, outcome: &Outcome, took: Duration, args: &Args) -> String {
         "{count} histories, seeds {seed} to {last}, {rate} a second"
     ));
     line(format!(
-        "  starts      {} left, {} registered, {} came to nothing",
-        sum.starts, sum.succeeded, sum.failed
+        "  starts      {} left, {} registered, {} came to nothing, {} kept back by a slow disk",
+        sum.starts, sum.succeeded, sum.failed, sum.withdrawn
     ));
     line(format!("  holds       {}", sum.holds));
     line(format!(

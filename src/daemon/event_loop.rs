@@ -5,7 +5,7 @@
 
 mod outage;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use crate::journal::{Batch, Health, Journal, Progress, Ticket};
 use crate::model::{Address, DomainName};
 use crate::supervisor::{Accepted, Effect, Input};
 use crate::time::{ClockTrouble, ClockWatch, Moment};
-use crate::warden::Warden;
+use crate::warden::{Parked, Waiting, Warden};
 
 /// So many reports are handled in one turn, and their events written together: enough that a burst
 /// costs few writes, few enough that the listeners hear of its beginning before its end.
@@ -69,8 +69,7 @@ pub(super) struct EventLoop {
     alarms: mpsc::Sender<(DomainName, Event)>,
     stop: watch::Receiver<bool>,
     beat: Beat,
-    /// Effects in order, each with the ticket of what led to it.
-    parked: VecDeque<(Ticket, Parked)>,
+    parked: Parked<Ticket>,
     waiting: BTreeMap<RequestId, oneshot::Sender<Answer>>,
     last_request: u64,
     /// Since when and why the journal cannot be written.
@@ -86,12 +85,6 @@ pub(super) struct Inbox {
     pub(super) orders: mpsc::Receiver<Order>,
 }
 
-/// An effect that waits for the disk.
-enum Parked {
-    Answer(RequestId, Answer),
-    Deed(Deed),
-}
-
 /// What a turn is about.
 enum Wake {
     Asked(Request, oneshot::Sender<Answer>),
@@ -104,6 +97,8 @@ enum Wake {
     Reports(Vec<Report>),
     Stop,
     Time,
+    /// A start was kept back; the warden has to hear of it.
+    Withdrawn(Input),
 }
 
 /// What an event loop begins with.
@@ -135,7 +130,7 @@ impl EventLoop {
             alarms: it.alarms,
             stop: it.stop,
             beat: it.beat,
-            parked: VecDeque::new(),
+            parked: Parked::default(),
             waiting: BTreeMap::new(),
             last_request: 0,
             outage: None,
@@ -169,6 +164,7 @@ impl EventLoop {
                 Wake::Reports(reports) => self.turn(reports),
                 Wake::Stop => break,
                 Wake::Time => self.turn(Vec::new()),
+                Wake::Withdrawn(report) => self.take_in(report),
             }
         }
         self.carrier.end().await;
@@ -179,15 +175,22 @@ impl EventLoop {
     async fn wake(&mut self, progress: &mut watch::Receiver<Progress>, on_record: Ticket) -> Wake {
         // A turn that is late shows only beside the time at which it was due.
         let longest = PAUSE_MAX.min(self.settings.supervisor.clock_jump);
-        let pause = self
-            .warden
-            .next_timeout()
-            .map_or(longest, |at| at.since(self.clock.timestamp()))
-            .min(longest);
+        let mut is_fresh = false;
         loop {
-            self.clock_watch.rest(pause);
             self.answer(on_record);
-            let is_due = self.is_due(on_record);
+            let due = self.parked.due(on_record);
+            let is_due = due.is_some();
+            if !is_fresh && matches!(due, Some(Waiting::Deed(Deed::Commit { .. }))) {
+                // It leaves by what is known now, and not by what was when the disk was asked.
+                self.turn(Vec::new());
+                is_fresh = true;
+            }
+            let pause = self
+                .warden
+                .next_timeout()
+                .map_or(longest, |at| at.since(self.clock.timestamp()))
+                .min(longest);
+            self.clock_watch.rest(pause);
             let has_room = self.journal.backlog() < BACKLOG_MAX;
             return tokio::select! {
                 biased;
@@ -200,10 +203,17 @@ impl EventLoop {
                     if let Some(trouble) = self.clock_watch.turn(self.clock.reading(), limit) {
                         return Wake::Clock(trouble);
                     }
-                    if let Some((_, Parked::Deed(deed))) = self.parked.pop_front() {
+                    let now = self.clock.now();
+                    let Some(leaving) = self.parked.leave(on_record, now, &self.warden) else {
+                        continue;
+                    };
+                    if let Waiting::Deed(deed) = leaving.what {
                         room.send(deed);
                     }
-                    continue;
+                    match leaving.report {
+                        Some(report) => Wake::Withdrawn(report),
+                        None => continue,
+                    }
                 }
                 Ok(()) = progress.changed() => Wake::Progress,
                 Some(order) = self.inbox.orders.recv() => Wake::Order(order),
@@ -232,24 +242,16 @@ impl EventLoop {
     fn clock_trouble(&mut self, trouble: ClockTrouble) {
         let domain = self.name.as_str();
         warn!(domain, "{trouble}; the healer waits for a fresh picture");
-        let mut turn = Turn::default();
-        self.feed(&mut turn, Input::Clock(trouble));
-        self.record(turn);
-    }
-
-    /// Returns whether a deed may leave.
-    fn is_due(&self, on_record: Ticket) -> bool {
-        self.parked
-            .front()
-            .is_some_and(|(ticket, _)| *ticket <= on_record)
+        self.take_in(Input::Clock(trouble));
     }
 
     /// Gives the answers that are on record and stand first in line.
     fn answer(&mut self, on_record: Ticket) {
-        while let Some((ticket, Parked::Answer(..))) = self.parked.front()
-            && *ticket <= on_record
+        let now = self.clock.now();
+        while let Some(Waiting::Answer { .. }) = self.parked.due(on_record)
+            && let Some(leaving) = self.parked.leave(on_record, now, &self.warden)
         {
-            if let Some((_, Parked::Answer(request, answer))) = self.parked.pop_front()
+            if let Waiting::Answer { request, answer } = leaving.what
                 && let Some(asker) = self.waiting.remove(&request)
             {
                 // Who asked may have gone.
@@ -289,17 +291,9 @@ impl EventLoop {
         if is_quiet {
             return;
         }
-        let mut events = Vec::new();
-        let mut parked = Vec::new();
-        for effect in turn.effects {
-            match effect {
-                Effect::Answer { request, answer } => parked.push(Parked::Answer(request, answer)),
-                Effect::Do(deed) => parked.push(Parked::Deed(deed)),
-                Effect::Raise(event) => events.push(event),
-            }
-        }
+        let (events, waiting) = Waiting::part(turn.effects);
         if self.outage.is_some() {
-            self.go_without(events, parked);
+            self.go_without(events, waiting);
             return;
         }
         let batch = Batch {
@@ -308,8 +302,14 @@ impl EventLoop {
             facts,
         };
         let ticket = self.journal.write(batch);
-        self.parked
-            .extend(parked.into_iter().map(|it| (ticket, it)));
+        self.parked.park(ticket, waiting);
+    }
+
+    /// Takes in one input by itself.
+    fn take_in(&mut self, input: Input) {
+        let mut turn = Turn::default();
+        self.feed(&mut turn, input);
+        self.record(turn);
     }
 
     fn asked(&mut self, mut request: Request, answer: oneshot::Sender<Answer>) {
@@ -326,9 +326,7 @@ impl EventLoop {
             return;
         }
         request.id = self.promise(answer);
-        let mut turn = Turn::default();
-        self.feed(&mut turn, Input::Requested(request));
-        self.record(turn);
+        self.take_in(Input::Requested(request));
     }
 
     /// Remembers that somebody waits for this answer.
@@ -361,9 +359,7 @@ impl EventLoop {
         match order {
             Order::Configure(settings) => {
                 self.settings = settings.clone();
-                let mut turn = Turn::default();
-                self.feed(&mut turn, Input::Configured(settings));
-                self.record(turn);
+                self.take_in(Input::Configured(settings));
             }
             Order::Drive(settings) => {
                 info!(
@@ -383,8 +379,7 @@ impl EventLoop {
         let fresh = Carrier::start(settings, learned, self.clock);
         std::mem::replace(&mut self.carrier, fresh).end().await;
         // What waited for the old one would come too late for the new one.
-        self.parked
-            .retain(|(_, it)| matches!(it, Parked::Answer(..)));
+        let unsent = self.parked.forget_deeds();
         if let Some(address) = address {
             let loss = Loss {
                 address,
@@ -393,6 +388,9 @@ impl EventLoop {
             };
             let mut turn = Turn::default();
             self.feed(&mut turn, Input::Observed(Observation::Lost(loss.clone())));
+            for report in unsent {
+                self.feed(&mut turn, report);
+            }
             for (action, may_have_left) in self.warden.open_deeds() {
                 let outcome = if may_have_left {
                     Outcome::Unanswered(loss.clone())

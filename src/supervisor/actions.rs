@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Effect;
 use super::facts::ActionStage;
-use super::rule::{Case, Objection};
+use super::rule::Case;
 use super::state::{About, Action, Agent, Lapsed, Phase, SlotId, Supervisor, Vacancy};
 use crate::event::Kind;
 use crate::exchange::{ActionId, Deed, Outcome};
@@ -12,7 +12,7 @@ use crate::model::Model;
 use crate::time::{Moment, Timestamp};
 
 /// How much later than promised a driver may report before an action is looked into without it.
-const DRIVER_SLACK: Duration = Duration::from_secs(5);
+pub(super) const DRIVER_SLACK: Duration = Duration::from_secs(5);
 
 impl Supervisor {
     /// Takes in what became of a deed. `act` must follow.
@@ -60,6 +60,7 @@ impl Supervisor {
             Outcome::StartFailed(reason) => {
                 self.failed_because(now, model, action, reason, effects);
             }
+            Outcome::Withdrawn => self.withdrawn(now, model, action, effects),
             Outcome::Answered(_) | Outcome::Stopped { .. } => {
                 self.failed(
                     now,
@@ -140,7 +141,7 @@ impl Supervisor {
         };
         if let Some(objection) = self.objection(&case) {
             effects.push(Effect::Do(Deed::Abandon { action }));
-            self.abandoned(now, model, action, objection, effects);
+            self.abandoned(now, model, action, objection.says(), effects);
             return;
         }
         let deadline = now.at + self.policy(slot).start_timeout + DRIVER_SLACK;
@@ -148,10 +149,6 @@ impl Supervisor {
             it.stage = ActionStage::Committed { deadline };
         }
         self.note_unproven(now.at, action);
-        // Whoever asked gets one try.
-        if let Some(vacancy) = self.slot_mut(slot).vacancy_mut() {
-            vacancy.wish = None;
-        }
         effects.push(Effect::Do(Deed::Commit { action }));
     }
 
@@ -209,6 +206,7 @@ impl Supervisor {
     ) {
         let it = self.close(action).expect("the caller looked it up");
         // Gone again already, or told when there is a session again.
+        self.spend_wish(&it);
         self.back_to_vacant(it.slot, action);
         self.delay(now.at, model, it.slot);
         let lapsed = Lapsed {
@@ -288,6 +286,7 @@ impl Supervisor {
     ) {
         let it = self.close(action).expect("the caller looked it up");
         self.remember_failure(now.at, it.slot, it.target);
+        self.spend_wish(&it);
         self.back_to_vacant(it.slot, action);
         self.delay(now.at, model, it.slot);
         self.tell(
@@ -302,27 +301,19 @@ impl Supervisor {
     }
 
     /// Gives an action up before anything was asked; it does not count as a try.
-    fn abandoned(
+    pub(super) fn abandoned(
         &mut self,
         now: Moment,
         model: &Model,
         action: ActionId,
-        objection: Objection,
+        says: String,
         effects: &mut Vec<Effect>,
     ) {
         let it = self.close(action).expect("the caller looked it up");
         self.back_to_vacant(it.slot, action);
         let slot = self.slot_mut(it.slot);
         slot.tries = slot.tries.saturating_sub(1);
-        self.tell(
-            now,
-            model,
-            Kind::ActionFailed,
-            action,
-            &it,
-            objection.says(),
-            effects,
-        );
+        self.tell(now, model, Kind::ActionFailed, action, &it, says, effects);
     }
 
     /// Returns an action that is about to change.
@@ -335,6 +326,14 @@ impl Supervisor {
     pub(super) fn close(&mut self, action: ActionId) -> Option<Action> {
         self.changed.actions.insert(action);
         self.actions.remove(&action)
+    }
+
+    /// Whoever asked gets one try: a start that may have left was it.
+    pub(super) fn spend_wish(&mut self, it: &Action) {
+        let has_left = !matches!(it.stage, ActionStage::Preparing { .. });
+        if has_left && let Some(vacancy) = self.slot_mut(it.slot).vacancy_mut() {
+            vacancy.wish = None;
+        }
     }
 
     pub(super) fn back_to_vacant(&mut self, slot: SlotId, action: ActionId) {
@@ -387,7 +386,8 @@ impl Supervisor {
             | Outcome::StartFailed(_)
             | Outcome::Started(_)
             | Outcome::Stopped { .. }
-            | Outcome::Unanswered(_) => Agent::Silent,
+            | Outcome::Unanswered(_)
+            | Outcome::Withdrawn => Agent::Silent,
         };
     }
 

@@ -23,8 +23,11 @@ impl Supervisor {
     ) {
         let it = self.close(action).expect("the caller looked it up");
         let (slot, target) = (it.slot, it.target);
-        self.back_to_vacant(slot, action);
         let meaning = Meaning::of(words, &self.settings.reasons);
+        if meaning != Meaning::NotReady {
+            self.spend_wish(&it);
+        }
+        self.back_to_vacant(slot, action);
         let follows = match meaning {
             Meaning::NotReady => "; it is asked again, and this was no try",
             Meaning::HostOut => "; not there again before its agent was away",

@@ -25,6 +25,7 @@ mod seats;
 mod state;
 mod tell;
 mod view;
+mod withdraw;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

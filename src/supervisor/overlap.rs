@@ -5,6 +5,8 @@
 //! `evidence`. Here it is only counted.
 
 use super::Effect;
+use super::actions::DRIVER_SLACK;
+use super::facts::ActionStage;
 use super::rule::{Blocked, Case, Hindrance, Obstacle};
 use super::state::{About, Row, SlotId, Supervisor};
 use crate::event::{Cause, Kind};
@@ -65,6 +67,8 @@ impl Supervisor {
         let lapsed = self.lapsed.values();
         let lapsed = lapsed.filter(|it| it.slot == Some(case.slot));
         let unproven = self.slot(case.slot).unproven;
+        let is_own = |it: &Unproven| case.leaving.is_some_and(|id| self.is_noted_by(id, *it));
+        let unproven = unproven.filter(|it| !is_own(it));
         lapsed
             .map(|it| (it.peer, it.at))
             .chain(unproven.map(|it| (it.peer, it.at)))
@@ -98,6 +102,24 @@ impl Supervisor {
         {
             self.slot_mut(slot).unproven = Some(Unproven { peer, at: now });
         }
+    }
+
+    /// A request never left, though that was decided: nothing was replaced by it.
+    pub(super) fn forget_unproven(&mut self, action: ActionId) {
+        let slot = self.actions[&action].slot;
+        let unproven = self.slot(slot).unproven;
+        if unproven.is_some_and(|it| self.is_noted_by(action, it)) {
+            self.slot_mut(slot).unproven = None;
+        }
+    }
+
+    /// Returns whether that was noted when the request of this start was to leave.
+    fn is_noted_by(&self, action: ActionId, unproven: Unproven) -> bool {
+        let Some(it) = self.actions.get(&action) else {
+            return false;
+        };
+        let within = self.policy(it.slot).start_timeout + DRIVER_SLACK;
+        matches!(it.stage, ActionStage::Committed { deadline } if unproven.at + within == deadline)
     }
 
     /// Notes that a process with a seat is out of reach.

@@ -21,11 +21,11 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use dbwarden::exchange::Observation;
+use dbwarden::exchange::{Deed, Observation};
 use dbwarden::model::{self, Model, Role};
 use dbwarden::supervisor::{Effect, Input};
 use dbwarden::time::{Moment, Timestamp};
-use dbwarden::warden::Warden;
+use dbwarden::warden::{Parked, Waiting, Warden};
 
 pub(crate) use dice::Dice;
 use laws::{Broken, Laws};
@@ -47,9 +47,18 @@ struct History {
     warden: Warden,
     laws: Laws,
     late: Dice,
+    /// What waits for the disk, until when.
+    parked: Parked<Timestamp>,
+    /// When the last record will be on the disk.
+    on_record: Timestamp,
+    disk: Dice,
+    /// How late the disk may be, in milliseconds.
+    slowness: u64,
     now: Timestamp,
     second: (u64, usize),
     inputs: usize,
+    /// How many starts were kept back after they waited for the disk.
+    withdrawn: usize,
     /// What happened, if that is asked for.
     trace: Option<VecDeque<String>>,
 }
@@ -58,13 +67,19 @@ impl History {
     fn new(seed: u64, traced: bool) -> Self {
         let mut dice = Dice::new(seed);
         let plan = Plan::draw(&mut dice);
+        let mut disk = Dice::new(seed ^ 0xD15C);
         let mut history = Self {
+            parked: Parked::default(),
+            on_record: Timestamp::ZERO,
+            slowness: disk.pick(&[0, 0, 50, 2_000, 12_000]),
+            disk,
             warden: Warden::new(model::Settings::default(), plan.settings()),
             laws: Laws::new(plan.clone()),
             late: Dice::new(seed ^ 0xDEAD),
             now: Timestamp::ZERO,
             second: (0, 0),
             inputs: 0,
+            withdrawn: 0,
             trace: traced.then(VecDeque::new),
             world: World::new(plan, dice),
         };
@@ -80,6 +95,13 @@ impl History {
         loop {
             let due = self.warden.next_timeout();
             let next = self.world.next();
+            let disk = self.parked.next();
+            let first = due.into_iter().chain(next).min();
+            if let Some(at) = disk.filter(|it| first.is_none_or(|first| *it < first)) {
+                self.now = at.max(self.now);
+                self.leave()?;
+                continue;
+            }
             let Some(at) = due.into_iter().chain(next).min().filter(|at| *at <= end) else {
                 break;
             };
@@ -113,6 +135,7 @@ impl History {
         let mut effects = Vec::new();
         self.warden
             .handle(Moment::simulated(now), input, &mut effects);
+        let is_commit = |it: &Effect| matches!(it, Effect::Do(Deed::Commit { .. }));
         for effect in &effects {
             self.note(|| match effect {
                 Effect::Answer { answer, .. } => format!("    {answer:?}"),
@@ -125,11 +148,42 @@ impl History {
                     event.text
                 ),
             });
-            self.laws.judge(now, effect)?;
+            // A start is judged when it leaves.
+            if !is_commit(effect) {
+                self.laws.judge(now, effect)?;
+            }
         }
-        for effect in effects {
-            if let Effect::Do(deed) = effect {
+        let (_, waiting) = Waiting::part(effects);
+        let on_record = now + self.disk.millis(0, self.slowness);
+        self.on_record = self.on_record.max(on_record);
+        self.parked.park(self.on_record, waiting);
+        self.leave()
+    }
+
+    /// Lets go what waited for the disk until now.
+    fn leave(&mut self) -> Result<(), Broken> {
+        let now = self.now;
+        self.world.now = now;
+        while let Some(waiting) = self.parked.due(now) {
+            let is_start = matches!(waiting, Waiting::Deed(Deed::Commit { .. }));
+            let is_late = self.warden.next_timeout().is_some_and(|due| due <= now);
+            if is_start && is_late && self.slowness > 0 {
+                // Which lets it go, or keeps it back.
+                self.handle(Input::Timeout)?;
+                continue;
+            }
+            let leaving = self.parked.leave(now, Moment::simulated(now), &self.warden);
+            let leaving = leaving.expect("something was due");
+            if let Waiting::Deed(deed) = leaving.what {
+                if is_start {
+                    self.note(|| format!("< {deed:?}"));
+                    self.withdrawn += usize::from(leaving.report.is_some());
+                    self.laws.judge(now, &Effect::Do(deed.clone()))?;
+                }
                 self.world.after(Duration::ZERO, Item::Deed(deed));
+            }
+            if let Some(report) = leaving.report {
+                self.handle(report)?;
             }
         }
         Ok(())
@@ -216,10 +270,10 @@ fn live(model: &Model) -> (Vec<String>, Vec<String>) {
 }
 
 /// Plays one history; a failure is played again to show how it ended.
-fn play(seed: u64) -> (usize, usize) {
+fn play(seed: u64) -> (usize, usize, usize) {
     let mut history = History::new(seed, false);
     let Err(broken) = history.play() else {
-        return (history.inputs, history.laws.commits);
+        return (history.inputs, history.laws.commits, history.withdrawn);
     };
     let mut again = History::new(seed, true);
     let repeated = again.play();
@@ -246,13 +300,19 @@ fn number(name: &str, otherwise: u64) -> u64 {
 #[test]
 fn in_no_history_is_a_law_broken() {
     let first = number("DBWARDEN_SEED", 0);
-    let (mut inputs, mut commits) = (0, 0);
-    for seed in first..first + number("DBWARDEN_HISTORIES", HISTORIES) {
+    let (mut inputs, mut commits, mut withdrawn) = (0, 0, 0);
+    let count = number("DBWARDEN_HISTORIES", HISTORIES);
+    for seed in first..first + count {
         let played = play(seed);
         inputs += played.0;
         commits += played.1;
+        withdrawn += played.2;
     }
-    println!("{inputs} inputs, {commits} starts");
+    println!("{inputs} inputs, {commits} starts, {withdrawn} kept back");
+    assert!(
+        count < HISTORIES || withdrawn > 0,
+        "no disk was ever too slow"
+    );
 }
 
 #[test]
@@ -272,7 +332,7 @@ fn a_judge_that_sees_a_start_too_many_says_so() {
     history.play().unwrap();
     let lost = Observation::Lost(world::loss(dbwarden::exchange::LossClass::Connection));
     history.laws.hear(history.now, &Input::Observed(lost));
-    let deed = dbwarden::exchange::Deed::Commit {
+    let deed = Deed::Commit {
         action: dbwarden::exchange::ActionId(1),
     };
     assert!(history.laws.judge(history.now, &Effect::Do(deed)).is_err());

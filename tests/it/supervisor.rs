@@ -16,6 +16,7 @@
 //! - `reload off`, `on`, `suggest`, `no-options`, `other-options` another configuration is read;
 //!   `restart on` and so forth does so when the daemon starts;
 //! - `clock slept 60`, `clock late 6`, `clock jumped -60` what the clocks of the daemon show;
+//! - `slow` from here on the disk takes its time, and `disk`: it answers;
 //! - `wall 30` the wall clock is put forward by so many seconds, `wall -30` back; `wait` time
 //!   passes.
 //!
@@ -24,6 +25,7 @@
 //! only the beginning of one.
 
 mod budgets;
+mod disk;
 mod gates;
 mod harness;
 mod overlaps;

@@ -5,7 +5,7 @@
 
 use tracing::{error, info, warn};
 
-use super::{Answer, EventLoop, Health, Parked, Progress, Turn};
+use super::{Answer, EventLoop, Health, Progress};
 use crate::daemon::DaemonError;
 use crate::event::{Event, Kind, Subject};
 use crate::exchange::Deed;
@@ -13,7 +13,7 @@ use crate::journal::Batch;
 use crate::supervisor::{Accepted, Input};
 use crate::telemetry::chain;
 use crate::time::Moment;
-use crate::warden::Warden;
+use crate::warden::{Waiting, Warden};
 
 /// Since when nothing is on record any more, and why.
 pub(super) struct Outage {
@@ -61,20 +61,18 @@ impl EventLoop {
             since,
             why: why.to_owned(),
         });
-        for (_, parked) in std::mem::take(&mut self.parked) {
-            self.refuse(parked);
+        for it in self.parked.take() {
+            self.refuse(it);
         }
         let mut alarm = self.event(since, Kind::Gap);
         alarm.text = Some(format!("the journal cannot be written: {why}").into());
         self.alarm(alarm);
-        let mut turn = Turn::default();
-        self.feed(&mut turn, Input::JournalFailed);
-        self.record(turn);
+        self.take_in(Input::JournalFailed);
     }
 
     /// Tells events to those that also want what is not on record, and does nothing.
-    pub(super) fn go_without(&mut self, events: Vec<Event>, parked: Vec<Parked>) {
-        for it in parked {
+    pub(super) fn go_without(&mut self, events: Vec<Event>, waiting: Vec<Waiting>) {
+        for it in waiting {
             self.refuse(it);
         }
         for event in events {
@@ -117,9 +115,7 @@ impl EventLoop {
             events: vec![gap],
             ..Batch::default()
         });
-        let mut turn = Turn::default();
-        self.feed(&mut turn, Input::Began(self.settings.clone()));
-        self.record(turn);
+        self.take_in(Input::Began(self.settings.clone()));
         self.drive(
             self.carrier.settings(),
             "the journal works again; the domain is looked at afresh",
@@ -129,19 +125,19 @@ impl EventLoop {
     }
 
     /// Leaves undone what waited for the disk; only what ends a preparation still leaves.
-    fn refuse(&mut self, parked: Parked) {
-        match parked {
-            Parked::Answer(request, answer) => {
+    fn refuse(&mut self, waiting: Waiting) {
+        match waiting {
+            Waiting::Answer { request, answer } => {
                 let answer = self.outage.as_ref().map_or(answer, Outage::refusal);
                 if let Some(asker) = self.waiting.remove(&request) {
                     let _ = asker.send(answer);
                 }
             }
-            Parked::Deed(deed @ Deed::Abandon { .. }) => {
+            Waiting::Deed(deed @ Deed::Abandon { .. }) => {
                 // If its queue is full, the preparation expires by itself.
                 let _ = self.carrier.deeds.try_send(deed);
             }
-            Parked::Deed(_) => (),
+            Waiting::Deed(_) => (),
         }
     }
 

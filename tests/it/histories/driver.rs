@@ -59,7 +59,8 @@ impl Driver {
                 | Outcome::Registered { .. }
                 | Outcome::StartFailed(_)
                 | Outcome::Stopped { .. }
-                | Outcome::Unanswered(_),
+                | Outcome::Unanswered(_)
+                | Outcome::Withdrawn,
                 Stage::Preparing | Stage::Ready | Stage::Sent,
             ) => errand.stage = Stage::Done,
         }

@@ -149,7 +149,8 @@ impl Laws {
             | Outcome::Refused(_)
             | Outcome::Registered { .. }
             | Outcome::StartFailed(_)
-            | Outcome::Stopped { .. } => open.settled = true,
+            | Outcome::Stopped { .. }
+            | Outcome::Withdrawn => open.settled = true,
         }
     }
 
@@ -586,8 +587,9 @@ impl Laws {
         };
         let came = self.told.lives.iter().any(came);
         if kind == Kind::ActionSucceeded {
+            // While it waited for the disk somebody else may have done just that.
             ensure!(
-                open.stage == Stage::Committed,
+                open.stage == Stage::Committed || open.stage == Stage::Ready && came,
                 "{action} succeeds and never left"
             );
             ensure!(came || open.settled, "{action} succeeds and nothing came");

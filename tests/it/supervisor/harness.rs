@@ -17,7 +17,7 @@ use dbwarden::model::{
 use dbwarden::policy::Policy;
 use dbwarden::supervisor::{Accepted, Effect, Input, Mode, Recovery, Settings};
 use dbwarden::time::{ClockTrouble, Moment, Timestamp, WallTime};
-use dbwarden::warden::Warden;
+use dbwarden::warden::{Parked, Waiting, Warden};
 
 /// When a story begins.
 const START: Timestamp = Timestamp::from_micros(3_600_000_000);
@@ -91,6 +91,9 @@ struct World {
     /// The agent of each peer, which changes when it returns.
     agents: BTreeMap<String, String>,
     requests: u64,
+    /// What waits for the disk, and whether it takes its time.
+    parked: Parked<()>,
+    is_slow: bool,
     told: String,
 }
 
@@ -105,6 +108,8 @@ impl World {
             begun: false,
             agents: BTreeMap::new(),
             requests: 0,
+            parked: Parked::default(),
+            is_slow: false,
             told: String::new(),
         }
     }
@@ -132,6 +137,11 @@ impl World {
             self.restart(rest);
         } else if verb == "reload" {
             self.reload(rest);
+        } else if verb == "slow" {
+            self.is_slow = true;
+        } else if verb == "disk" {
+            self.is_slow = false;
+            self.leave();
         } else if let Some(input) = self.input(verb, rest) {
             self.handle(input);
         }
@@ -260,7 +270,26 @@ impl World {
     fn handle(&mut self, input: Input) {
         let mut effects = Vec::new();
         self.warden.handle(self.moment(), input, &mut effects);
+        if self.is_slow {
+            let (events, waiting) = Waiting::part(effects);
+            self.parked.park((), waiting);
+            effects = events.into_iter().map(Effect::Raise).collect();
+        }
         self.tell(effects);
+    }
+
+    /// What waited for the disk leaves.
+    fn leave(&mut self) {
+        let now = self.moment();
+        while let Some(leaving) = self.parked.leave((), now, &self.warden) {
+            self.tell(vec![match leaving.what {
+                Waiting::Answer { request, answer } => Effect::Answer { request, answer },
+                Waiting::Deed(deed) => Effect::Do(deed),
+            }]);
+            if let Some(report) = leaving.report {
+                self.handle(report);
+            }
+        }
     }
 
     fn tell(&mut self, effects: Vec<Effect>) {

@@ -236,7 +236,8 @@ fn success(outcome: Outcome, attempt: &str) -> Result<Outcome, DomainError> {
         | Outcome::Ready
         | Outcome::Registered { .. }
         | Outcome::Started(_)
-        | Outcome::Stopped { .. } => Ok(outcome),
+        | Outcome::Stopped { .. }
+        | Outcome::Withdrawn => Ok(outcome),
         Outcome::NotSent(loss) => Err(DomainError::NotSent { attempt, loss }),
         Outcome::Refused(reason) => Err(DomainError::Refused {
             attempt,

@@ -376,7 +376,14 @@ proptest! {
     #[test]
     fn a_fact_that_was_written_down_is_read_back(
         fact in prop_oneof![
-            action(), database(), domain(), failure(), lapsed(), peer(), process(), slot()
+            action().boxed(),
+            database().boxed(),
+            domain().boxed(),
+            failure().boxed(),
+            lapsed().boxed(),
+            peer().boxed(),
+            process().boxed(),
+            slot().boxed(),
         ]
     ) {
         let kind = fact.key().kind;

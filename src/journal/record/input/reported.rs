@@ -47,6 +47,7 @@ pub(in crate::journal) enum OutcomeRecord<'a> {
     },
     #[serde(borrow)]
     Unanswered(LossRecord<'a>),
+    Withdrawn,
 }
 
 impl<'a> From<&'a Loss> for LossRecord<'a> {
@@ -100,6 +101,7 @@ impl<'a> From<&'a Outcome> for OutcomeRecord<'a> {
                 exit_code: *exit_code,
             },
             Outcome::Unanswered(loss) => Self::Unanswered(loss.into()),
+            Outcome::Withdrawn => Self::Withdrawn,
         }
     }
 }
@@ -119,6 +121,7 @@ impl From<OutcomeRecord<'_>> for Outcome {
             OutcomeRecord::Started(id) => Self::Started(id.as_deref().map(StartId::from)),
             OutcomeRecord::Stopped { exit_code } => Self::Stopped { exit_code },
             OutcomeRecord::Unanswered(loss) => Self::Unanswered(loss.into()),
+            OutcomeRecord::Withdrawn => Self::Withdrawn,
         }
     }
 }

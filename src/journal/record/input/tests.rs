@@ -115,6 +115,7 @@ fn outcome() -> BoxedStrategy<Outcome> {
             .prop_map(|it| Outcome::Started(it.map(|it| it.as_str().into()))),
         any::<Option<i32>>().prop_map(|exit_code| Outcome::Stopped { exit_code }),
         loss().prop_map(Outcome::Unanswered),
+        Just(Outcome::Withdrawn),
     ]
     .boxed()
 }

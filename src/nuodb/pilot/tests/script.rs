@@ -108,6 +108,7 @@ pub(super) fn outcome_text(outcome: &Outcome) -> String {
         },
         Outcome::Stopped { exit_code } => format!("stopped {exit_code:?}"),
         Outcome::Unanswered(loss) => format!("unanswered, {}", loss.reason),
+        Outcome::Withdrawn => "withdrawn".into(),
     }
 }
 

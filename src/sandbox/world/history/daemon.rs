@@ -1,7 +1,6 @@
 //! The daemon as it is on a machine: pilot, warden and disk, with deeds that wait for the record,
 //! timers that ring late, and a process that may die at any moment. It decides nothing itself.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +11,9 @@ use super::{Broken, History, Item};
 use crate::exchange::{Deed, Loss, LossClass, Observation, Outcome};
 use crate::model::Address;
 use crate::nuodb::pilot::{self, Command, Pilot, PilotSettings};
-use crate::supervisor::{Accepted, Effect, Input};
+use crate::supervisor::{Accepted, Input};
 use crate::time::{Moment, Timestamp};
-use crate::warden::Warden;
+use crate::warden::{Parked, Waiting, Warden};
 
 /// What runs.
 #[derive(Debug)]
@@ -38,7 +37,7 @@ pub(super) struct Alive {
     inbox: Vec<Input>,
     /// When it will be.
     turn: Option<Timestamp>,
-    parked: VecDeque<(u64, Deed)>,
+    parked: Parked<u64>,
     /// How late the next timer of the warden rings.
     late: Duration,
     /// Whether the journal cannot be written.
@@ -91,7 +90,7 @@ impl History {
             warden,
             inbox: Vec::new(),
             turn: None,
-            parked: VecDeque::new(),
+            parked: Parked::default(),
             late: Duration::ZERO,
             is_broken: false,
         });
@@ -234,23 +233,14 @@ impl History {
             return Ok(());
         }
         let is_broken = it.is_broken;
-        let deeds = batch.effects.iter().filter_map(|it| match it {
-            Effect::Do(deed) => Some(deed.clone()),
-            Effect::Answer { .. } | Effect::Raise(_) => None,
-        });
-        let deeds: Vec<Deed> = deeds.collect();
+        let (_, waiting) = Waiting::part(batch.effects.clone());
         if is_broken {
-            // Only what ends a preparation still leaves.
-            for deed in deeds {
-                if matches!(deed, Deed::Abandon { .. }) {
-                    self.pilot(pilot::Input::Deed(deed));
-                }
-            }
+            self.leave_undone(waiting);
             return Ok(());
         }
         let ticket = self.daemon.disk.write(batch);
         if has_driver && let Some(it) = &mut self.daemon.alive {
-            it.parked.extend(deeds.into_iter().map(|it| (ticket, it)));
+            it.parked.park(ticket, waiting);
         }
         let (from, to) = self.plan.disk;
         let slow = self.slow_disk_until > self.now;
@@ -272,15 +262,44 @@ impl History {
         }
         let written = self.daemon.disk.commit(ticket);
         self.recorded(&written)?;
-        let on_record = self.daemon.disk.on_record();
+        self.leave()
+    }
+
+    /// Lets go what is on record; a start is looked at once more before it leaves.
+    fn leave(&mut self) -> Result<(), Broken> {
+        let (now, on_record) = (Moment::simulated(self.now), self.daemon.disk.on_record());
+        let mut is_fresh = false;
         while let Some(it) = &mut self.daemon.alive
-            && it.parked.front().is_some_and(|it| it.0 <= on_record)
-            && let Some((_, deed)) = it.parked.pop_front()
+            && let Some(due) = it.parked.due(on_record)
         {
-            self.judge.left(self.now, &deed)?;
-            self.pilot(pilot::Input::Deed(deed));
+            if !is_fresh && matches!(due, Waiting::Deed(Deed::Commit { .. })) {
+                // It leaves by what is known now, and not by what was when the disk was asked.
+                self.turn(vec![Input::Timeout], true)?;
+                is_fresh = true;
+                continue;
+            }
+            let Some(leaving) = it.parked.leave(on_record, now, &it.warden) else {
+                break;
+            };
+            if let Waiting::Deed(deed) = leaving.what {
+                self.judge.left(self.now, &deed)?;
+                self.pilot(pilot::Input::Deed(deed));
+            }
+            if let Some(report) = leaving.report {
+                self.figures.withdrawn += 1;
+                self.turn(vec![report], true)?;
+            }
         }
         Ok(())
+    }
+
+    /// Leaves undone what waited for the disk; only what ends a preparation still leaves.
+    fn leave_undone(&mut self, waiting: Vec<Waiting>) {
+        for it in waiting {
+            if let Waiting::Deed(deed @ Deed::Abandon { .. }) = it {
+                self.pilot(pilot::Input::Deed(deed));
+            }
+        }
     }
 
     /// What is on record is told, and decided again by one who has only the record.
@@ -303,14 +322,10 @@ impl History {
         if std::mem::replace(&mut it.is_broken, true) {
             return Ok(());
         }
-        let parked = std::mem::take(&mut it.parked);
+        let parked = it.parked.take();
         self.note(|| "# the journal cannot be written".to_owned());
         self.daemon.disk.crash(0);
-        for (_, deed) in parked {
-            if matches!(deed, Deed::Abandon { .. }) {
-                self.pilot(pilot::Input::Deed(deed));
-            }
-        }
+        self.leave_undone(parked);
         self.turn(vec![Input::JournalFailed], true)
     }
 
@@ -340,7 +355,7 @@ impl History {
             return Ok(());
         };
         alive.pilot = self.new_pilot(&alive.warden);
-        alive.parked.clear();
+        let unsent = alive.parked.forget_deeds();
         alive.inbox.clear();
         alive.turn = None;
         let loss = Loss {
@@ -348,9 +363,12 @@ impl History {
             class: LossClass::Connection,
             reason: "the driver is replaced".into(),
         };
-        let deeds = alive.warden.open_deeds();
         self.daemon.alive = Some(alive);
-        self.turn(vec![Input::Observed(Observation::Lost(loss.clone()))], true)?;
+        let mut inputs = vec![Input::Observed(Observation::Lost(loss.clone()))];
+        inputs.extend(unsent);
+        self.turn(inputs, true)?;
+        let alive = self.daemon.alive.as_ref();
+        let deeds = alive.map_or_else(Vec::new, |it| it.warden.open_deeds());
         for (action, may_have_left) in deeds {
             let outcome = if may_have_left {
                 Outcome::Unanswered(loss.clone())

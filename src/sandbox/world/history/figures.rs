@@ -22,7 +22,9 @@ pub struct Figures {
     pub events: u64,
     /// How many starts left.
     pub starts: u64,
-    /// How many of them registered, and how many came to nothing.
+    /// How many were kept back once they had waited for the disk.
+    pub withdrawn: u64,
+    /// How many of them registered.
     pub succeeded: u64,
     /// How many of them came to nothing.
     pub failed: u64,
@@ -97,6 +99,7 @@ impl Figures {
         self.turns += it.turns;
         self.events += it.events;
         self.starts += it.starts;
+        self.withdrawn += it.withdrawn;
         self.succeeded += it.succeeded;
         self.failed += it.failed;
         self.holds += it.holds;

@@ -153,7 +153,8 @@ impl Known {
             | Outcome::Refused(_)
             | Outcome::Registered { .. }
             | Outcome::StartFailed(_)
-            | Outcome::Stopped { .. } => open.settled = true,
+            | Outcome::Stopped { .. }
+            | Outcome::Withdrawn => open.settled = true,
         }
     }
 

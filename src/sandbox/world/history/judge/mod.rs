@@ -339,7 +339,8 @@ impl Judge {
             self.expired.insert(*action);
         }
         self.starts += 1;
-        Ok(())
+        // Whatever happened while it waited for the disk.
+        self.judge_start(now, *action)
     }
 
     /// Something is on record, and told.
