@@ -230,8 +230,10 @@ pub struct RequestId(pub u64);
 pub struct Request {
     /// Names it.
     pub id: RequestId,
-    /// Who asks, as events and explanations name them: `listener page-me`, `operator`.
+    /// Who asks, as events and explanations name them: `listener page-me`, `operator ada`.
     pub by: Arc<str>,
+    /// Why, in their words.
+    pub reason: Option<Arc<str>>,
     /// What is asked.
     pub wish: Wish,
 }

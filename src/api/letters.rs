@@ -7,12 +7,13 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 
+use super::asker::Asker;
 use super::events::all;
-use super::office::{Asker, Office};
+use super::office::Office;
 use super::refusal::Refusal;
 use super::routes::{Shared, wrong_query};
 use super::wishes::read;
@@ -102,24 +103,24 @@ pub(super) async fn list(
 /// Has dead letters told again.
 pub(super) async fn replay(
     State(office): Shared,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<Response, Refusal> {
-    change(&office, &headers, body, Deed::Replay).await
+    change(&office, &asker, body, Deed::Replay).await
 }
 
 /// Forgets dead letters.
 pub(super) async fn drop(
     State(office): Shared,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<Response, Refusal> {
-    change(&office, &headers, body, Deed::Drop).await
+    change(&office, &asker, body, Deed::Drop).await
 }
 
 async fn change(
     office: &Office,
-    headers: &HeaderMap,
+    asker: &Asker,
     body: Body,
     deed: Deed,
 ) -> Result<Response, Refusal> {
@@ -128,7 +129,7 @@ async fn change(
         Deed::Replay => "replay dead letters",
     };
     let choice: ChoiceRecord = read(body, attempted).await?;
-    Office::only_people(&Asker::of(headers), attempted)?;
+    Office::only_people(asker, attempted)?;
     let found = find(office, attempted).await?;
     let (chosen, missing) = choose(found, choice, attempted)?;
     let mut by_journal: BTreeMap<String, (Journal, Vec<u64>)> = BTreeMap::new();

@@ -3,6 +3,7 @@
 //! It shows what the wardens know and passes on what people ask of them. It decides nothing, and no
 //! GET changes anything.
 
+mod asker;
 mod events;
 mod letters;
 mod lines;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::asker::{Asker, person};
 use super::port::{DomainPort, Errand, Port};
 use super::refusal::Refusal;
 use crate::exchange::Answer;
@@ -30,9 +31,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// After so many pauses it is looked though nothing was told: time passes for slots as well.
 const LOOK_ANYWAY: u32 = 5;
 
-/// Names the listener that asks, if one does.
-const LISTENER_HEADER: &str = "dbwarden-listener";
-
 /// One domain as it was found.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Look {
@@ -51,13 +49,6 @@ pub(super) struct Office {
     looks: watch::Sender<Arc<[Look]>>,
     somebody_follows: Notify,
     followers: Arc<Semaphore>,
-}
-
-/// Who asks.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Asker {
-    Listener(String),
-    Operator,
 }
 
 impl Office {
@@ -183,16 +174,26 @@ impl Office {
             .collect()
     }
 
-    /// Returns whether a listener may ask for that, as its configuration says.
+    /// Returns who asks, as events name them: a listener only if it may ask for that by its
+    /// configuration. A person may give a name.
     pub(super) fn permit(
         &self,
         asker: &Asker,
+        owner: Option<&str>,
         wish: WishKind,
         attempted: &str,
     ) -> Result<Arc<str>, Refusal> {
-        let Asker::Listener(name) = asker else {
-            return Ok("operator".into());
+        let name = match asker {
+            Asker::Listener(name) => name,
+            Asker::Operator(user) => return Ok(person(*user, owner)),
         };
+        if owner.is_some() {
+            return Err(Refusal::nonsense(
+                attempted,
+                format!("the listener `{name}` asks, and has its own name"),
+                "leave the owner out, or unset DBWARDEN_LISTENER to ask as a person",
+            ));
+        }
         let permits = self.port.permits.borrow().clone();
         let (problem, advice) = match permits.get(name) {
             Some(wishes) if wishes.contains(&wish) => return Ok(format!("listener {name}").into()),
@@ -216,7 +217,7 @@ impl Office {
     /// Refuses what only a person may do.
     pub(super) fn only_people(asker: &Asker, attempted: &str) -> Result<Arc<str>, Refusal> {
         match asker {
-            Asker::Operator => Ok("operator".into()),
+            Asker::Operator(user) => Ok(person(*user, None)),
             Asker::Listener(name) => Err(Refusal::new(
                 StatusCode::FORBIDDEN,
                 attempted,
@@ -257,13 +258,4 @@ pub(super) fn is_same(left: &[Look], right: &[Look]) -> bool {
             .iter()
             .zip(right)
             .all(|(left, right)| timeless(left) == timeless(right))
-}
-
-impl Asker {
-    /// Returns who asks, by what the request says of itself.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        headers.get(LISTENER_HEADER).map_or(Self::Operator, |name| {
-            Self::Listener(String::from_utf8_lossy(name.as_bytes()).into_owned())
-        })
-    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
+use super::asker::User;
 use super::office::Office;
 use super::patient::Patient;
 use super::{ApiError, Port, Socket, routes};
@@ -93,10 +94,9 @@ async fn accept(listener: &UnixListener, port: Port, mut stop: watch::Receiver<b
             Some(_) = connections.join_next() => (),
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                 Ok((stream, _)) => {
-                    let router = if is_let_in(&stream) {
-                        router.clone()
-                    } else {
-                        routes::closed_door()
+                    let router = match user(&stream) {
+                        Some(user) => router.clone().layer(Extension(user)),
+                        None => routes::closed_door(),
                     };
                     connections.spawn(converse(stream, router, until_stop.clone()));
                 }
@@ -114,14 +114,13 @@ async fn accept(listener: &UnixListener, port: Port, mut stop: watch::Receiver<b
     let _ = ended.await;
 }
 
-/// Returns whether whoever connected is the user we run as, or root.
+/// Returns who connected, if that is the user we run as, or root.
 ///
 /// The mode of the socket says so too, unless somebody changed it.
-fn is_let_in(stream: &UnixStream) -> bool {
+fn user(stream: &UnixStream) -> Option<User> {
     let ours = rustix::process::geteuid().as_raw();
-    stream
-        .peer_cred()
-        .is_ok_and(|it| it.uid() == ours || it.uid() == 0)
+    let uid = stream.peer_cred().ok()?.uid();
+    (uid == ours || uid == 0).then_some(User(uid))
 }
 
 /// Serves one connection.

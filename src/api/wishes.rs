@@ -3,22 +3,38 @@
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::office::{Asker, Office};
+use super::asker::Asker;
+use super::office::Office;
 use super::port::Errand;
 use super::record::AcceptedRecord;
 use super::refusal::Refusal;
 use super::routes::Shared;
 use super::server::BODY_TIMEOUT;
 use crate::exchange::{Answer, Place, Request, RequestId, Wish};
-use crate::listener::{WishError, WishKind, WishRecord};
+use crate::listener::{StartTeRecord, WishError, WishKind, WishRecord};
 
 /// What a request may fill.
 const BODY_LIMIT: usize = 64 * 1024;
+
+/// How many bytes the name of who asks may have.
+const OWNER_MAX: usize = 128;
+
+/// How many bytes a reason may have.
+const REASON_MAX: usize = 512;
+
+/// What is asked for, by whom and why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RequestRecord {
+    owner: Option<String>,
+    reason: Option<String>,
+    start_te: Option<StartTeRecord>,
+}
 
 /// An object without any key.
 #[derive(Debug, Deserialize)]
@@ -29,19 +45,34 @@ struct NothingRecord {}
 pub(super) async fn request(
     State(office): Shared,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<Json<AcceptedRecord>, Refusal> {
     let attempted = format!("ask the domain `{name}` for something");
     let domain = office.domain(&name, &attempted)?;
-    let wish: WishRecord = read(body, &attempted).await?;
-    let (attempted, wish) = understand(wish)?;
-    let by = office.permit(&Asker::of(&headers), WishKind::of(&wish), &attempted)?;
-    let id = RequestId(0);
-    let decide = |answer| Errand::Request {
-        request: Request { id, by, wish },
-        answer,
+    let RequestRecord {
+        owner,
+        reason,
+        start_te,
+    } = read(body, &attempted).await?;
+    let Some(start) = start_te else {
+        return Err(Refusal::nonsense(
+            attempted,
+            "it does not say what is asked for",
+            "docs/api.md has what can be",
+        ));
     };
+    let (attempted, wish) = understand(WishRecord::StartTe(start))?;
+    let owner = said_by_people(owner, "owner", OWNER_MAX, &attempted)?;
+    let reason = said_by_people(reason, "reason", REASON_MAX, &attempted)?;
+    let by = office.permit(&asker, owner.as_deref(), WishKind::of(&wish), &attempted)?;
+    let request = Request {
+        id: RequestId(0),
+        by,
+        reason: reason.map(Into::into),
+        wish,
+    };
+    let decide = |answer| Errand::Request { request, answer };
     let answer = office.decide(&domain, &attempted, decide).await?;
     said(&answer, attempted)
 }
@@ -50,16 +81,35 @@ pub(super) async fn request(
 pub(super) async fn resume(
     State(office): Shared,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<Json<AcceptedRecord>, Refusal> {
     let attempted = format!("resume the domain `{name}`");
     let domain = office.domain(&name, &attempted)?;
     let NothingRecord {} = read(body, &attempted).await?;
-    let by = Office::only_people(&Asker::of(&headers), &attempted)?;
+    let by = Office::only_people(&asker, &attempted)?;
     let decide = |answer| Errand::Resume { by, answer };
     let answer = office.decide(&domain, &attempted, decide).await?;
     said(&answer, attempted)
+}
+
+/// Returns a line that a person may have written, if it is one of at most so many bytes.
+fn said_by_people(
+    text: Option<String>,
+    what: &str,
+    max: usize,
+    attempted: &str,
+) -> Result<Option<String>, Refusal> {
+    let is_line =
+        |it: &String| !it.trim().is_empty() && it.len() <= max && !it.contains(char::is_control);
+    if text.as_ref().is_none_or(is_line) {
+        return Ok(text);
+    }
+    Err(Refusal::nonsense(
+        attempted,
+        format!("the {what} is none"),
+        format!("it is one line of 1 to {max} bytes without control characters"),
+    ))
 }
 
 /// Returns what is attempted by a wish, and the wish.

@@ -41,6 +41,12 @@ struct StartTeArgs {
     /// Not on the peer that lost it
     #[arg(long)]
     elsewhere: bool,
+    /// Why, for the journal and whoever is told
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Who asks, if not the user that runs this
+    #[arg(long, value_name = "NAME")]
+    owner: Option<String>,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -62,7 +68,13 @@ async fn start_te(client: &mut Client, args: &StartTeArgs) -> Result<(), Failure
         start["elsewhere"] = json!(true);
     }
     let address = format!("/v1/domains/{}/requests", encode(&domain));
-    let answer = client.post(&address, &json!({ "start-te": start })).await?;
+    let mut request = json!({ "start-te": start });
+    for (key, text) in [("reason", &args.reason), ("owner", &args.owner)] {
+        if let Some(text) = text {
+            request[key] = json!(text);
+        }
+    }
+    let answer = client.post(&address, &request).await?;
     said(&answer, args.json)
 }
 

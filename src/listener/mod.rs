@@ -46,7 +46,7 @@ pub use settings::{Deliver, ListenerKind, ListenerSettings, OnConnect, Retry, Te
 pub use source::{Page, Source};
 pub use webhook::{Webhook, WebhookSettings};
 pub use wish::WishKind;
-pub(crate) use wish::{WishError, WishRecord};
+pub(crate) use wish::{StartTeRecord, WishError, WishRecord};
 
 /// Something that wants to be told what happened.
 ///

@@ -98,7 +98,10 @@ impl Supervisor {
             Evidence::Vanished { .. } => "it was gone when we looked again",
         };
         let asked = vacancy.wish.as_ref();
-        let asked = asked.map_or_else(String::new, |it| format!("{} asked for it; ", it.by));
+        let asked = asked.map_or_else(String::new, |it| match &it.reason {
+            Some(reason) => format!("{} asked for it ({reason}); ", it.by),
+            None => format!("{} asked for it; ", it.by),
+        });
         let why = format!(
             "{asked}{evidence}; try {}, {place}; processes there: {}",
             self.slot(case.slot).tries + 1,

@@ -43,7 +43,12 @@ impl Supervisor {
         request: Request,
         effects: &mut Vec<Effect>,
     ) -> Asked {
-        let Request { id, by, wish } = request;
+        let Request {
+            id,
+            by,
+            reason,
+            wish,
+        } = request;
         let Wish::StartTe { database, place } = wish;
         let found = self.find_seat(model, &database, &place);
         if let Ok(Found {
@@ -57,9 +62,17 @@ impl Supervisor {
                 Place::Elsewhere => " elsewhere".to_owned(),
                 Place::On(peer) => format!(" on {peer}"),
             };
-            let text = format!("{by} asks for an engine{where_to}");
+            let why = reason
+                .as_ref()
+                .map_or_else(String::new, |it| format!(": {it}"));
+            let text = format!("{by} asks for an engine{where_to}{why}");
             let until = now.at + WishFact::PATIENCE;
-            vacancy.wish = Some(WishFact { by, place, until });
+            vacancy.wish = Some(WishFact {
+                by,
+                reason,
+                place,
+                until,
+            });
             vacancy.told.blocked = false;
             let about = About {
                 slot: Some(slot),

@@ -10,7 +10,8 @@
 //! - `lost` the session is gone;
 //! - `ready 1`, `started 1`, `registered 1 5`, `failed 1 REASON`, `refused 1 TEXT`, `not-sent 1`,
 //!   `unanswered 1`, `answers 1` what the driver tells of an action;
-//! - `ask BY teas`, `ask BY teas elsewhere`, `ask BY teas on B` somebody requests an engine;
+//! - `ask BY teas`, `ask BY teas elsewhere`, `ask BY teas on B` somebody requests an engine,
+//!   perhaps `because REASON`;
 //! - `restart` the daemon is killed and starts with what it remembered; `recovered-backup`,
 //!   `recovered-lost`, `journal-failed`, `resume BY` what becomes of its memory;
 //! - `reload off`, `on`, `suggest`, `no-options`, `other-options` another configuration is read;

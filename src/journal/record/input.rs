@@ -56,6 +56,8 @@ pub(in crate::journal) enum InputRecord<'a> {
         id: u64,
         #[serde(borrow)]
         by: Text<'a>,
+        #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Text<'a>>,
         #[serde(borrow)]
         wish: WishRecord<'a>,
     },
@@ -162,9 +164,15 @@ impl<'a> From<&'a Input> for InputRecord<'a> {
                 action: action.0,
                 outcome: outcome.into(),
             },
-            Input::Requested(Request { id, by, wish }) => Self::Requested {
+            Input::Requested(Request {
+                id,
+                by,
+                reason,
+                wish,
+            }) => Self::Requested {
                 id: id.0,
                 by: text(by),
+                reason: reason.as_ref().map(text),
                 wish: wish.into(),
             },
             Input::Resumed { by } => Self::Resumed { by: text(by) },
@@ -195,9 +203,15 @@ impl TryFrom<InputRecord<'_>> for Input {
                 action: ActionId(action),
                 outcome: outcome.into(),
             },
-            InputRecord::Requested { id, by, wish } => Self::Requested(Request {
+            InputRecord::Requested {
+                id,
+                by,
+                reason,
+                wish,
+            } => Self::Requested(Request {
                 id: RequestId(id),
                 by: shared(&by),
+                reason: reason.as_deref().map(shared),
                 wish: wish.into(),
             }),
             InputRecord::Resumed { by } => Self::Resumed { by: shared(&by) },

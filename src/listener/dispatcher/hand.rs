@@ -176,6 +176,7 @@ impl Hand {
         let request = Request {
             id: RequestId(LAST.fetch_add(1, Ordering::Relaxed)),
             by: format!("listener {listener}").into(),
+            reason: None,
             wish,
         };
         let (answer, answered) = oneshot::channel();

@@ -186,6 +186,8 @@ pub enum AgentFact {
 pub struct WishFact {
     /// Who asked.
     pub by: Arc<str>,
+    /// Why, in their words.
+    pub reason: Option<Arc<str>>,
     /// Where it shall be.
     pub place: Place,
     /// When it is given up.

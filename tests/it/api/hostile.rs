@@ -99,6 +99,13 @@ async fn nonsense_is_refused_in_json_and_a_get_changes_nothing() {
         (r#"{"stop-te":{"database":"teas"}}"#, 400),
         (r#"{"start-te":{"database":"teas","command":"rm"}}"#, 400),
         (r#"{"start-te":{"database":"te\nas"}}"#, 400),
+        (r#"{"reason":"none"}"#, 400),
+        (r#"{"start-te":{"database":"teas"},"reason":""}"#, 400),
+        (
+            r#"{"start-te":{"database":"teas"},"reason":"a\u001bb"}"#,
+            400,
+        ),
+        (r#"{"start-te":{"database":"teas"},"owner":" "}"#, 400),
         (&" ".repeat(100_000), 413),
     ] {
         let said = say(&standin, &post(requests, body)).await;

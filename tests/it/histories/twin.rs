@@ -155,6 +155,7 @@ impl Twins {
         Input::Requested(Request {
             id: RequestId(self.requests),
             by: "listener script".into(),
+            reason: self.dice.percent(50).then(|| "it is slow".into()),
             wish: Wish::StartTe {
                 database: database.as_str().into(),
                 place,

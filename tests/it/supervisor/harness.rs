@@ -310,8 +310,12 @@ impl World {
         }
     }
 
-    /// Reads `BY DATABASE`, then nothing, `elsewhere` or `on PEER`.
+    /// Reads `BY DATABASE`, then nothing, `elsewhere` or `on PEER`, then perhaps `because REASON`.
     fn request(&mut self, text: &str) -> Request {
+        let (text, reason) = match text.split_once(" because ") {
+            Some((text, reason)) => (text, Some(reason.into())),
+            None => (text, None),
+        };
         let words: Vec<&str> = text.split_whitespace().collect();
         let place = match words[2..] {
             [] => Place::Anywhere,
@@ -323,6 +327,7 @@ impl World {
         Request {
             id: RequestId(self.requests),
             by: words[0].into(),
+            reason,
             wish: Wish::StartTe {
                 database: words[1].into(),
                 place,

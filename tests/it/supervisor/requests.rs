@@ -365,3 +365,22 @@ fn who_asks_beside_the_healer_says_where() {
         ",
     );
 }
+
+#[test]
+fn why_somebody_asks_is_told_with_the_request_and_with_the_start() {
+    check_with(
+        off(),
+        "
+        0   up a* b c: sm 1@a, te 2@b
+        10  exit te 2@b
+        11  ask ada teas on b because the patch is in
+        ",
+        "
+        10.05 process_failed te 2@b
+        11 operator_command te/1: ada asks for an engine on b: the patch is in
+        11 action_started 1 te/1 on b: ada asked for it (the patch is in); its exit was told; ...
+        11 prepare 1 te on b
+        11 accepted: te/1 on b (action 1) is being started
+        ",
+    );
+}

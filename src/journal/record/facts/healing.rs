@@ -115,6 +115,8 @@ enum AgentRecord {
 struct WishRecord<'a> {
     #[serde(borrow)]
     by: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    reason: Option<Text<'a>>,
     #[serde(borrow)]
     place: PlaceRecord<'a>,
     until: u64,
@@ -243,6 +245,7 @@ impl<'a> From<&'a VacancyFact> for VacancyRecord<'a> {
             told_suggested: it.told_suggested,
             wish: it.wish.as_ref().map(|it| WishRecord {
                 by: (&*it.by).into(),
+                reason: it.reason.as_deref().map(Into::into),
                 place: match &it.place {
                     Place::Anywhere => PlaceRecord::Anywhere,
                     Place::Elsewhere => PlaceRecord::Elsewhere,
@@ -283,6 +286,7 @@ impl From<VacancyRecord<'_>> for VacancyFact {
             told_suggested: it.told_suggested,
             wish: it.wish.map(|it| WishFact {
                 by: shared(&it.by),
+                reason: it.reason.as_ref().map(shared),
                 place: match it.place {
                     PlaceRecord::Anywhere => Place::Anywhere,
                     PlaceRecord::Elsewhere => Place::Elsewhere,

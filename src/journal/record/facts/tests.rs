@@ -255,8 +255,10 @@ fn vacancy() -> BoxedStrategy<VacancyFact> {
         Just(Place::Elsewhere),
         text().prop_map(|it| Place::On(it.as_str().into())),
     ];
-    let wish = (text(), place, time()).prop_map(|(by, place, until)| WishFact {
+    let by = (text(), of(text()));
+    let wish = (by, place, time()).prop_map(|((by, reason), place, until)| WishFact {
         by: by.into(),
+        reason: reason.map(Into::into),
         place,
         until,
     });

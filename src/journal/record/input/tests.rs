@@ -126,10 +126,12 @@ fn request() -> BoxedStrategy<Request> {
         Just(Place::Elsewhere),
         text().prop_map(|it| Place::On(it.as_str().into())),
     ];
-    (any::<u64>(), text(), text(), place)
-        .prop_map(|(id, by, database, place)| Request {
+    let by = (text(), proptest::option::of(text()));
+    (any::<u64>(), by, text(), place)
+        .prop_map(|(id, (by, reason), database, place)| Request {
             id: RequestId(id),
             by: by.into(),
+            reason: reason.map(Into::into),
             wish: Wish::StartTe {
                 database: database.as_str().into(),
                 place,
