@@ -161,6 +161,12 @@ kinds! {
         "A listener could not be told; it is tried again.",
     ListenerRecovered "listener_recovered" Daemon Info
         "A listener that failed was told again.",
+    MaintenanceEnded "maintenance_ended" Daemon Info
+        "A maintenance is over; what it kept from being healed is healed again.",
+    MaintenanceEnding "maintenance_ending" Daemon Info
+        "A maintenance ends by itself in five minutes.",
+    MaintenanceStarted "maintenance_started" Daemon Info
+        "A person works at something; it is watched, and nothing is started there.",
     OperatorCommand "operator_command" Daemon Info
         "A person or a listener asked for something and it is being done.",
     Gap "gap" Daemon Warning "Events were lost before this listener could be told of them.",
@@ -347,7 +353,8 @@ mod tests {
             let prefix = kind.as_str().split('_').next().unwrap_or_default();
             let expected = match prefix {
                 "action" | "slot" => "healing",
-                "config" | "event" | "gap" | "heartbeat" | "listener" | "operator" => "daemon",
+                "config" | "event" | "gap" | "heartbeat" | "listener" | "maintenance"
+                | "operator" => "daemon",
                 other => other,
             };
             assert_eq!(kind.group().as_str(), expected, "{}", kind.as_str());

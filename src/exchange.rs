@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{Address, AgentId, DatabaseName, PeerName, Role, Sighting, Snapshot, StartId};
 use crate::time::Timestamp;
@@ -241,6 +242,14 @@ pub struct Request {
 /// What can be asked.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Wish {
+    /// What a person says of something; only a person may.
+    Person {
+        /// What is said.
+        word: Word,
+        /// Of what, as people name it: `teas`, `teas/te/1`, `db1:48004`, `db1:48004/1234`, or the
+        /// domain by its configured name.
+        target: Arc<str>,
+    },
     /// Start a transaction engine that is missing.
     StartTe {
         /// For this database.
@@ -248,6 +257,63 @@ pub enum Wish {
         /// Where.
         place: Place,
     },
+}
+
+/// What a person says of something.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Word {
+    /// It is about to be ended: an end that follows soon is as somebody wished.
+    Announce,
+    /// A peer out of reach is dead, and so is all that ran there.
+    ConfirmDead,
+    /// Its maintenance is over.
+    EndMaintenance,
+    /// It is not wanted any more.
+    Forget,
+    /// Nothing is started for it until it is released.
+    Hold,
+    /// People work at it for so long.
+    Maintain {
+        /// By the wall clock.
+        lasts: Duration,
+    },
+    /// It is held no longer, whoever held it.
+    Release,
+    /// What is missing is tried now, as if for the first time.
+    Retry,
+    /// So many transaction engines of it are wanted.
+    Scale {
+        /// How many.
+        count: u32,
+    },
+    /// A gate that is closed does not count for so long.
+    Thaw {
+        /// Which.
+        gate: Arc<str>,
+        /// By the wall clock.
+        lasts: Duration,
+    },
+    /// It is wanted, though it left.
+    Want,
+}
+
+impl Word {
+    /// Returns the word as it is written in requests.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Announce => "announce",
+            Self::ConfirmDead => "confirm-dead",
+            Self::EndMaintenance => "end-maintenance",
+            Self::Forget => "forget",
+            Self::Hold => "hold",
+            Self::Maintain { .. } => "maintain",
+            Self::Release => "release",
+            Self::Retry => "retry",
+            Self::Scale { .. } => "scale",
+            Self::Thaw { .. } => "thaw",
+            Self::Want => "want",
+        }
+    }
 }
 
 /// Where something is to be started.

@@ -50,7 +50,8 @@ impl std::ops::Add<Duration> for Timestamp {
 
 /// A reading of the wall clock: microseconds since 1970-01-01T00:00:00Z, for people to read.
 ///
-/// It may jump in both directions; nothing is ever decided by comparing two of them alone.
+/// It may jump in both directions; nothing is ever decided by comparing two of them alone, but the
+/// end of what a person limited, who reads the same clock.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct WallTime(u64);
 
@@ -63,6 +64,21 @@ impl WallTime {
     /// Returns the microseconds since the epoch.
     pub const fn as_unix_micros(self) -> u64 {
         self.0
+    }
+
+    /// Returns how long after `earlier` this reading was taken; zero if it was taken before.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl std::ops::Add<Duration> for WallTime {
+    type Output = Self;
+
+    /// Returns the reading `pause` later, or the last one there is.
+    fn add(self, pause: Duration) -> Self {
+        let micros = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(micros))
     }
 }
 

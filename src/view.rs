@@ -9,7 +9,7 @@ use crate::model::{
     Address, AgentId, DatabaseId, DatabaseName, DomainName, Freshness, Model, Peer, PeerName,
     PeerPresence, Presence, Process, Role, StartId, Status,
 };
-use crate::supervisor::{ActionView, ClosedGate, Mode, SlotView, Supervisor};
+use crate::supervisor::{ActionView, ClosedGate, Mode, OrderFact, SlotView, Supervisor};
 use crate::time::{Moment, Timestamp, WallTime};
 
 /// One domain, as its warden sees it at one moment.
@@ -39,6 +39,8 @@ pub struct View {
     pub slots: Vec<SlotView>,
     /// Every start that is under way, the oldest first.
     pub actions: Vec<ActionView>,
+    /// What people said that holds for a while.
+    pub orders: Vec<OrderFact>,
 }
 
 /// A host of the domain.
@@ -138,6 +140,7 @@ impl View {
             processes: processes.collect(),
             slots: supervisor.slot_views(now.at, model).collect(),
             actions: supervisor.action_views(model).collect(),
+            orders: supervisor.orders().cloned().collect(),
         };
         view.peers.sort_by(|a, b| a.name.cmp(&b.name));
         view.databases.sort_by(|a, b| a.name.cmp(&b.name));

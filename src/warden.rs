@@ -177,7 +177,8 @@ impl Warden {
 
     fn tell_changes(&mut self, now: Moment, light: Light, effects: &mut Vec<Effect>) {
         let mut changes = std::mem::take(&mut self.changes);
-        for change in &changes {
+        for change in &mut changes {
+            self.supervisor.heed_announced(now.at, &self.model, change);
             self.tell(now, light, change, effects);
             self.supervisor.learn(now, &self.model, change, effects);
         }
@@ -194,7 +195,8 @@ impl Warden {
             while_disconnected: !light.snapshot,
             ..light
         };
-        for change in &changes {
+        for change in &mut changes {
+            self.supervisor.heed_announced(now.at, &self.model, change);
             let light = if is_loss(change) { of_loss } else { light };
             self.tell(now, light, change, effects);
         }

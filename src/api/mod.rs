@@ -9,6 +9,7 @@ mod letters;
 mod lines;
 mod office;
 mod patient;
+mod people;
 mod port;
 mod record;
 mod refusal;

@@ -180,7 +180,7 @@ impl Office {
         &self,
         asker: &Asker,
         owner: Option<&str>,
-        wish: WishKind,
+        wish: Option<WishKind>,
         attempted: &str,
     ) -> Result<Arc<str>, Refusal> {
         let name = match asker {
@@ -194,6 +194,9 @@ impl Office {
                 "leave the owner out, or unset DBWARDEN_LISTENER to ask as a person",
             ));
         }
+        let Some(wish) = wish else {
+            return Self::only_people(asker, attempted);
+        };
         let permits = self.port.permits.borrow().clone();
         let (problem, advice) = match permits.get(name) {
             Some(wishes) if wishes.contains(&wish) => return Ok(format!("listener {name}").into()),

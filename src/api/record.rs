@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::office::Look;
 use crate::exchange::Answer;
 use crate::model::{Address, Freshness, PeerName, StartId};
-use crate::supervisor::{ActionView, ClosedGate, Mode, SlotView};
+use crate::supervisor::{ActionView, ClosedGate, Mode, OrderFact, OrderKind, SlotView};
 use crate::time::Timestamp;
 use crate::view::{DatabaseView, PeerView, ProcessView, View};
 
@@ -71,6 +71,24 @@ struct SeenRecord {
     processes: Vec<ProcessRecord>,
     slots: Vec<SlotRecord>,
     actions: Vec<ActionRecord>,
+    orders: Vec<OrderRecord>,
+}
+
+/// Something a person said that holds for a while.
+#[derive(Debug, Serialize)]
+struct OrderRecord {
+    order: &'static str,
+    on: String,
+    by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    since: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    te: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gate: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -196,6 +214,28 @@ impl AcceptedRecord {
     }
 }
 
+impl OrderRecord {
+    fn new(it: &OrderFact) -> Self {
+        let (te, gate) = match it.kind {
+            OrderKind::Scale(count) => (Some(count), None),
+            OrderKind::Thaw(gate) => (None, Some(gate.as_str())),
+            OrderKind::Announced | OrderKind::Dead | OrderKind::Hold | OrderKind::Maintenance => {
+                (None, None)
+            }
+        };
+        Self {
+            order: it.kind.as_str(),
+            on: it.extent.to_string(),
+            by: it.by.to_string(),
+            reason: it.reason.as_deref().map(str::to_owned),
+            since: it.since.wall.to_string(),
+            until: it.until.map(|it| it.to_string()),
+            te,
+            gate,
+        }
+    }
+}
+
 impl StatusRecord {
     pub(super) fn new(daemon: &DaemonPort, config: &ConfigState, looks: &[Look]) -> Self {
         Self {
@@ -251,6 +291,7 @@ impl SeenRecord {
             processes: processes(view),
             slots: slots(view),
             actions: actions(view),
+            orders: view.orders.iter().map(OrderRecord::new).collect(),
         }
     }
 }

@@ -10,13 +10,14 @@ use tokio::time::timeout;
 
 use super::asker::Asker;
 use super::office::Office;
+use super::people::{Asking, RequestRecord};
 use super::port::Errand;
 use super::record::AcceptedRecord;
 use super::refusal::Refusal;
 use super::routes::Shared;
 use super::server::BODY_TIMEOUT;
 use crate::exchange::{Answer, Place, Request, RequestId, Wish};
-use crate::listener::{StartTeRecord, WishError, WishKind, WishRecord};
+use crate::listener::{WishError, WishKind, WishRecord};
 
 /// What a request may fill.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -26,15 +27,6 @@ const OWNER_MAX: usize = 128;
 
 /// How many bytes a reason may have.
 const REASON_MAX: usize = 512;
-
-/// What is asked for, by whom and why.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RequestRecord {
-    owner: Option<String>,
-    reason: Option<String>,
-    start_te: Option<StartTeRecord>,
-}
 
 /// An object without any key.
 #[derive(Debug, Deserialize)]
@@ -50,19 +42,23 @@ pub(super) async fn request(
 ) -> Result<Json<AcceptedRecord>, Refusal> {
     let attempted = format!("ask the domain `{name}` for something");
     let domain = office.domain(&name, &attempted)?;
-    let RequestRecord {
-        owner,
-        reason,
-        start_te,
-    } = read(body, &attempted).await?;
-    let Some(start) = start_te else {
-        return Err(Refusal::nonsense(
-            attempted,
-            "it does not say what is asked for",
-            "docs/api.md has what can be",
-        ));
+    let mut record: RequestRecord = read(body, &attempted).await?;
+    let asking = record.asking().map_err(|problem| {
+        Refusal::nonsense(
+            &attempted,
+            problem,
+            "docs/api.md has what can be asked for, and how",
+        )
+    })?;
+    let (attempted, wish) = match asking {
+        Asking::StartTe(start) => understand(WishRecord::StartTe(start))?,
+        Asking::Person(word, target) => {
+            let attempted = format!("{} {target}", word.as_str());
+            let target = target.into();
+            (attempted, Wish::Person { word, target })
+        }
     };
-    let (attempted, wish) = understand(WishRecord::StartTe(start))?;
+    let RequestRecord { owner, reason, .. } = record;
     let owner = said_by_people(owner, "owner", OWNER_MAX, &attempted)?;
     let reason = said_by_people(reason, "reason", REASON_MAX, &attempted)?;
     let by = office.permit(&asker, owner.as_deref(), WishKind::of(&wish), &attempted)?;
@@ -126,12 +122,13 @@ fn understand(record: WishRecord) -> Result<(String, Wish), Refusal> {
             "leave one of them out",
         ),
     })?;
-    let Wish::StartTe { database, place } = &wish;
-    let attempted = format!("start a TE of {database}");
-    let attempted = match place {
-        Place::Anywhere => attempted,
-        Place::Elsewhere => format!("{attempted} elsewhere"),
-        Place::On(peer) => format!("{attempted} on {peer}"),
+    let attempted = match &wish {
+        Wish::Person { word, target } => format!("{} {target}", word.as_str()),
+        Wish::StartTe { database, place } => match place {
+            Place::Anywhere => format!("start a TE of {database}"),
+            Place::Elsewhere => format!("start a TE of {database} elsewhere"),
+            Place::On(peer) => format!("start a TE of {database} on {peer}"),
+        },
     };
     Ok((attempted, wish))
 }

@@ -105,6 +105,19 @@ pub(super) fn talk(
 }
 
 impl Failure {
+    /// Returns what went wrong, as a sentence.
+    pub(super) fn says(self) -> String {
+        match self {
+            Self::Denied(text)
+            | Self::Gone(text)
+            | Self::NotMet(text)
+            | Self::Protocol(text)
+            | Self::Refused(text)
+            | Self::Usage(text) => text,
+            Self::System(error) => chain(&error),
+        }
+    }
+
     /// Says what went wrong, and returns how to end.
     pub(super) fn tell(self) -> Exit {
         let (exit, text) = match self {
@@ -127,7 +140,7 @@ impl Failure {
 }
 
 impl Client {
-    async fn connect(path: &Path) -> Result<Self, Failure> {
+    pub(super) async fn connect(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let stream = patiently(&format!("connecting to {shown}"), dial(path))
             .await

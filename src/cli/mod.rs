@@ -12,6 +12,7 @@ mod domain;
 mod engine;
 mod events;
 mod paint;
+mod people;
 mod replay;
 mod request;
 mod resume;
@@ -61,6 +62,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Args),
+    ConfirmDead(people::ConfirmDeadArgs),
     /// Show the databases the daemon knows
     Databases(status::ListArgs),
     Deadletters(deadletters::Args),
@@ -69,18 +71,30 @@ enum Command {
     #[command(hide = true)]
     Engine(engine::Args),
     Events(events::Args),
+    /// Have a slot, a database or a peer not wanted and not remembered any more
+    Forget(people::OfArgs),
+    Hold(people::HoldArgs),
+    Maintenance(people::MaintenanceArgs),
     /// Show the peers the daemon knows
     Peers(status::ListArgs),
     /// Show the processes the daemon knows
     Processes(status::ListArgs),
+    /// Let go of a slot or a database, whoever holds it
+    Release(people::OfArgs),
     Replay(replay::Args),
     Request(request::Args),
     Resume(resume::Args),
+    /// Have what is missing of a slot or a database tried now, as if for the first time
+    Retry(people::OfArgs),
     Run(run::Args),
     Sandbox(Box<sandbox::Args>),
     SandboxCtl(sandbox_ctl::Args),
+    Scale(people::ScaleArgs),
     Simulate(simulate::Args),
     Status(status::Args),
+    Thaw(people::ThawArgs),
+    /// Want a slot or a database although it left
+    Want(people::OfArgs),
 }
 
 /// Parses the command line of this process, runs it, and returns its exit code.
@@ -100,22 +114,31 @@ pub fn main() -> ExitCode {
     };
     let exit = match command_line.command {
         Command::Check(args) => check::run(&args),
+        Command::ConfirmDead(args) => people::confirm_dead(&args),
         Command::Databases(args) => status::run_list(&args, List::Databases),
         Command::Deadletters(args) => deadletters::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Domain(args) => domain::run(&args),
         Command::Engine(args) => engine::run(&args),
         Command::Events(args) => events::run(&args),
+        Command::Forget(args) => people::of("forget", &args),
+        Command::Hold(args) => people::hold(&args),
+        Command::Maintenance(args) => people::maintenance(&args),
         Command::Peers(args) => status::run_list(&args, List::Peers),
         Command::Processes(args) => status::run_list(&args, List::Processes),
+        Command::Release(args) => people::of("release", &args),
         Command::Replay(args) => replay::run(&args),
         Command::Request(args) => request::run(&args),
         Command::Resume(args) => resume::run(&args),
+        Command::Retry(args) => people::of("retry", &args),
         Command::Run(args) => run::run(&args),
         Command::Sandbox(args) => sandbox::run(&args),
         Command::SandboxCtl(args) => sandbox_ctl::run(&args),
+        Command::Scale(args) => people::scale(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Thaw(args) => people::thaw(&args),
+        Command::Want(args) => people::of("want", &args),
     };
     exit.into()
 }

@@ -258,6 +258,7 @@ pub(super) fn generation(recovered: &Recovered) -> u64 {
         | Fact::Database(_)
         | Fact::Failure(_)
         | Fact::Lapsed(_)
+        | Fact::Order(_)
         | Fact::Peer(_)
         | Fact::Process(_)
         | Fact::Slot(_) => None,

@@ -20,10 +20,11 @@ impl WishKind {
     /// Every sort of wish.
     pub const ALL: [Self; 1] = [Self::StartTe];
 
-    /// Returns which sort a wish is of.
-    pub const fn of(wish: &Wish) -> Self {
+    /// Returns which sort a wish is of. A listener may be given none of what only people say.
+    pub const fn of(wish: &Wish) -> Option<Self> {
         match wish {
-            Wish::StartTe { .. } => Self::StartTe,
+            Wish::Person { .. } => None,
+            Wish::StartTe { .. } => Some(Self::StartTe),
         }
     }
 

@@ -150,4 +150,9 @@ impl Policy {
             Role::Sm | Role::Named(_) => 0,
         }
     }
+
+    /// Returns how many transaction engines a person may ask for, if that is limited.
+    pub fn te_max(&self) -> Option<u32> {
+        self.te.and_then(|it| it.max)
+    }
 }

@@ -23,8 +23,10 @@ pub(super) enum Decision {
 impl Supervisor {
     /// Does whatever can be done now. To be called after every input.
     pub fn act(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
+        self.mind_orders(now, model, effects);
         self.mind_gates(now, model, effects);
         self.mind_budget(now);
+        self.mind_probation(now, model, effects);
         self.mind_actions(now, model, effects);
         let mut slots: Vec<SlotId> = self.busy.iter().copied().collect();
         // Whoever may be alive out of reach has the first claim to its seat.
@@ -68,7 +70,8 @@ impl Supervisor {
         let healer = self.healer_leaves();
         let stuck = self.progress.due().filter(|_| self.gates.knows());
         let gates = gate.into_iter().chain(healer).chain(stuck);
-        gates.chain(actions).chain(slots).min()
+        let people = self.next_order.into_iter().chain(self.next_probation());
+        gates.chain(actions).chain(slots).chain(people).min()
     }
 
     fn mind_slot(&mut self, now: Moment, model: &Model, id: SlotId, effects: &mut Vec<Effect>) {
@@ -136,9 +139,7 @@ impl Supervisor {
                 let blocked = Obstacle::DatabaseDown.blocks();
                 self.tell_blocked(now, model, id, blocked, effects);
             }
-            Decision::Hold(reason) => {
-                self.give_up(now, model, id, reason, effects);
-            }
+            Decision::Hold(reason) => self.give_up(now, model, id, reason, effects),
             Decision::Start(choice) => self.start(now, model, id, choice, effects),
         }
     }

@@ -14,6 +14,13 @@ impl Supervisor {
     /// `unreachable-grace`, and our own view has to agree with the domain's.
     pub(super) fn may_go_elsewhere(&self, case: &Case<'_>) -> Result<(), Hindrance> {
         let (policy, vacancy) = (self.policy(case.slot), case.vacancy);
+        if vacancy
+            .evidence
+            .here()
+            .is_some_and(|it| self.is_dead(case.model, it))
+        {
+            return Ok(());
+        }
         let mut lost = vacancy.since;
         if let Evidence::Unreachable { peer, .. } = vacancy.evidence {
             match case.model.peer(peer).presence {

@@ -25,7 +25,9 @@ impl Supervisor {
             PeerPresence::Connected { since } => since + self.policy(id).return_grace <= until,
             PeerPresence::Unreachable { .. } => false,
         };
-        let is_one_less = peer_stayed && is_kept;
+        // Who works at it does not say what is wanted.
+        let is_worked_at = self.maintenance_of(model, id).is_some();
+        let is_one_less = peer_stayed && is_kept && !is_worked_at;
         if is_one_less {
             self.slot_mut(id).observed = false;
             if self.is_wanted(id)
@@ -51,7 +53,7 @@ impl Supervisor {
         if row.rule.seat.has_home() {
             return None;
         }
-        let declared = self.policy(id).min(row.rule.role) as usize;
+        let declared = self.min_of(database, row.rule.role) as usize;
         let seats = &row.seats;
         let in_use = |it: &SlotId| {
             matches!(
@@ -162,7 +164,9 @@ impl Supervisor {
         if uptime < self.policy(slot).min_uptime {
             vacancy.pause = (now, now + self.pause(model, slot));
         }
-        self.enter(slot, Phase::Vacant(Box::new(vacancy)));
+        if !self.hold_again(now, slot, &vacancy) {
+            self.enter(slot, Phase::Vacant(Box::new(vacancy)));
+        }
     }
 
     /// Returns the pause before the next try of a seat, which has failed at least once.

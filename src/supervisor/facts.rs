@@ -5,6 +5,7 @@
 //! gathered and read back to `memory` and `warden`.
 
 mod action;
+mod order;
 mod slot;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use crate::model::{
 use crate::time::{Moment, Timestamp};
 
 pub use action::{ActionFact, ActionStage, FailureFact, LapsedFact};
+pub use order::{Extent, OrderFact, OrderKind};
 pub use slot::{
     AgentFact, EvidenceFact, HoldReason, PhaseFact, SlotFact, VacancyFact, WishFact, slot_name,
 };
@@ -36,6 +38,8 @@ pub enum FactKind {
     Failure,
     /// A start that was given up, and may come to life after all.
     Lapsed,
+    /// Something a person said that holds for a while.
+    Order,
     /// A peer with all its aliases.
     Peer,
     /// A process, and where it sits.
@@ -46,12 +50,13 @@ pub enum FactKind {
 
 impl FactKind {
     /// Every kind of fact.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Action,
         Self::Database,
         Self::Domain,
         Self::Failure,
         Self::Lapsed,
+        Self::Order,
         Self::Peer,
         Self::Process,
         Self::Slot,
@@ -65,6 +70,7 @@ impl FactKind {
             Self::Domain => "domain",
             Self::Failure => "failure",
             Self::Lapsed => "lapsed",
+            Self::Order => "order",
             Self::Peer => "peer",
             Self::Process => "process",
             Self::Slot => "slot",
@@ -156,6 +162,8 @@ pub enum Fact {
     Failure(FailureFact),
     /// A start that was given up.
     Lapsed(LapsedFact),
+    /// Something a person said that holds for a while.
+    Order(OrderFact),
     /// A peer.
     Peer(KnownPeer),
     /// A process.
@@ -173,6 +181,7 @@ impl Fact {
             Self::Domain(_) => FactKey::new(FactKind::Domain, "domain"),
             Self::Failure(it) => FactKey::failure(&it.peer, &it.database, it.role),
             Self::Lapsed(it) => FactKey::lapsed(it.action),
+            Self::Order(it) => FactKey::new(FactKind::Order, it.name()),
             Self::Peer(it) => FactKey::new(FactKind::Peer, it.name.as_str()),
             Self::Process(it) => FactKey::process(&it.known.peer, it.known.pid),
             Self::Slot(it) => {

@@ -138,12 +138,6 @@ impl Gates {
         }
     }
 
-    /// Returns a gate that is closed and keeps everything from being started, if one is.
-    pub(super) fn closed(&self) -> Option<Gate> {
-        let mut all = Gate::ALL.into_iter().filter(|it| *it != Gate::ViewsDiffer);
-        all.find(|it| self.is_closed(*it))
-    }
-
     /// Returns when a gate opens if nothing else happens, as far as that is known.
     pub(super) fn opens_at(&self, gate: Gate) -> Option<Timestamp> {
         match gate {
@@ -182,6 +176,13 @@ impl Gates {
 }
 
 impl Supervisor {
+    /// Returns a gate that is closed and keeps everything from being started, if one is and no
+    /// person overrides it.
+    pub(super) fn closed_gate(&self) -> Option<Gate> {
+        let mut all = Gate::ALL.into_iter().filter(|it| *it != Gate::ViewsDiffer);
+        all.find(|it| self.gates.is_closed(*it) && !self.is_thawed(*it))
+    }
+
     /// Opens and closes gates as the model and the time say, and tells of it.
     pub(super) fn mind_gates(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
         match (model.freshness(), self.gates.session) {
@@ -211,7 +212,7 @@ impl Supervisor {
         let since = self.gates.views_differ.unwrap_or(now.at);
         self.gates.views_differ = self.views_differ().then_some(since);
         for gate in Gate::ALL {
-            let is_closed = self.gates.is_closed(gate);
+            let is_closed = self.gates.is_closed(gate) && !self.is_thawed(gate);
             if std::mem::replace(&mut self.gates.told[gate as usize], is_closed) == is_closed {
                 continue;
             }

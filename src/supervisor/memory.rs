@@ -7,6 +7,7 @@ mod gather;
 mod read;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::facts::FactKey;
 use super::state::SlotId;
@@ -25,6 +26,7 @@ pub struct Changed {
     pub(in crate::supervisor) actions: BTreeSet<ActionId>,
     pub(in crate::supervisor) failures: BTreeSet<(DatabaseId, Role, PeerId)>,
     pub(in crate::supervisor) lapsed: BTreeSet<ActionId>,
+    pub(in crate::supervisor) orders: BTreeSet<Arc<str>>,
     pub(in crate::supervisor) slots: BTreeSet<SlotId>,
 }
 

@@ -13,8 +13,10 @@ mod exits;
 mod facts;
 mod failed;
 mod gate;
+mod given_up;
 mod lapsed;
 mod memory;
+mod orders;
 mod overlap;
 mod place;
 mod progress;
@@ -25,6 +27,7 @@ mod seats;
 mod state;
 mod tell;
 mod view;
+mod wanted;
 mod withdraw;
 
 use std::collections::BTreeMap;
@@ -41,9 +44,9 @@ use crate::time::ClockTrouble;
 
 pub use budget::Budget;
 pub use facts::{
-    ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactChange,
-    FactKey, FactKind, FailureFact, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact,
-    VacancyFact, WishFact, slot_name,
+    ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Extent, Fact,
+    FactChange, FactKey, FactKind, FailureFact, HoldReason, LapsedFact, OrderFact, OrderKind,
+    PhaseFact, ProcessFact, SlotFact, VacancyFact, WishFact, slot_name,
 };
 pub use gate::{Foreign, Gate, HealerLimits, Storm, StormLimits};
 pub use memory::{Changed, Dangling};

@@ -40,7 +40,7 @@ impl Supervisor {
     pub(super) fn overlaps_once(&self, case: &Case<'_>) -> Result<(), Hindrance> {
         let is_strict = self.policy(case.slot).strict_siblings;
         let starts: Vec<Timestamp> = self.owed_starts(case).collect();
-        let may_come = self.away(case.slot).count() + starts.len();
+        let may_come = self.away(case).count() + starts.len();
         if is_strict && !starts.is_empty() || may_come > 1 {
             return Err(may_overlap(&starts).into());
         }
@@ -51,15 +51,20 @@ impl Supervisor {
     /// told, but whose agent is silent.
     pub(super) fn overlaps_nothing(&self, case: &Case<'_>) -> Result<(), Hindrance> {
         let starts: Vec<Timestamp> = self.owed_starts(case).collect();
-        if starts.is_empty() && self.away(case.slot).next().is_none() {
+        if starts.is_empty() && self.away(case).next().is_none() {
             return Ok(());
         }
         Err(may_overlap(&starts).into())
     }
 
     /// Returns who is out of reach and has a claim to that seat.
-    fn away(&self, slot: SlotId) -> impl Iterator<Item = ProcessId> {
-        self.away.get(&slot).into_iter().flatten().copied()
+    fn away(&self, case: &Case<'_>) -> impl Iterator<Item = ProcessId> {
+        let is_dead = |it: &ProcessId| {
+            let process = case.model.process(*it);
+            process.is_some_and(|it| self.is_dead(case.model, it.peer))
+        };
+        let away = self.away.get(&case.slot).into_iter().flatten();
+        away.copied().filter(move |it| !is_dead(it))
     }
 
     /// Returns until when each start for that seat, of which nothing was heard, may come to life.
@@ -72,6 +77,7 @@ impl Supervisor {
         lapsed
             .map(|it| (it.peer, it.at))
             .chain(unproven.map(|it| (it.peer, it.at)))
+            .filter(|(peer, _)| !self.is_dead(case.model, *peer))
             .map(|(peer, at)| self.comes_until(case, peer, at))
             .filter(|until| *until > case.now)
     }

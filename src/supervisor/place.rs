@@ -147,6 +147,9 @@ impl Supervisor {
             return Err(Obstacle::NoPeer.blocks().into());
         }
         self.is_there_for_good(case, peer)?;
+        if self.is_maintained(case.model, peer) {
+            return Err(Obstacle::Maintenance.blocks().into());
+        }
         let is_other = |action: ActionId| Some(action) != case.leaving;
         let mut starts = self.actions.iter();
         let obstacle = if starts.any(|(id, it)| it.target == peer && is_other(*id)) {

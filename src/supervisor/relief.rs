@@ -84,7 +84,7 @@ impl Supervisor {
     }
 
     /// Ends a hold of the healer's: what is known of the empty seat counts again, from now on.
-    fn unhold(
+    pub(super) fn unhold(
         &mut self,
         now: Moment,
         model: &Model,

@@ -4,7 +4,10 @@
 //! once, however many ask for it, by the evidence, the pace and the gates of the healer's own
 //! starts.
 
+mod people;
 mod start;
+mod target;
+mod wanted;
 
 use std::sync::Arc;
 
@@ -15,15 +18,24 @@ use super::state::{About, Phase, SlotId, Supervisor};
 use super::{Effect, Mode};
 use crate::event::Kind;
 use crate::exchange::{ActionId, Answer, Place, Request, RequestId, Wish};
-use crate::model::Model;
+use crate::model::{DatabaseName, Model};
 use crate::time::{Moment, Timestamp};
 
 /// What becomes of a request, as far as that is known before the supervisor acts.
 #[derive(Clone, Debug)]
 pub struct Asked {
     request: RequestId,
-    /// The seat it is for, or why it is for none.
-    seat: Result<Found, Arc<str>>,
+    /// What comes of it, or why nothing does.
+    what: Result<What, Arc<str>>,
+}
+
+/// What comes of a request.
+#[derive(Clone, Debug)]
+enum What {
+    /// It is done, in these words.
+    Done(Arc<str>),
+    /// It is for this seat.
+    Seat(Found),
 }
 
 /// A seat that a request may have.
@@ -49,8 +61,31 @@ impl Supervisor {
             reason,
             wish,
         } = request;
-        let Wish::StartTe { database, place } = wish;
-        let found = self.find_seat(model, &database, &place);
+        let what = match wish {
+            Wish::Person { word, target } => {
+                let said = self.heed(now, model, (by, reason), (&word, &*target), effects);
+                said.map(|it| What::Done(it.into()))
+            }
+            Wish::StartTe { database, place } => {
+                let found = self.ask_for(now, model, (by, reason), (&database, place), effects);
+                found.map(What::Seat)
+            }
+        };
+        Asked {
+            request: id,
+            what: what.map_err(Arc::from),
+        }
+    }
+
+    fn ask_for(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        (by, reason): (Arc<str>, Option<Arc<str>>),
+        (database, place): (&DatabaseName, Place),
+        effects: &mut Vec<Effect>,
+    ) -> Result<Found, String> {
+        let found = self.find_seat(model, database, &place);
         if let Ok(Found {
             slot,
             is_joined: false,
@@ -81,19 +116,20 @@ impl Supervisor {
             };
             self.raise(now, model, Kind::OperatorCommand, about, effects);
         }
-        Asked {
-            request: id,
-            seat: found.map_err(Arc::from),
-        }
+        found
     }
 
     /// Returns what whoever asked is told, once the supervisor has acted.
     pub fn answer(&self, now: Timestamp, model: &Model, asked: &Asked) -> Effect {
-        let answer = match &asked.seat {
+        let answer = match &asked.what {
             Err(reason) => Answer::Refused {
                 reason: reason.clone(),
             },
-            Ok(found) => self.answer_about(now, model, *found),
+            Ok(What::Done(text)) => Answer::Accepted {
+                action: None,
+                text: text.clone(),
+            },
+            Ok(What::Seat(found)) => self.answer_about(now, model, *found),
         };
         Effect::Answer {
             request: asked.request,

@@ -16,6 +16,10 @@ use crate::time::Timestamp;
 pub(super) enum Rule {
     /// Somebody should sit there, or somebody asks for it.
     Wanted,
+    /// No person holds it.
+    Hold,
+    /// Nobody works at it.
+    Maintenance,
     /// The healer may do what it has in mind.
     Mode,
     /// The domain is known as it is now, and what is done will be remembered.
@@ -43,8 +47,10 @@ pub(super) enum Rule {
 impl Rule {
     /// Every rule, in the order in which they are asked: what holds for a whole domain first, then
     /// what holds for a database, a seat, and a place.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Wanted,
+        Self::Hold,
+        Self::Maintenance,
         Self::Mode,
         Self::Gates,
         Self::Alone,
@@ -97,6 +103,8 @@ impl Objection {
     pub(super) fn says(self) -> String {
         let says = match (self.rule, self.hindrance.gate()) {
             (Rule::Wanted, _) => "nobody wants it any more",
+            (Rule::Hold, _) => "a person holds it now",
+            (Rule::Maintenance, _) => "people work at it now",
             (Rule::Mode, _) => "the mode is another now",
             (Rule::Gates, gate) => return format!("gate {gate} closed"),
             (Rule::Alone, _) => "somebody else heals the database",
@@ -105,6 +113,7 @@ impl Objection {
             (Rule::Confirm, _) => "others of the database ended as well, maybe by a person",
             (Rule::Pace, _) => "the database is served by now, so there is time",
             (Rule::Needs, _) => "nothing of the database runs now",
+            (Rule::Peer, "maintenance") => "people work at the peer now",
             (Rule::Peer, "peer-unreachable") => "the peer is out of reach now",
             (Rule::Peer, "return-grace") => "the peer was away meanwhile",
             (Rule::Peer, "host-out") => "the agent said that it cannot run there",
@@ -175,8 +184,12 @@ pub(super) enum Obstacle {
     HostOut,
     /// The peer has not the labels that the policy asks for.
     Labels,
+    /// A person holds it.
+    Held,
     /// Another start of the database is under way.
     Lane,
+    /// People work at it.
+    Maintenance,
     /// More than one process of the seat may come to life beside it.
     MayOverlap,
     /// The healer may not act.
@@ -218,7 +231,9 @@ impl Obstacle {
             Self::Gate(gate) => gate.as_str(),
             Self::HostOut => "host-out",
             Self::Labels => "labels",
+            Self::Held => "held",
             Self::Lane => "lane",
+            Self::Maintenance => "maintenance",
             Self::MayOverlap => "may-overlap",
             Self::Mode => "mode",
             Self::NoPeer => "no-peer",
@@ -265,6 +280,8 @@ impl Supervisor {
     fn ask_rule(&self, rule: Rule, case: &Case<'_>) -> Result<(), Hindrance> {
         match (rule, case.target) {
             (Rule::Wanted, _) => self.is_called_for(case),
+            (Rule::Hold, _) => self.is_let_go(case),
+            (Rule::Maintenance, _) => self.is_in_service(case),
             (Rule::Mode, _) => self.mode_allows(case),
             (Rule::Gates, _) => self.gates_open(case),
             (Rule::Alone, _) => self.heals_alone(case),
@@ -304,7 +321,7 @@ impl Supervisor {
     }
 
     fn gates_open(&self, case: &Case<'_>) -> Result<(), Hindrance> {
-        if let Some(closed) = self.gates.closed() {
+        if let Some(closed) = self.closed_gate() {
             return Err(Obstacle::Gate(closed).blocks().into());
         }
         // What is under way has its turn already.

@@ -115,6 +115,7 @@ impl Supervisor {
             confirm_until: Timestamp::ZERO,
             storage_lost: None,
             degraded: false,
+            scale: None,
         });
     }
 
@@ -128,8 +129,7 @@ impl Supervisor {
     /// Makes the seats of a role that a database has by its policy alone.
     pub(super) fn declare_seats(&mut self, id: DatabaseId, row: usize) {
         let Row { rule, policy, .. } = self.watches[id.index()].rows[row];
-        let policy = policy.map(|index| &self.settings.policies[index]);
-        let min = policy.map_or(0, |it| it.min(rule.role)) as usize;
+        let min = policy.map_or(0, |_| self.min_of(id, rule.role)) as usize;
         if !rule.seat.has_home() {
             while self.watches[id.index()].rows[row].seats.len() < min {
                 self.add_seat(id, row, None);
@@ -163,6 +163,7 @@ impl Supervisor {
             observed: false,
             tries: 0,
             unproven: None,
+            given_up: None,
             phase: Phase::Empty,
         });
         self.changed.slots.insert(id);
@@ -198,7 +199,9 @@ impl Supervisor {
         let has_home = self.settings.doctrine.roles[row].seat.has_home();
         let home = has_home.then_some(process.peer);
         let seats_all = self.watches[process.database.index()].rows[row].seats_all;
-        let is_surplus = !seats_all || (is_ours && !has_home);
+        // A person said how many are wanted.
+        let is_scaled = !has_home && self.watches[process.database.index()].scale.is_some();
+        let is_surplus = !seats_all || is_scaled || (is_ours && !has_home);
         let at = (process.database, row);
         let will_do = |slot| home.is_none() || self.slot(slot).home == home;
         let is_missed =
@@ -305,8 +308,9 @@ impl Supervisor {
             Phase::Acting { action, .. } => {
                 self.filled_while_acting(now, model, action, effects);
             }
-            Phase::Held { .. } => {
-                self.tell_released(now, model, slot, "a process fills it", effects);
+            // It has to show first that it stays.
+            Phase::Held { reason, .. } => {
+                self.put_on_probation(now.at, model, slot, process, reason);
             }
             Phase::Empty | Phase::Filled(_) | Phase::Leaving { .. } | Phase::Vacant(_) => (),
         }
@@ -366,9 +370,14 @@ impl Supervisor {
         }
         let before = self.slot_mut(from);
         let (tries, observed) = (before.tries, std::mem::take(&mut before.observed));
+        let given_up = before.given_up.take();
         let after = self.slot_mut(to);
         after.tries = tries;
         after.observed = observed;
+        after.given_up = given_up;
+        if given_up.is_some() {
+            self.probation.insert(to);
+        }
         self.enter(to, phase);
     }
 

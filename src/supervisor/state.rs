@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::budget::Spent;
-use super::facts::{ActionStage, HoldReason, WishFact, slot_name};
+use super::facts::{ActionStage, HoldReason, OrderFact, WishFact, slot_name};
 use super::gate::{Foreign, Gates};
+use super::given_up::GivenUp;
 use super::memory::Changed;
 use super::overlap::{Extra, Unproven};
 use super::progress::Progress;
@@ -13,7 +14,7 @@ use super::{Effect, Settings};
 use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, Life, Model, PeerId, Process, ProcessId, Role, StartId};
-use crate::policy::{Policy, RoleRule, SeatKind};
+use crate::policy::{Policy, RoleRule};
 use crate::time::{Moment, Timestamp};
 
 /// Numbers a slot within one supervisor.
@@ -36,6 +37,8 @@ pub(super) struct Slot {
     pub(super) tries: u32,
     /// The last one that was replaced though its agent was silent.
     pub(super) unproven: Option<Unproven>,
+    /// What the healer gave up on, though a process sits there by now.
+    pub(super) given_up: Option<GivenUp>,
     pub(super) phase: Phase,
 }
 
@@ -224,6 +227,8 @@ pub(super) struct Watch {
     pub(super) storage_lost: Option<Timestamp>,
     /// Whether listeners were told that something is missing.
     pub(super) degraded: bool,
+    /// How many of its transaction engines a person wants.
+    pub(super) scale: Option<u32>,
 }
 
 impl Watch {
@@ -301,6 +306,12 @@ pub struct Supervisor {
     /// Where processes of a role of a database cannot run, by what an agent said.
     pub(super) out: BTreeSet<(DatabaseId, Role, PeerId)>,
     pub(super) lapsed: BTreeMap<ActionId, Lapsed>,
+    /// What people said that holds for a while, by name.
+    pub(super) orders: BTreeMap<Arc<str>, OrderFact>,
+    /// When the next of the orders is to be looked at.
+    pub(super) next_order: Option<Timestamp>,
+    /// Seats that the healer gave up on and a process sits on.
+    pub(super) probation: BTreeSet<SlotId>,
     /// Who is out of reach, by the seat it has a claim to.
     pub(super) away: BTreeMap<SlotId, BTreeSet<ProcessId>>,
     /// Who came and found no seat, and is to be told of.
@@ -336,6 +347,9 @@ impl Supervisor {
             failures: BTreeMap::new(),
             out: BTreeSet::new(),
             lapsed: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            next_order: None,
+            probation: BTreeSet::new(),
             away: BTreeMap::new(),
             extra: Vec::new(),
             void: Vec::new(),
@@ -487,33 +501,6 @@ impl Supervisor {
     fn policy_of_row(&self, row: &Row) -> &Policy {
         row.policy
             .map_or(&self.unhealed, |index| &self.settings.policies[index])
-    }
-
-    /// Returns whether a policy applies to the database of a slot. Without one its seats are
-    /// watched, and nothing is wanted but what somebody asks for.
-    pub(super) fn is_healed(&self, id: SlotId) -> bool {
-        let (database, row) = self.row_of(id);
-        self.watches[database.index()].rows[row].policy.is_some()
-    }
-
-    /// Returns whether somebody should sit there.
-    pub(super) fn is_wanted(&self, id: SlotId) -> bool {
-        let slot = self.slot(id);
-        let is_observed = slot.observed && self.policy(id).keep_observed;
-        let is_kept = is_observed || self.is_declared(id);
-        is_kept && self.is_healed(id)
-    }
-
-    /// Returns whether the policy says so whatever was observed.
-    pub(super) fn is_declared(&self, id: SlotId) -> bool {
-        let slot = self.slot(id);
-        slot.ordinal < self.policy(id).min(slot.rule.role)
-    }
-
-    /// Returns whether it matters that nobody sits there: somebody should, or may ask for it.
-    pub(super) fn is_minded(&self, id: SlotId) -> bool {
-        let is_fungible = self.slot(id).rule.seat == SeatKind::Fungible;
-        self.is_wanted(id) || (is_fungible && !self.is_healed(id))
     }
 
     /// Puts a slot into a phase, and keeps the books about it.

@@ -2,6 +2,7 @@
 
 use super::Effect;
 use super::facts::{HoldReason, WishFact};
+use super::orders::said;
 use super::rule::Blocked;
 use super::state::{About, Phase, SlotId, Supervisor};
 use crate::event::Kind;
@@ -39,14 +40,16 @@ impl Supervisor {
             slot: Some(id),
             text: match reason {
                 HoldReason::BadOption => format!(
-                    "{}; other te-options, or a process that joins, end the hold",
+                    "{}; other te-options, `dbwarden release`, or a process that stays, end the \
+                     hold",
                     reason.as_str()
                 ),
                 HoldReason::ArchiveInUse
                 | HoldReason::StagesUsedUp
-                | HoldReason::VanishedUnwatched => {
-                    format!("{}; a process that joins ends the hold", reason.as_str())
-                }
+                | HoldReason::VanishedUnwatched => format!(
+                    "{}; `dbwarden release` ends the hold, and so does a process that stays",
+                    reason.as_str()
+                ),
             },
             ..About::default()
         };
@@ -94,10 +97,12 @@ impl Supervisor {
         if let Some(vacancy) = self.slot_mut(id).vacancy_mut() {
             vacancy.told.blocked = true;
         }
+        let order = self.order_behind(model, id, blocked.by);
+        let why = order.map_or_else(String::new, said);
         let about = About {
             slot: Some(id),
             text: format!(
-                "gate {}{}",
+                "gate {}{}{why}",
                 blocked.by.as_str(),
                 opens_in(now.at, blocked.until)
             ),

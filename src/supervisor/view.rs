@@ -97,7 +97,8 @@ impl Supervisor {
 
     /// Returns the gates that keep the healer from acting.
     pub fn closed_gates(&self, now: Timestamp, model: &Model) -> Vec<ClosedGate> {
-        let closed = Gate::ALL.into_iter().filter(|it| self.gates.is_closed(*it));
+        let counts = |it: &Gate| self.gates.is_closed(*it) && !self.is_thawed(*it);
+        let closed = Gate::ALL.into_iter().filter(counts);
         let all = closed.map(|gate| ClosedGate {
             name: gate.as_str(),
             database: None,
@@ -262,10 +263,18 @@ impl Supervisor {
                     ..plain
                 }
             }
-            Phase::Held { reason, .. } => SlotView {
+            Phase::Held {
+                reason,
+                again,
+                vacancy,
+            } => SlotView {
                 phase: "held",
                 reason: Some(reason.as_str()),
-                ..plain
+                next_try: Some(*again),
+                ..match vacancy {
+                    Some(vacancy) => of_vacancy(model, vacancy, plain),
+                    None => plain,
+                }
             },
             Phase::Leaving { until, peer } => SlotView {
                 phase: "leaving",

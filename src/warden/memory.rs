@@ -129,7 +129,11 @@ impl Warden {
                 }
                 Fact::Peer(it) => known.peers.push(it.clone()),
                 Fact::Process(it) => known.processes.push(it.known.clone()),
-                Fact::Action(_) | Fact::Failure(_) | Fact::Lapsed(_) | Fact::Slot(_) => (),
+                Fact::Action(_)
+                | Fact::Failure(_)
+                | Fact::Lapsed(_)
+                | Fact::Order(_)
+                | Fact::Slot(_) => (),
             }
         }
         let domain = supervisor.domain.clone();

@@ -1,6 +1,7 @@
 //! The daemon's socket and its command line client: the real binary against a stand-in.
 
 mod hostile;
+mod people;
 mod standin;
 
 use std::collections::BTreeSet;

@@ -12,6 +12,8 @@
 //!   `unanswered 1`, `answers 1` what the driver tells of an action;
 //! - `ask BY teas`, `ask BY teas elsewhere`, `ask BY teas on B` somebody requests an engine,
 //!   perhaps `because REASON`;
+//! - `say BY hold teas/te/1 because REASON` and the like: what only people say;
+//!   `maintain b for 60`, `scale teas to 2`, `thaw prod storm for 60`;
 //! - `restart` the daemon is killed and starts with what it remembered; `recovered-backup`,
 //!   `recovered-lost`, `journal-failed`, `resume BY` what becomes of its memory;
 //! - `reload off`, `on`, `suggest`, `no-options`, `other-options` another configuration is read;
@@ -29,11 +31,14 @@ mod budgets;
 mod disk;
 mod gates;
 mod harness;
+mod holds;
+mod maintenance;
 mod overlaps;
 mod pauses;
 mod places;
 mod reasons;
 mod requests;
+mod wanted;
 
 use harness::{check, check_with, settings};
 
@@ -163,6 +168,7 @@ fn when_the_stages_are_used_up_the_slot_is_held_and_said_so_every_hour() {
         11  refused 1 bad option
         3700 wait
         3800 join te 7@b
+        3900 wait
         ",
         "
         10.05 process_failed te 2@b
@@ -170,11 +176,11 @@ fn when_the_stages_are_used_up_the_slot_is_held_and_said_so_every_hour() {
         10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
         10.05 prepare 1 te on b
         11 action_failed 1 te/1 on b: refused: bad option
-        11.962 slot_held te/1: stages-used-up; a process that joins ends the hold
-        3611.962 slot_held te/1: stages-used-up; a process that joins ends the hold
+        11.962 slot_held te/1: stages-used-up; `dbwarden release` ends the hold, and so does ...
+        3611.962 slot_held te/1: stages-used-up; ...
         3800 process_joined te 7@b
-        3800 slot_released te/1: a process fills it
         3800 database_restored teas
+        3830 slot_released te/1: a process has run there for a while
         ",
     );
 }
@@ -725,7 +731,7 @@ fn a_whole_database_that_vanished_unwatched_is_a_persons_business() {
         22 process_failed sm 1@a
         22 process_failed te 2@b
         22 database_degraded teas
-        22 slot_held te/1: vanished-unwatched; a process that joins ends the hold
+        22 slot_held te/1: vanished-unwatched; ...
         ",
     );
 }

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::announce::{About, TellArgs, announce};
 use super::connect::wait;
 use super::secret::{self, Source};
 use super::{Command, Failure, patiently, say};
@@ -84,6 +85,8 @@ pub(super) struct StopArgs {
     process: String,
     #[command(flatten)]
     wait: WaitArgs,
+    #[command(flatten)]
+    tell: TellArgs,
 }
 
 /// Have the peer of a process end it at once.
@@ -93,6 +96,8 @@ pub(super) struct KillArgs {
     process: String,
     #[command(flatten)]
     wait: WaitArgs,
+    #[command(flatten)]
+    tell: TellArgs,
 }
 
 /// Set a database aside, and wait until it is quiet.
@@ -114,6 +119,8 @@ pub(super) struct UnquiesceArgs {
 pub(super) struct ShutdownArgs {
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    tell: TellArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -182,6 +189,7 @@ pub(super) async fn run(
         Command::Stop(args) => {
             let process = domain.process(&args.process)?.clone();
             let label = domain.label(&process);
+            announce(&args.tell, domain, About::Process(&process)).await;
             let stopped = domain.stop(&process, args.wait.wait);
             patiently(&format!("waiting until {label} is gone"), stopped).await?;
             done(&args.wait, &format!("{label} is gone"))
@@ -198,8 +206,12 @@ pub(super) async fn run(
             patiently(&format!("waiting until {name} serves"), unquiesced).await?;
             done(&args.wait, &format!("{name} serves again"))
         }
-        Command::Shutdown(ShutdownArgs { database: args }) => {
+        Command::Shutdown(ShutdownArgs {
+            database: args,
+            tell,
+        }) => {
             let name = &args.database;
+            announce(tell, domain, About::Database(name)).await;
             let shut_down = domain.shutdown(name, args.wait.wait);
             patiently(&format!("waiting until {name} is gone"), shut_down).await?;
             done(&args.wait, &format!("{name} is shut down"))
@@ -242,6 +254,7 @@ async fn start(order: Order, place: &PlaceArgs, domain: &mut Domain) -> Result<(
 async fn kill(args: &KillArgs, domain: &mut Domain) -> Result<(), Failure> {
     let process = domain.process(&args.process)?.clone();
     let label = domain.label(&process);
+    announce(&args.tell, domain, About::Process(&process)).await;
     let killed = domain.kill(&process, args.wait.wait);
     match patiently(&format!("waiting until {label} is gone"), killed).await? {
         Some(code) => say(format_args!("{label} is killed, exit code {code}")),

@@ -1,7 +1,9 @@
 //! `dbwarden domain`: look at a domain and change it, straight at a broker.
 //!
-//! It asks no daemon and heals nothing; what it starts, nobody watches.
+//! It needs no daemon and heals nothing; what it starts, nobody watches. Only before it ends
+//! something does it tell a daemon that watches the domain.
 
+mod announce;
 mod change;
 mod connect;
 mod secret;

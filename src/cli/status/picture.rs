@@ -57,6 +57,9 @@ fn picture_domain(domain: &Value, paint: Paint, lines: &mut Vec<String>) {
         let line = clean(&line);
         lines.push(paint.paint(Tone::Fair, &line));
     }
+    for order in array(&domain["orders"]) {
+        lines.push(paint.paint(Tone::Fair, &clean(&order_line(order))));
+    }
     let peers: Vec<_> = array(&domain["peers"]).iter().map(peer_row).collect();
     lines.extend(align(&peers, paint));
     for database in array(&domain["databases"]) {
@@ -72,6 +75,28 @@ fn picture_domain(domain: &Value, paint: Paint, lines: &mut Vec<String>) {
             text(&action["stage"]),
             time(&action["deadline"]),
         )));
+    }
+}
+
+/// Shows what a person said that holds for a while.
+fn order_line(order: &Value) -> String {
+    let (what, on) = (text(&order["order"]), text(&order["on"]));
+    let what = match (order["te"].as_u64(), order["gate"].as_str()) {
+        (Some(count), _) => format!("{what} of {on} to {count} TE"),
+        (None, Some(gate)) => format!("{what} of the gate {gate}"),
+        (None, None) => format!("{what} of {on}"),
+    };
+    let mut line = format!(
+        "  {what} by {} since {}",
+        text(&order["by"]),
+        time(&order["since"])
+    );
+    if order["until"].is_string() {
+        line = format!("{line}, until {}", time(&order["until"]));
+    }
+    match order["reason"].as_str() {
+        Some(reason) => format!("{line}: {reason}"),
+        None => line,
     }
 }
 

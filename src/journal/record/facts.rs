@@ -4,6 +4,7 @@
 //! mistaken for knowledge: only what is not known is left out.
 
 mod healing;
+mod order;
 mod seen;
 mod starts;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::model::Role;
 use crate::supervisor::{Fact, FactKind};
 use crate::time::Timestamp;
 use healing::SlotRecord;
+use order::OrderRecord;
 use seen::{DatabaseRecord, DomainRecord, PeerRecord, ProcessRecord};
 use starts::{ActionRecord, FailureRecord, LapsedRecord};
 
@@ -36,6 +38,7 @@ pub fn to_json(fact: &Fact) -> String {
         Fact::Domain(it) => line(&DomainRecord::from(it)),
         Fact::Failure(it) => line(&FailureRecord::from(it)),
         Fact::Lapsed(it) => line(&LapsedRecord::from(it)),
+        Fact::Order(it) => line(&OrderRecord::from(it)),
         Fact::Peer(it) => line(&PeerRecord::from(it)),
         Fact::Process(it) => line(&ProcessRecord::from(it)),
         Fact::Slot(it) => line(&SlotRecord::from(it)),
@@ -59,6 +62,7 @@ pub fn from_json(kind: FactKind, json: &str) -> Result<Fact, RecordError> {
         FactKind::Domain => Fact::Domain(read::<DomainRecord<'_>>(json)?.try_into()?),
         FactKind::Failure => Fact::Failure(read::<FailureRecord<'_>>(json)?.try_into()?),
         FactKind::Lapsed => Fact::Lapsed(read::<LapsedRecord<'_>>(json)?.try_into()?),
+        FactKind::Order => Fact::Order(read::<OrderRecord<'_>>(json)?.try_into()?),
         FactKind::Peer => Fact::Peer(read::<PeerRecord<'_>>(json)?.into()),
         FactKind::Process => Fact::Process(read::<ProcessRecord<'_>>(json)?.try_into()?),
         FactKind::Slot => Fact::Slot(read::<SlotRecord<'_>>(json)?.try_into()?),

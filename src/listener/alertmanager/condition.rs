@@ -153,6 +153,9 @@ pub(super) fn turns(kind: Kind) -> &'static [Turn] {
         | Kind::ActionSuggested
         | Kind::DaemonStopping
         | Kind::DatabaseJoined
+        | Kind::MaintenanceEnded
+        | Kind::MaintenanceEnding
+        | Kind::MaintenanceStarted
         | Kind::OperatorCommand
         | Kind::ProcessJoined
         | Kind::ProcessReturned

@@ -156,7 +156,13 @@ impl Hand {
     async fn ask(&mut self, wish: Wish) {
         static LAST: AtomicU64 = AtomicU64::new(REQUESTS_FROM);
         let listener = self.registration.name.as_str();
-        let kind = WishKind::of(&wish);
+        let Some(kind) = WishKind::of(&wish) else {
+            warn!(
+                listener,
+                "refused what a listener asks for: only people may"
+            );
+            return;
+        };
         if !self.registration.terms.may_request.contains(&kind) {
             warn!(
                 listener,

@@ -26,6 +26,9 @@ pub struct SlotFact {
     pub tries: u32,
     /// Where the last one ran that was replaced though its agent was silent, and when.
     pub unproven: Option<(PeerName, Timestamp)>,
+    /// Why the healer gave up on it, and until when a process that took the seat since must run to
+    /// end that.
+    pub given_up: Option<(HoldReason, Timestamp)>,
     /// How it is.
     pub phase: PhaseFact,
 }

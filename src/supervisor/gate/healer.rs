@@ -76,6 +76,9 @@ impl Supervisor {
         if self.settings.observe.iter().any(|it| it.matches(name)) {
             return (true, None);
         }
+        if self.is_thawed(Gate::AnotherHealer) {
+            return (false, None);
+        }
         let until = self.foreign.get(&id).map(|it| it.until);
         let until = until.filter(|it| *it > now);
         (until.is_some(), until)

@@ -4,8 +4,8 @@ use super::Changed;
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, KnownDomain, KnownProcess, Model, PeerId, ProcessId, Role};
 use crate::supervisor::facts::{
-    ActionFact, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactKey, FailureFact,
-    LapsedFact, PhaseFact, ProcessFact, SlotFact, VacancyFact,
+    ActionFact, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactKey, FactKind,
+    FailureFact, LapsedFact, PhaseFact, ProcessFact, SlotFact, VacancyFact,
 };
 use crate::supervisor::gate::Gate;
 use crate::supervisor::state::{
@@ -42,8 +42,16 @@ impl Supervisor {
             let fact = fact.map(|it| self.lapsed_fact(model, *action, it));
             (FactKey::lapsed(*action), fact)
         });
+        let orders = changed.orders.iter().map(|name| {
+            let fact = self.orders.get(name).cloned().map(Fact::Order);
+            (FactKey::new(FactKind::Order, name.clone()), fact)
+        });
         let slots = slots.map(some);
-        slots.chain(actions).chain(failures).chain(lapsed)
+        slots
+            .chain(actions)
+            .chain(failures)
+            .chain(lapsed)
+            .chain(orders)
     }
 
     /// Returns every fact that the supervisor alone knows of.
@@ -56,7 +64,12 @@ impl Supervisor {
         let failures = failures.map(|(key, at)| self.failure_fact(model, *key, *at));
         let lapsed = self.lapsed.iter();
         let lapsed = lapsed.map(|(action, it)| self.lapsed_fact(model, *action, it));
-        slots.chain(actions).chain(failures).chain(lapsed)
+        let orders = self.orders().cloned().map(Fact::Order);
+        slots
+            .chain(actions)
+            .chain(failures)
+            .chain(lapsed)
+            .chain(orders)
     }
 
     /// Returns the facts of the domain as a whole, as far as the supervisor knows them.
@@ -152,6 +165,7 @@ impl Supervisor {
             observed: slot.observed,
             tries: slot.tries,
             unproven: slot.unproven.map(|it| (name(it.peer), it.at)),
+            given_up: slot.given_up.map(|it| (it.reason, it.ends)),
             phase,
         })
     }

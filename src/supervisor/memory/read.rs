@@ -10,6 +10,7 @@ use crate::supervisor::facts::{
     VacancyFact, slot_name,
 };
 use crate::supervisor::gate::{Foreign, Gate};
+use crate::supervisor::given_up::GivenUp;
 use crate::supervisor::overlap::Unproven;
 use crate::supervisor::state::{
     Action, Agent, Evidence, Lapsed, Phase, SlotId, Supervisor, Told, Vacancy,
@@ -46,6 +47,7 @@ impl Supervisor {
                 | Fact::Database(_)
                 | Fact::Failure(_)
                 | Fact::Lapsed(_)
+                | Fact::Order(_)
                 | Fact::Process(_) => rest.push(fact),
             }
         }
@@ -129,6 +131,11 @@ impl Reading<'_> {
         slot.observed = fact.observed;
         slot.tries = fact.tries;
         slot.unproven = unproven;
+        let given_up = fact.given_up;
+        slot.given_up = given_up.map(|(reason, ends)| GivenUp { reason, ends });
+        if given_up.is_some() {
+            self.supervisor.probation.insert(id);
+        }
         self.supervisor.enter(id, phase);
         Ok(())
     }
@@ -260,6 +267,7 @@ impl Reading<'_> {
                 };
                 self.supervisor.lapsed.insert(it.action, lapsed);
             }
+            Fact::Order(it) => self.supervisor.keep_order(self.model, it),
             Fact::Process(it) => self.process(&key, &it)?,
             Fact::Domain(_) | Fact::Peer(_) | Fact::Slot(_) => (),
         }

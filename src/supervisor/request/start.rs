@@ -7,6 +7,7 @@ use crate::model::{DatabaseId, DatabaseName, Model, Role};
 use crate::policy::Candidate;
 use crate::supervisor::Effect;
 use crate::supervisor::decide::Decision;
+use crate::supervisor::orders::said;
 use crate::supervisor::place::{Choice, has_engine};
 use crate::supervisor::rule::{Case, Objection, Obstacle, Rule};
 use crate::supervisor::state::{About, Phase, SlotId, Supervisor};
@@ -62,7 +63,10 @@ impl Supervisor {
             rows.flat_map(|it| it.seats.iter().copied())
         };
         let is_free = |it: &SlotId| match &self.slot(*it).phase {
-            Phase::Vacant(vacancy) => vacancy.wish.is_none() && self.is_minded(*it),
+            Phase::Vacant(vacancy) => {
+                let is_free = vacancy.wish.is_none() && self.is_minded(*it);
+                is_free && self.hold_on(model, *it).is_none()
+            }
             Phase::Acting { .. }
             | Phase::Empty
             | Phase::Filled(_)
@@ -126,6 +130,11 @@ impl Supervisor {
                 let start = self.start_name(model, *action);
                 Some((0, format!("{start} is being started already")))
             }
+            Phase::Vacant(_) if self.hold_on(model, slot).is_some() => {
+                let by = self.hold_on(model, slot).map(said).unwrap_or_default();
+                let text = format!("{name} is held{by}; `dbwarden release {database}` ends that");
+                Some((2, text))
+            }
             Phase::Vacant(vacancy) => {
                 let by = vacancy.wish.as_ref().map(|it| &it.by)?;
                 Some((
@@ -136,8 +145,7 @@ impl Supervisor {
             Phase::Held { reason, .. } => Some((
                 2,
                 format!(
-                    "{name} is held: {}; `dbwarden domain start-te {database}` starts one, and \
-                     that ends the hold",
+                    "{name} is held: {}; `dbwarden release {database}` ends that",
                     reason.as_str()
                 ),
             )),

@@ -106,6 +106,18 @@ async fn nonsense_is_refused_in_json_and_a_get_changes_nothing() {
             400,
         ),
         (r#"{"start-te":{"database":"teas"},"owner":" "}"#, 400),
+        (r#"{"hold":{"target":"teas"}}"#, 400),
+        (r#"{"hold":{"target":""},"reason":"x"}"#, 400),
+        (
+            r#"{"hold":{"target":"teas"},"release":{"target":"teas"},"reason":"x"}"#,
+            400,
+        ),
+        (r#"{"maintain":{"target":"teas"},"reason":"x"}"#, 400),
+        (
+            r#"{"maintain":{"target":"teas","seconds":0},"reason":"x"}"#,
+            400,
+        ),
+        (r#"{"scale":{"target":"teas","te":-1}}"#, 400),
         (&" ".repeat(100_000), 413),
     ] {
         let said = say(&standin, &post(requests, body)).await;

@@ -51,7 +51,7 @@ impl Domain {
         let (loop_warden, asked) = (warden.clone(), asked.clone());
         tasks.spawn(async move {
             while let Some(errand) = errands.recv().await {
-                answer(&loop_warden.lock().unwrap(), &asked, errand);
+                answer(&mut loop_warden.lock().unwrap(), &asked, errand);
             }
         });
         let journal = Journal::memory(7, 10_000);
@@ -86,10 +86,23 @@ impl Domain {
     }
 }
 
-fn answer(warden: &Warden, asked: &Mutex<Vec<Request>>, errand: Errand) {
+fn answer(warden: &mut Warden, asked: &Mutex<Vec<Request>>, errand: Errand) {
     match errand {
         Errand::Request { request, answer } => {
-            let Wish::StartTe { database, .. } = &request.wish;
+            let database = match &request.wish {
+                Wish::StartTe { database, .. } => database,
+                Wish::Person { .. } => {
+                    asked.lock().unwrap().push(request.clone());
+                    let mut effects = Vec::new();
+                    warden.handle(at(900), Input::Requested(request), &mut effects);
+                    let said = effects.into_iter().find_map(|it| match it {
+                        Effect::Answer { answer, .. } => Some(answer),
+                        Effect::Do(_) | Effect::Raise(_) => None,
+                    });
+                    let _ = answer.send(said.unwrap());
+                    return;
+                }
+            };
             let said = match database.as_str() {
                 // As a loop that breaks.
                 "silence" => return,

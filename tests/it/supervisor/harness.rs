@@ -8,7 +8,7 @@ use std::time::Duration;
 use dbwarden::event::{Event, Group, Kind};
 use dbwarden::exchange::{
     ActionId, Answer, Deed, EngineOption, Loss, LossClass, Observation, Outcome, Place, Question,
-    Request, RequestId, Stop, Wish,
+    Request, RequestId, Stop, Wish, Word,
 };
 use dbwarden::model::{
     self, Address, AgentId, PeerSeen, PeerSettings, ProcessSeen, Role, Sighting, Snapshot, Status,
@@ -133,7 +133,9 @@ impl World {
             self.now = at;
             return;
         }
-        if verb == "restart" {
+        if verb == "why" {
+            self.why(rest);
+        } else if verb == "restart" {
             self.restart(rest);
         } else if verb == "reload" {
             self.reload(rest);
@@ -144,6 +146,44 @@ impl World {
             self.leave();
         } else if let Some(input) = self.input(verb, rest) {
             self.handle(input);
+        }
+    }
+
+    /// Asks why something is as it is, and writes down what is answered, with times as the story
+    /// has them.
+    fn why(&mut self, entity: &str) {
+        let plain = |text: &str| text.replace(":1", "");
+        let at = |time: Timestamp| time.since(START).as_secs_f64();
+        let now = at(self.now);
+        // Peers are called by one letter here.
+        let entity = match entity.split_once('/') {
+            Some((peer, pid)) if peer.len() == 1 => format!("{peer}:1/{pid}"),
+            None if entity.len() == 1 => format!("{entity}:1"),
+            Some(_) | None => entity.to_owned(),
+        };
+        let moment = self.moment();
+        let Some(why) = self.warden.explain(moment, &entity) else {
+            writeln!(self.told, "{now} nobody knows {}", plain(&entity)).unwrap();
+            return;
+        };
+        let (about, says) = (plain(&why.about), plain(&why.says));
+        writeln!(self.told, "{now} {about} {}: {says}", why.state).unwrap();
+        for it in why.because {
+            let since = it.since.map(|it| format!(", since {}", at(it)));
+            let until = it.until.map(|it| format!(", until {}", at(it)));
+            let lift = it.lift.map(|it| format!("; {it}"));
+            let more = [since, until, lift].map(Option::unwrap_or_default).concat();
+            writeln!(self.told, "- {}: {}{more}", it.rule, plain(&it.says)).unwrap();
+        }
+        for it in why.history {
+            let action = it.action.map(|it| format!(" {it}")).unwrap_or_default();
+            let gate = it.gate.map(|it| format!(" by {it}")).unwrap_or_default();
+            let step = it.step.as_str();
+            let process = it.process.map(|(peer, pid)| format!("{pid}@{peer} "));
+            let process = plain(&process.unwrap_or_default());
+            let says = plain(&it.says);
+            let time = at(it.time.at);
+            writeln!(self.told, "at {time} {step}{action}{gate}: {process}{says}").unwrap();
         }
     }
 
@@ -222,6 +262,7 @@ impl World {
             }
             "ask" => return Some(Input::Requested(self.request(rest))),
             "clock" => return Some(Input::Clock(trouble(first, text))),
+            "say" => return Some(Input::Requested(self.saying(rest))),
             "journal-failed" => return Some(Input::JournalFailed),
             "recovered-backup" => return Some(Input::Recovered(Recovery::Backup)),
             "recovered-lost" => return Some(Input::Recovered(Recovery::Lost)),
@@ -335,6 +376,51 @@ impl World {
         }
     }
 
+    /// Reads `BY WORD TARGET`, perhaps more of the word, and perhaps `because REASON`.
+    fn saying(&mut self, text: &str) -> Request {
+        let (text, reason) = match text.split_once(" because ") {
+            Some((text, reason)) => (text, Some(reason.into())),
+            None => (text, None),
+        };
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let seconds = |it: &str| Duration::from_secs(it.parse().unwrap());
+        let word = match (words[1], &words[3..]) {
+            ("announce", []) => Word::Announce,
+            ("confirm-dead", []) => Word::ConfirmDead,
+            ("end-maintenance", []) => Word::EndMaintenance,
+            ("forget", []) => Word::Forget,
+            ("hold", []) => Word::Hold,
+            ("maintain", ["for", it]) => Word::Maintain { lasts: seconds(it) },
+            ("release", []) => Word::Release,
+            ("retry", []) => Word::Retry,
+            ("scale", ["to", it]) => Word::Scale {
+                count: it.parse().unwrap(),
+            },
+            ("thaw", [gate, "for", it]) => Word::Thaw {
+                gate: (*gate).into(),
+                lasts: seconds(it),
+            },
+            ("want", []) => Word::Want,
+            _ => panic!("nobody says `{text}`"),
+        };
+        // Peers are written without their port.
+        let target = match words[2].split_once('/') {
+            _ if self.agents.contains_key(words[2]) => format!("{}:1", words[2]),
+            Some((peer, pid)) if self.agents.contains_key(peer) => format!("{peer}:1/{pid}"),
+            _ => words[2].to_owned(),
+        };
+        self.requests += 1;
+        Request {
+            id: RequestId(self.requests),
+            by: words[0].into(),
+            reason,
+            wish: Wish::Person {
+                word,
+                target: target.into(),
+            },
+        }
+    }
+
     /// Reads `a* b c: sm 1@a, te 2@b`.
     fn snapshot(&mut self, text: &str) -> Snapshot {
         let (peers, processes) = text.split_once(':').unwrap_or((text, ""));
@@ -437,12 +523,20 @@ fn trouble(word: &str, seconds: &str) -> ClockTrouble {
     }
 }
 
+/// Returns a text in which peers stand without their port.
+fn without_ports(text: &str) -> String {
+    let peers = 'a'..='z';
+    peers.fold(text.to_owned(), |text, it| {
+        text.replace(&format!("{it}:1"), &it.to_string())
+    })
+}
+
 fn answer_line(answer: &Answer) -> String {
     let line = match answer {
         Answer::Accepted { text, .. } => format!("accepted: {text}"),
         Answer::Refused { reason } => format!("refused: {reason}"),
     };
-    line.replace(":1", "")
+    without_ports(&line)
 }
 
 fn deed_line(deed: &Deed) -> String {
@@ -496,7 +590,13 @@ fn event_line(event: &Event) -> Option<String> {
         Group::Database => {
             matches!(event.kind, Kind::DatabaseDegraded | Kind::DatabaseRestored)
         }
-        Group::Daemon => event.kind == Kind::OperatorCommand,
+        Group::Daemon => matches!(
+            event.kind,
+            Kind::MaintenanceEnded
+                | Kind::MaintenanceEnding
+                | Kind::MaintenanceStarted
+                | Kind::OperatorCommand
+        ),
         Group::Peer => false,
     };
     if !told {
@@ -525,7 +625,7 @@ fn event_line(event: &Event) -> Option<String> {
     if let Some(text) = &event.text
         && event.kind.group() != Group::Database
     {
-        write!(line, ": {}", text.replace(":1", "")).unwrap();
+        write!(line, ": {}", without_ports(text)).unwrap();
     }
     Some(line)
 }

@@ -94,9 +94,8 @@ fn options_that_no_engine_understands_are_for_a_person_to_mend() {
         10.05 prepare 1 te on b
         11 commit 1
         12 action_failed 1 te/1 on b: Unrecognized option --mmem
-        12 slot_held te/1: bad-option; other te-options, or a process that joins, end the hold
+        12 slot_held te/1: bad-option; ...
         60 process_joined te 4@b
-        60 slot_released te/1: a process fills it
         60 database_restored teas
         ",
     );
@@ -153,7 +152,7 @@ fn other_options_end_the_hold_for_a_bad_one() {
         10.05 prepare 1 te on b
         11 commit 1
         12 action_failed 1 te/1 on b: Unrecognized option --mmem
-        12 slot_held te/1: bad-option; other te-options, or a process that joins, end the hold
+        12 slot_held te/1: bad-option; other te-options, `dbwarden release`, or a process ...
         60 domain_frozen: gate not-synced
         61 domain_connected
         61 domain_thawed: gate not-synced

@@ -24,6 +24,8 @@ pub(super) struct SlotRecord<'a> {
     tries: u32,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     unproven: Option<UnprovenRecord<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    given_up: Option<GivenUpRecord<'a>>,
     #[serde(borrow)]
     phase: PhaseRecord<'a>,
 }
@@ -34,6 +36,14 @@ struct UnprovenRecord<'a> {
     #[serde(borrow)]
     peer: Text<'a>,
     at: u64,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct GivenUpRecord<'a> {
+    #[serde(borrow)]
+    reason: Text<'a>,
+    ends: u64,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -145,6 +155,10 @@ impl<'a> From<&'a SlotFact> for SlotRecord<'a> {
                 peer: peer.as_str().into(),
                 at: at.as_micros(),
             }),
+            given_up: it.given_up.map(|(reason, ends)| GivenUpRecord {
+                reason: reason.as_str().into(),
+                ends: ends.as_micros(),
+            }),
             phase: match &it.phase {
                 PhaseFact::Acting { action, vacancy } => PhaseRecord::Acting {
                     action: action.0,
@@ -187,6 +201,13 @@ impl TryFrom<SlotRecord<'_>> for SlotFact {
             observed: it.observed,
             tries: it.tries,
             unproven: it.unproven.map(|it| (shared(&it.peer).into(), at(it.at))),
+            given_up: match it.given_up {
+                Some(it) => {
+                    let reason = meaning("reason to hold", &it.reason, HoldReason::named)?;
+                    Some((reason, at(it.ends)))
+                }
+                None => None,
+            },
             phase: match it.phase {
                 PhaseRecord::Acting { action, vacancy } => PhaseFact::Acting {
                     action: ActionId(action),

@@ -11,9 +11,9 @@ use crate::model::{
     Presence, Role, Status,
 };
 use crate::supervisor::{
-    ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactKind,
-    FailureFact, Foreign, Gate, HoldReason, LapsedFact, PhaseFact, ProcessFact, SlotFact, Starting,
-    Storm, VacancyFact, WishFact,
+    ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Extent, Fact,
+    FactKind, FailureFact, Foreign, Gate, HoldReason, LapsedFact, OrderFact, OrderKind, PhaseFact,
+    ProcessFact, SlotFact, Starting, Storm, VacancyFact, WishFact,
 };
 use crate::time::{Moment, Timestamp, WallTime};
 
@@ -304,8 +304,11 @@ fn slot() -> impl Strategy<Value = Fact> {
     ];
     let numbers = (any::<u32>(), any::<u32>(), any::<bool>(), any::<u32>());
     let unproven = of((text(), time()));
+    let given_up = of((prop::sample::select(HoldReason::ALL.to_vec()), time()));
+    let kept = (unproven, given_up);
     let seat = (text(), role(), of(text()));
-    (seat, numbers, unproven, phase).prop_map(|(seat, numbers, unproven, phase)| {
+    (seat, numbers, kept, phase).prop_map(|(seat, numbers, kept, phase)| {
+        let (unproven, given_up) = kept;
         let (database, role, home) = seat;
         Fact::Slot(SlotFact {
             database: database.as_str().into(),
@@ -316,6 +319,7 @@ fn slot() -> impl Strategy<Value = Fact> {
             observed: numbers.2,
             tries: numbers.3,
             unproven: unproven.map(|(peer, at)| (peer.as_str().into(), at)),
+            given_up,
             phase,
         })
     })
@@ -374,6 +378,54 @@ fn lapsed() -> impl Strategy<Value = Fact> {
     })
 }
 
+fn order() -> impl Strategy<Value = Fact> {
+    let kind = prop_oneof![
+        Just(OrderKind::Announced),
+        Just(OrderKind::Dead),
+        Just(OrderKind::Hold),
+        Just(OrderKind::Maintenance),
+        any::<u32>().prop_map(OrderKind::Scale),
+        prop::sample::select(Gate::ALL.to_vec()).prop_map(OrderKind::Thaw),
+    ];
+    let seat = of((text(), role(), any::<u32>()));
+    let extent = prop_oneof![
+        text().prop_map(|it| Extent::Database(it.as_str().into())),
+        Just(Extent::Domain),
+        text().prop_map(|it| Extent::Peer(it.as_str().into())),
+        (text(), any::<u32>(), seat).prop_map(|(peer, pid, seat)| Extent::Process {
+            peer: peer.as_str().into(),
+            pid,
+            seat: seat.map(|(name, role, ordinal)| (name.as_str().into(), role, ordinal)),
+        }),
+        (text(), role(), 0..1_000_u32).prop_map(|(it, role, at)| Extent::Slot(
+            it.as_str().into(),
+            role,
+            at
+        )),
+    ];
+    let wall = || any::<u64>().prop_map(WallTime::from_unix_micros);
+    let said = (
+        text(),
+        of(text()),
+        time(),
+        wall(),
+        of(wall()),
+        any::<bool>(),
+    );
+    (kind, extent, said).prop_map(|(kind, extent, said)| {
+        let (by, reason, at, wall, until, told_ending) = said;
+        Fact::Order(OrderFact {
+            kind,
+            extent,
+            by: by.into(),
+            reason: reason.map(Into::into),
+            since: Moment { at, wall },
+            until,
+            told_ending,
+        })
+    })
+}
+
 proptest! {
     #[test]
     fn a_fact_that_was_written_down_is_read_back(
@@ -383,6 +435,7 @@ proptest! {
             domain().boxed(),
             failure().boxed(),
             lapsed().boxed(),
+            order().boxed(),
             peer().boxed(),
             process().boxed(),
             slot().boxed(),

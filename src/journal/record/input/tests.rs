@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::exchange::{EngineOption, Loss, LossClass, Outcome, Place, Wish};
+use crate::exchange::{EngineOption, Loss, LossClass, Outcome, Place, Wish, Word};
 use crate::model::{
     self, Address, DatabaseName, PeerSeen, PeerSettings, ProcessSeen, Role, Status, StatusSeen,
 };
@@ -120,6 +120,29 @@ fn outcome() -> BoxedStrategy<Outcome> {
     .boxed()
 }
 
+fn word() -> BoxedStrategy<Word> {
+    let plain = vec![
+        Word::Announce,
+        Word::ConfirmDead,
+        Word::EndMaintenance,
+        Word::Forget,
+        Word::Hold,
+        Word::Release,
+        Word::Retry,
+        Word::Want,
+    ];
+    prop_oneof![
+        select(plain),
+        duration().prop_map(|lasts| Word::Maintain { lasts }),
+        any::<u32>().prop_map(|count| Word::Scale { count }),
+        (text(), duration()).prop_map(|(gate, lasts)| Word::Thaw {
+            gate: gate.into(),
+            lasts,
+        }),
+    ]
+    .boxed()
+}
+
 fn request() -> BoxedStrategy<Request> {
     let place = prop_oneof![
         Just(Place::Anywhere),
@@ -127,15 +150,20 @@ fn request() -> BoxedStrategy<Request> {
         text().prop_map(|it| Place::On(it.as_str().into())),
     ];
     let by = (text(), proptest::option::of(text()));
-    (any::<u64>(), by, text(), place)
-        .prop_map(|(id, (by, reason), database, place)| Request {
+    let start = (text(), place).prop_map(|(database, place)| Wish::StartTe {
+        database: database.as_str().into(),
+        place,
+    });
+    let person = (word(), text()).prop_map(|(word, target)| Wish::Person {
+        word,
+        target: target.into(),
+    });
+    (any::<u64>(), by, prop_oneof![start, person])
+        .prop_map(|(id, (by, reason), wish)| Request {
             id: RequestId(id),
             by: by.into(),
             reason: reason.map(Into::into),
-            wish: Wish::StartTe {
-                database: database.as_str().into(),
-                place,
-            },
+            wish,
         })
         .boxed()
 }

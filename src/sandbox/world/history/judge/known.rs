@@ -173,6 +173,7 @@ impl Known {
                     | Fact::Domain(_)
                     | Fact::Failure(_)
                     | Fact::Lapsed(_)
+                    | Fact::Order(_)
                     | Fact::Peer(_)
                     | Fact::Process(_),
                 )

@@ -1,0 +1,46 @@
+//! What is wanted of a database: by its policy, by what was observed, and by the word of people.
+//!
+//! What people say of it is taken in by `request::wanted`; here it is only asked.
+
+use super::state::{SlotId, Supervisor};
+use crate::model::{DatabaseId, Role};
+use crate::policy::SeatKind;
+
+impl Supervisor {
+    /// Returns whether a policy applies to the database of a slot. Without one its seats are
+    /// watched, and nothing is wanted but what somebody asks for.
+    pub(super) fn is_healed(&self, id: SlotId) -> bool {
+        let (database, row) = self.row_of(id);
+        self.watches[database.index()].rows[row].policy.is_some()
+    }
+
+    /// Returns whether somebody should sit there.
+    pub(super) fn is_wanted(&self, id: SlotId) -> bool {
+        let slot = self.slot(id);
+        let is_scaled =
+            slot.rule.role == Role::Te && self.watches[slot.database.index()].scale.is_some();
+        let is_observed = slot.observed && self.policy(id).keep_observed && !is_scaled;
+        let is_kept = is_observed || self.is_declared(id);
+        is_kept && self.is_healed(id)
+    }
+
+    /// Returns whether the policy says so whatever was observed.
+    pub(super) fn is_declared(&self, id: SlotId) -> bool {
+        let slot = self.slot(id);
+        slot.ordinal < self.min_of(slot.database, slot.rule.role)
+    }
+
+    /// Returns how many of a role in a database are wanted whatever was observed: by its policy, or
+    /// by the word of a person.
+    pub(super) fn min_of(&self, id: DatabaseId, role: Role) -> u32 {
+        let min = self.policy_of(id, role).min(role);
+        let scale = self.watches[id.index()].scale;
+        min.max(scale.filter(|_| role == Role::Te).unwrap_or_default())
+    }
+
+    /// Returns whether it matters that nobody sits there: somebody should, or may ask for it.
+    pub(super) fn is_minded(&self, id: SlotId) -> bool {
+        let is_fungible = self.slot(id).rule.seat == SeatKind::Fungible;
+        self.is_wanted(id) || (is_fungible && !self.is_healed(id))
+    }
+}

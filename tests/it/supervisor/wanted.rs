@@ -1,0 +1,136 @@
+//! Stories of what people say of what is wanted: scale, forget, want, and who is dead.
+
+use super::harness::{check, check_with, settings};
+use dbwarden::policy::Bounds;
+
+#[test]
+fn a_database_is_scaled_within_the_bounds_of_its_policy() {
+    let mut settings = settings();
+    settings.policies[0].te = Some(Bounds {
+        min: 1,
+        max: Some(2),
+    });
+    check_with(
+        settings,
+        "
+        0   up a* b c: sm 1@a, te 2@b
+        5   say ada scale teas to 3
+        6   say ada scale teas to 2 because the sale
+        7   ready 1
+        8   join te 5@c
+        8   registered 1 5
+        100 say ada scale teas to 1
+        110 exit te 5@c
+        200 restart
+        201 up a* b c: sm 1@a, te 2@b
+        ",
+        "
+        5 refused: 3 is not from 1 to 2, as the configuration has it (`te`)
+        6 operator_command teas: ada wants 2 transaction engines of teas: the sale
+        6 action_started 1 te/2 on c: declared, and missing; try 1, elsewhere; processes there: 0
+        6 prepare 1 te on c
+        6 database_degraded teas
+        6 accepted: 2 transaction engines of teas are wanted, until it is scaled again or forgotten
+        7 commit 1
+        8 process_joined te 5@c
+        8 action_succeeded 1 te/2 on c
+        8 database_restored teas
+        100 operator_command teas: ada wants 1 transaction engines of teas
+        100 accepted: 1 transaction engines of teas are wanted, until it is scaled again or ...
+        110.05 process_failed te 5@c
+        200 domain_frozen: gate not-synced
+        201 domain_connected
+        201 domain_thawed: gate not-synced
+        ",
+    );
+}
+
+#[test]
+fn what_is_forgotten_is_not_missed_and_what_is_wanted_again_is() {
+    check(
+        "
+        0   up a* b c: sm 1@a, te 2@b, te 3@c
+        5   say ada forget teas/te/2
+        10  say ada hold teas because a test
+        11  exit te 3@c
+        12  say ada forget teas/te/2 because one is enough
+        13  say ada release teas
+        14  say ada forget teas/te/2
+        60  say ada want teas/te/2
+        ",
+        "
+        5 refused: a process fills teas/te/2; `dbwarden domain stop` ends it, and it is not ...
+        10 operator_command teas: ada holds teas: a test
+        10 accepted: nothing is started for teas until it is released
+        11.05 process_failed te 3@c
+        11.05 database_degraded teas
+        12 operator_command te/2: ada has teas/te/2 forgotten: one is enough
+        12 database_restored teas
+        12 accepted: teas/te/2 is forgotten; 1 slots are not wanted any more
+        13 operator_command teas: ada releases teas
+        13 accepted: teas is released; it is healed as soon as every gate is open
+        14 refused: nothing is remembered of teas/te/2 that could be forgotten
+        60 operator_command te/2: ada wants teas/te/2
+        60 database_degraded teas
+        60 action_started 1 te/2 on a: declared, and missing; try 1, elsewhere; processes there: 1
+        60 prepare 1 te on a
+        60 accepted: teas/te/2 is wanted; it is healed as soon as every gate is open
+        ",
+    );
+}
+
+#[test]
+fn what_ran_on_a_peer_that_a_person_says_is_dead_is_replaced_at_once() {
+    let mut settings = settings();
+    settings.policies[0].strict_siblings = true;
+    check_with(
+        settings,
+        "
+        0   up a* b c: sm 1@a, te 2@b
+        5   say ada confirm-dead b because nonsense
+        10  lose b
+        15  say ada confirm-dead b because its power supply burnt
+        16  ready 1
+        17  join te 5@c
+        17  registered 1 5
+        ",
+        "
+        5 refused: b is connected; only a peer that is out of reach can be dead
+        10 process_unreachable te 2@b
+        10 database_degraded teas
+        15 operator_command: ada says that b is dead: its power supply burnt
+        15 action_started 1 te/1 on c: its peer is out of reach, of us too; try 1, elsewhere; ...
+        15 prepare 1 te on c
+        15 accepted: b is taken for dead, and what ran there is replaced, until it is back
+        16 commit 1
+        17 process_joined te 5@c
+        17 action_succeeded 1 te/1 on c
+        17 database_restored teas
+        ",
+    );
+}
+
+#[test]
+fn an_end_that_was_announced_is_as_asked_for() {
+    check(
+        "
+        0   up a* b c: sm 1@a, te 2@b, te 3@c
+        5   say ada announce b/2
+        6   exit te 2@b
+        60  say ada announce c/3
+        130 exit te 3@c
+        131 wait
+        ",
+        "
+        5 operator_command te 2@b: ada is about to end b/2
+        5 accepted: an end of b/2 within 60 s is as asked for
+        6.05 process_left te 2@b
+        60 operator_command te 3@c: ada is about to end c/3
+        60 accepted: an end of c/3 within 60 s is as asked for
+        130.05 process_failed te 3@c
+        130.05 database_degraded teas
+        130.05 action_started 1 te/2 on c: its exit was told; try 1, here; processes there: 0
+        130.05 prepare 1 te on c
+        ",
+    );
+}
