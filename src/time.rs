@@ -121,6 +121,17 @@ impl Moment {
         })
     }
 
+    /// Returns what the wall clock showed, or will show, at another reading of the timeline if it
+    /// never jumps.
+    pub const fn wall_at(self, at: Timestamp) -> WallTime {
+        let Self { at: now, wall } = self;
+        WallTime(if at.0 <= now.0 {
+            wall.0.saturating_sub(now.0 - at.0)
+        } else {
+            wall.0.saturating_add(at.0 - now.0)
+        })
+    }
+
     /// Returns a moment at which both clocks show the same number, as simulated worlds have it.
     pub const fn simulated(at: Timestamp) -> Self {
         Self {

@@ -154,13 +154,7 @@ impl View {
     /// Returns the wall time of a reading of the timeline, as far as today's distance between the
     /// two clocks tells.
     pub fn wall(&self, at: Timestamp) -> WallTime {
-        let now = self.now.wall.as_unix_micros();
-        let micros = if at <= self.now.at {
-            now.saturating_sub(self.now.at.as_micros() - at.as_micros())
-        } else {
-            now.saturating_add(at.as_micros() - self.now.at.as_micros())
-        };
-        WallTime::from_unix_micros(micros)
+        self.now.wall_at(at)
     }
 }
 

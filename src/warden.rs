@@ -14,7 +14,7 @@ use crate::exchange::{ActionId, Deed, Loss, LossClass, Observation};
 use crate::model::{
     self, Change, DatabaseId, DomainName, Ending, Freshness, Model, PeerId, Process,
 };
-use crate::supervisor::{self, Effect, Input, Supervisor};
+use crate::supervisor::{self, Effect, Explanation, Input, Supervisor};
 use crate::time::{Moment, Timestamp};
 use crate::view::View;
 
@@ -78,8 +78,14 @@ impl Warden {
         View::new(now, self.domain.clone(), &self.model, &self.supervisor)
     }
 
+    /// Explains why something is as it is; `None` if nothing goes by that name.
+    pub fn explain(&self, now: Moment, entity: &str) -> Option<Explanation> {
+        self.supervisor.explain(now, &self.model, entity)
+    }
+
     /// Takes in one input and appends what must be done about it to `effects`.
     pub fn handle(&mut self, now: Moment, input: Input, effects: &mut Vec<Effect>) {
+        let before = effects.len();
         let has_ended = matches!(input, Input::Began(_));
         // What was due before this input happened before it, unless whoever waited for it is gone.
         if !has_ended && self.model.next_timeout().is_some_and(|due| due <= now.at) {
@@ -125,6 +131,8 @@ impl Warden {
             Input::Timeout => (),
         }
         self.supervisor.act(now, &self.model, effects);
+        let told = &effects[before..];
+        self.supervisor.note_decisions(now, &self.model, told);
         if let Some(asked) = asked {
             effects.push(self.supervisor.answer(now.at, &self.model, &asked));
         }

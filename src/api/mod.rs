@@ -16,6 +16,7 @@ mod refusal;
 mod routes;
 mod server;
 mod socket;
+mod why;
 mod wishes;
 
 use std::io;

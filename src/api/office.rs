@@ -232,7 +232,7 @@ impl Office {
 }
 
 /// Sends an errand and waits for its answer.
-async fn ask<T>(
+pub(super) async fn ask<T>(
     domain: &DomainPort,
     errand: Errand,
     answer: oneshot::Receiver<T>,

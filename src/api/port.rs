@@ -9,7 +9,8 @@ use crate::exchange::{Answer, Request};
 use crate::journal::Journal;
 use crate::listener::WishKind;
 use crate::model::DomainName;
-use crate::time::WallTime;
+use crate::supervisor::Explanation;
+use crate::time::{Moment, WallTime};
 use crate::view::View;
 
 /// Which listeners may ask for what, by their names.
@@ -82,4 +83,11 @@ pub enum Errand {
     },
     /// Somebody wants to see what the warden sees.
     View(oneshot::Sender<View>),
+    /// Somebody wants to know why something is as it is.
+    Why {
+        /// What it goes by; empty for the domain.
+        entity: Box<str>,
+        /// When it was looked at, and why it is so; `None` if nothing goes by that name.
+        answer: oneshot::Sender<(Moment, Option<Explanation>)>,
+    },
 }

@@ -14,7 +14,7 @@ use super::lines::{Pen, lines};
 use super::office::{Look, Office, is_same};
 use super::record::{self, DomainRecord, NameRecord, StatusRecord};
 use super::refusal::Refusal;
-use super::{events, letters, wishes};
+use super::{events, letters, why, wishes};
 use crate::view::View;
 
 /// What every handler gets.
@@ -32,6 +32,7 @@ pub(super) fn router(office: Arc<Office>) -> Router {
         .route("/v1/domains/{domain}/processes", get(processes))
         .route("/v1/domains/{domain}/slots", get(slots))
         .route("/v1/domains/{domain}/actions", get(actions))
+        .route("/v1/domains/{domain}/why", get(why::why))
         .route("/v1/domains/{domain}/requests", post(wishes::request))
         .route("/v1/domains/{domain}/resume", post(wishes::resume))
         .route("/v1/dead-letters", get(letters::list))

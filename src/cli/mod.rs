@@ -21,6 +21,7 @@ mod sandbox;
 mod sandbox_ctl;
 mod simulate;
 mod status;
+mod why;
 
 use self::status::List;
 
@@ -95,6 +96,7 @@ enum Command {
     Thaw(people::ThawArgs),
     /// Want a slot or a database although it left
     Want(people::OfArgs),
+    Why(why::Args),
 }
 
 /// Parses the command line of this process, runs it, and returns its exit code.
@@ -139,6 +141,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Thaw(args) => people::thaw(&args),
         Command::Want(args) => people::of("want", &args),
+        Command::Why(args) => why::run(&args),
     };
     exit.into()
 }

@@ -352,6 +352,10 @@ impl EventLoop {
             Errand::View(reader) => {
                 let _ = reader.send(self.warden.view(self.clock.now()));
             }
+            Errand::Why { entity, answer } => {
+                let now = self.clock.now();
+                let _ = answer.send((now, self.warden.explain(now, &entity)));
+            }
         }
     }
 

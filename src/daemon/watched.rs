@@ -256,6 +256,7 @@ pub(super) fn generation(recovered: &Recovered) -> u64 {
         Fact::Domain(it) => Some(it.generation),
         Fact::Action(_)
         | Fact::Database(_)
+        | Fact::Decisions(_)
         | Fact::Failure(_)
         | Fact::Lapsed(_)
         | Fact::Order(_)

@@ -95,7 +95,7 @@ impl Supervisor {
     }
 
     /// Returns with which options a process of a slot is started, if they are known.
-    fn options(&self, id: SlotId, name: &DatabaseName) -> Option<Vec<EngineOption>> {
+    pub(super) fn options(&self, id: SlotId, name: &DatabaseName) -> Option<Vec<EngineOption>> {
         match self.slot(id).rule.seat {
             SeatKind::Archive => None,
             SeatKind::Fungible => self.settings.te_options.get(name).cloned(),

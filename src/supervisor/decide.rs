@@ -132,8 +132,15 @@ impl Supervisor {
             return;
         }
         match self.decide(now.at, model, id) {
-            Decision::Ask(peer) => self.ask(model, id, peer, effects),
-            Decision::Blocked(blocked) => self.tell_blocked(now, model, id, blocked, effects),
+            Decision::Ask(peer) => {
+                let asking = Obstacle::AskingAgent.blocks();
+                self.notes.waits.push((id, asking));
+                self.ask(model, id, peer, effects);
+            }
+            Decision::Blocked(blocked) => {
+                self.notes.waits.push((id, blocked));
+                self.tell_blocked(now, model, id, blocked, effects);
+            }
             Decision::Hold(_) if !is_wanted => {
                 // Nobody has to release what nobody but the one who asks wants.
                 let blocked = Obstacle::DatabaseDown.blocks();

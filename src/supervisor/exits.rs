@@ -77,6 +77,7 @@ impl Supervisor {
                 life: process.life,
             };
             self.note_away(slot, id);
+            self.notes.gone.insert(slot, (process.peer, process.pid));
             self.vacate(now, model, slot, now.since(process.first_seen), evidence);
         }
     }
@@ -98,6 +99,7 @@ impl Supervisor {
         self.seats[id.index()] = None;
         self.forget_away(slot, id);
         let peer = process.peer;
+        self.notes.gone.insert(slot, (peer, process.pid));
         let uptime = now.since(process.first_seen);
         match &self.slot(slot).phase {
             Phase::Filled(it) if *it == id => (),

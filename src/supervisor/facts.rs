@@ -5,6 +5,7 @@
 //! gathered and read back to `memory` and `warden`.
 
 mod action;
+mod decision;
 mod order;
 mod slot;
 
@@ -20,6 +21,7 @@ use crate::model::{
 use crate::time::{Moment, Timestamp};
 
 pub use action::{ActionFact, ActionStage, FailureFact, LapsedFact};
+pub use decision::{Decision, DecisionStep, DecisionsFact};
 pub use order::{Extent, OrderFact, OrderKind};
 pub use slot::{
     AgentFact, EvidenceFact, HoldReason, PhaseFact, SlotFact, VacancyFact, WishFact, slot_name,
@@ -32,6 +34,8 @@ pub enum FactKind {
     Action,
     /// A database, and what is remembered of its exits.
     Database,
+    /// What was decided about a slot lately.
+    Decisions,
     /// The domain as a whole; there is one.
     Domain,
     /// The last failure of a database at a peer.
@@ -50,9 +54,10 @@ pub enum FactKind {
 
 impl FactKind {
     /// Every kind of fact.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Action,
         Self::Database,
+        Self::Decisions,
         Self::Domain,
         Self::Failure,
         Self::Lapsed,
@@ -67,6 +72,7 @@ impl FactKind {
         match self {
             Self::Action => "action",
             Self::Database => "database",
+            Self::Decisions => "decisions",
             Self::Domain => "domain",
             Self::Failure => "failure",
             Self::Lapsed => "lapsed",
@@ -156,6 +162,8 @@ pub enum Fact {
     Action(ActionFact),
     /// A database.
     Database(DatabaseFact),
+    /// What was decided about a slot lately.
+    Decisions(DecisionsFact),
     /// The domain as a whole.
     Domain(DomainFact),
     /// The last failure of a database at a peer.
@@ -178,6 +186,10 @@ impl Fact {
         match self {
             Self::Action(it) => FactKey::action(it.action),
             Self::Database(it) => FactKey::new(FactKind::Database, it.known.name.as_str()),
+            Self::Decisions(it) => {
+                let name = format!("{}/{}", it.database, slot_name(it.role, it.ordinal));
+                FactKey::new(FactKind::Decisions, name)
+            }
             Self::Domain(_) => FactKey::new(FactKind::Domain, "domain"),
             Self::Failure(it) => FactKey::failure(&it.peer, &it.database, it.role),
             Self::Lapsed(it) => FactKey::lapsed(it.action),

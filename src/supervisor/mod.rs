@@ -8,8 +8,10 @@ mod actions;
 mod begin;
 mod budget;
 mod decide;
+mod decision;
 mod evidence;
 mod exits;
+mod explain;
 mod facts;
 mod failed;
 mod gate;
@@ -26,6 +28,7 @@ mod rule;
 mod seats;
 mod state;
 mod tell;
+mod vacancy;
 mod view;
 mod wanted;
 mod withdraw;
@@ -43,10 +46,12 @@ use crate::policy::{Doctrine, NUODB, Pattern, Policy, Reason};
 use crate::time::ClockTrouble;
 
 pub use budget::Budget;
+pub use explain::{Because, Explanation};
 pub use facts::{
-    ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Extent, Fact,
-    FactChange, FactKey, FactKind, FailureFact, HoldReason, LapsedFact, OrderFact, OrderKind,
-    PhaseFact, ProcessFact, SlotFact, VacancyFact, WishFact, slot_name,
+    ActionFact, ActionStage, AgentFact, DatabaseFact, Decision, DecisionStep, DecisionsFact,
+    DomainFact, EvidenceFact, Extent, Fact, FactChange, FactKey, FactKind, FailureFact, HoldReason,
+    LapsedFact, OrderFact, OrderKind, PhaseFact, ProcessFact, SlotFact, VacancyFact, WishFact,
+    slot_name,
 };
 pub use gate::{Foreign, Gate, HealerLimits, Storm, StormLimits};
 pub use memory::{Changed, Dangling};

@@ -4,7 +4,7 @@
 
 use super::facts::HoldReason;
 use super::rule::{Blocked, Case, Hindrance, Objection, Obstacle, Rule};
-use super::state::{Evidence, SlotId, Supervisor};
+use super::state::{SlotId, Supervisor};
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, Model, PeerId, PeerPresence, Role};
 use crate::policy::{Candidate, Place, Step, choose};
@@ -91,12 +91,7 @@ impl Supervisor {
 
     pub(super) fn choice(&self, case: &Case<'_>, candidate: &Candidate, place: &str) -> Choice {
         let vacancy = case.vacancy;
-        let evidence = match vacancy.evidence {
-            Evidence::Declared => "declared, and missing",
-            Evidence::Exit { .. } => "its exit was told",
-            Evidence::Unreachable { .. } => "its peer is out of reach, of us too",
-            Evidence::Vanished { .. } => "it was gone when we looked again",
-        };
+        let evidence = vacancy.evidence.says();
         let asked = vacancy.wish.as_ref();
         let asked = asked.map_or_else(String::new, |it| match &it.reason {
             Some(reason) => format!("{} asked for it ({reason}); ", it.by),

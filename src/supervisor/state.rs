@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::budget::Spent;
-use super::facts::{ActionStage, HoldReason, OrderFact, WishFact, slot_name};
+use super::decision::Notes;
+use super::facts::{ActionStage, HoldReason, OrderFact, slot_name};
 use super::gate::{Foreign, Gates};
 use super::given_up::GivenUp;
 use super::memory::Changed;
@@ -16,6 +17,8 @@ use crate::exchange::ActionId;
 use crate::model::{DatabaseId, Life, Model, PeerId, Process, ProcessId, Role, StartId};
 use crate::policy::{Policy, RoleRule};
 use crate::time::{Moment, Timestamp};
+
+pub(super) use super::vacancy::{Agent, Evidence, Told, Vacancy};
 
 /// Numbers a slot within one supervisor.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -97,97 +100,6 @@ pub(super) enum Phase {
     Leaving { until: Timestamp, peer: PeerId },
     /// Nobody sits there, though somebody should.
     Vacant(Box<Vacancy>),
-}
-
-/// What is known of an empty seat.
-#[derive(Clone, Debug)]
-pub(super) struct Vacancy {
-    /// Since when it is empty.
-    pub(super) since: Timestamp,
-    /// When the pause before the next try began, and when it ends.
-    pub(super) pause: (Timestamp, Timestamp),
-    /// When to look at it again though nothing happens.
-    pub(super) look: Option<Timestamp>,
-    /// Why it is empty.
-    pub(super) evidence: Evidence,
-    /// What the agent of the peer it was on said of itself since.
-    pub(super) agent: Agent,
-    /// Where it waits until the agent is ready.
-    pub(super) not_ready_at: Option<PeerId>,
-    /// What was told of it already.
-    pub(super) told: Told,
-    /// Who asked for a start and waits for it.
-    pub(super) wish: Option<WishFact>,
-}
-
-/// Why a seat is empty.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Evidence {
-    /// It never was filled, but is declared.
-    Declared,
-    /// The exit was told, or the peer is back without the process.
-    Exit { peer: PeerId },
-    /// The peer went, and the process with it as far as one can see.
-    Unreachable { peer: PeerId, life: Life },
-    /// It was gone when we looked again.
-    Vanished { peer: PeerId },
-}
-
-impl Vacancy {
-    /// Returns a vacancy of which nothing else is known yet.
-    pub(super) fn new(now: Timestamp, evidence: Evidence) -> Self {
-        Self {
-            since: now,
-            pause: (now, now),
-            look: Some(now),
-            evidence,
-            agent: Agent::Unasked,
-            not_ready_at: None,
-            told: Told::default(),
-            wish: None,
-        }
-    }
-
-    /// Returns the peer of a process whose exit was told, if its agent does not answer us.
-    pub(super) fn doubted_at(&self) -> Option<PeerId> {
-        match (self.evidence, self.agent) {
-            (Evidence::Exit { peer } | Evidence::Vanished { peer }, Agent::Silent) => Some(peer),
-            (Evidence::Declared | Evidence::Unreachable { .. }, _)
-            | (_, Agent::Answers { .. } | Agent::Asked(_) | Agent::Unasked) => None,
-        }
-    }
-}
-
-impl Evidence {
-    /// Returns the peer the process was on.
-    pub(super) const fn here(self) -> Option<PeerId> {
-        match self {
-            Self::Declared => None,
-            Self::Exit { peer } | Self::Unreachable { peer, .. } | Self::Vanished { peer } => {
-                Some(peer)
-            }
-        }
-    }
-}
-
-/// Whether the agent of the peer a process was on answers us, asked since it was gone.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Agent {
-    /// It does.
-    Answers { at: Timestamp },
-    /// Asked just now.
-    Asked(ActionId),
-    /// It does not.
-    Silent,
-    /// Not asked yet.
-    Unasked,
-}
-
-/// What listeners were told of a vacancy, so that it is said once.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Told {
-    pub(super) blocked: bool,
-    pub(super) suggested: bool,
 }
 
 /// One start of the healer's.
@@ -320,6 +232,8 @@ pub struct Supervisor {
     pub(super) void: Vec<ActionId>,
     /// Whether a peer was lost since the gates were looked at.
     pub(super) lost_peer: bool,
+    /// What was decided lately.
+    pub(super) notes: Notes,
     /// Whether it began, now or before it was restored.
     pub(super) has_begun: bool,
     /// Whose facts changed since somebody asked last.
@@ -354,6 +268,7 @@ impl Supervisor {
             extra: Vec::new(),
             void: Vec::new(),
             lost_peer: false,
+            notes: Notes::default(),
             has_begun: false,
             changed: Changed::default(),
         }
@@ -454,6 +369,7 @@ impl Supervisor {
     /// Returns a slot that is about to change.
     pub(super) fn slot_mut(&mut self, id: SlotId) -> &mut Slot {
         self.changed.slots.insert(id);
+        self.notes.touched.insert(id);
         &mut self.slots[id.0 as usize]
     }
 

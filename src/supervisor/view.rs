@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Mode;
 use super::facts::ActionStage;
 use super::gate::{Gate, Session};
-use super::state::{Evidence, Phase, SlotId, Supervisor, Vacancy, Watch};
+use super::state::{Phase, SlotId, Supervisor, Vacancy, Watch};
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, DatabaseName, Freshness, Model, PeerName, Role, StartId};
 use crate::time::Timestamp;
@@ -129,35 +129,17 @@ impl Supervisor {
         }
     }
 
-    fn waits_for(&self, gate: Gate) -> Arc<str> {
-        let says = match gate {
-            Gate::AnotherHealer => "somebody else heals",
-            Gate::Clock => {
-                let trouble = self.gates.clock.map(|it| it.trouble.to_string());
-                let trouble = trouble.unwrap_or_default();
-                return format!("{trouble}; it opens when a fresh picture has settled").into();
-            }
-            Gate::Journal => {
-                "the journal cannot be written, so nothing that is done would be remembered"
-            }
-            Gate::Memory => "memory was lost; `dbwarden resume --accept-lost-memory` accepts that",
-            Gate::MinorityView => "fewer than half of the known brokers are in view",
-            Gate::NotSynced if self.gates.session == Session::None => {
-                "there is no session to the domain, so nothing is known for sure"
-            }
-            Gate::NotSynced => "the session is new, and what surrounds it has not settled yet",
-            Gate::Recovered => {
-                "memory comes from a backup; what was under way may still show itself"
-            }
-            Gate::Storm => {
-                "many peers were lost at once; it opens when no more are lost for a while"
-            }
-            Gate::ViewsDiffer => {
-                "the domain lost peers whose agents answer us: look at the network between them \
-                 and the brokers"
-            }
-        };
-        says.into()
+    /// Returns what a closed gate waits for, as a sentence.
+    pub(super) fn waits_for(&self, gate: Gate) -> Arc<str> {
+        if gate == Gate::NotSynced && self.gates.session == Session::None {
+            return "there is no session to the domain, so nothing is known for sure".into();
+        }
+        if gate == Gate::Clock {
+            let trouble = self.gates.clock.map(|it| it.trouble.to_string());
+            let trouble = trouble.unwrap_or_default();
+            return format!("{trouble}; it opens when a fresh picture has settled").into();
+        }
+        gate.says().into()
     }
 
     /// Returns every seat, by database in the order in which those were seen, and by number.
@@ -213,7 +195,7 @@ impl Supervisor {
 
     /// Returns whether a seat is wanted, or will be once the process that sits there ends: what is
     /// observed is wanted after a while, which is only asked at the end.
-    fn would_be_missed(&self, now: Timestamp, model: &Model, id: SlotId) -> bool {
+    pub(super) fn would_be_missed(&self, now: Timestamp, model: &Model, id: SlotId) -> bool {
         let policy = self.policy(id);
         let is_observed = match &self.slot(id).phase {
             Phase::Filled(process) => model
@@ -291,16 +273,10 @@ impl Supervisor {
 }
 
 fn of_vacancy(model: &Model, vacancy: &Vacancy, plain: SlotView) -> SlotView {
-    let evidence = match vacancy.evidence {
-        Evidence::Declared => "declared",
-        Evidence::Exit { .. } => "exit",
-        Evidence::Unreachable { .. } => "unreachable",
-        Evidence::Vanished { .. } => "vanished",
-    };
     let here = vacancy.evidence.here();
     SlotView {
         peer: here.map(|id| model.peer(id).name.clone()),
-        evidence: Some(evidence),
+        evidence: Some(vacancy.evidence.as_str()),
         since: Some(vacancy.since),
         next_try: vacancy.look,
         is_told_blocked: vacancy.told.blocked,

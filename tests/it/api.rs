@@ -161,6 +161,35 @@ async fn a_missing_engine_shows_in_every_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn why_is_answered_for_seats_processes_and_what_is_gone() {
+    let standin = prod();
+    let domain = &standin.domains[0];
+    let untouched = standin.run(&["why", "c:48004/3"]);
+    assert_eq!(untouched.code, Some(0), "{untouched:?}");
+    assert!(
+        untouched.out.contains("nothing is to be done"),
+        "{untouched:?}"
+    );
+    domain.sight(60, Sighting::ProcessGone(process(Role::Te, 3, "c")));
+    domain.handle(61, dbwarden::supervisor::Input::Timeout);
+    let gone = standin.run(&["why", "c:48004/3", "--domain", "prod"]);
+    assert!(gone.out.starts_with("c:48004/3  "), "{gone:?}");
+    assert!(gone.out.contains("lately:"), "{gone:?}");
+    assert!(gone.out.contains("its exit was told"), "{gone:?}");
+    let seat = json(&standin.run(&["why", "teas/te/2", "--json"]).out);
+    assert_eq!(seat["about"], "teas/te/2", "{seat}");
+    assert_eq!(seat["history"][0]["step"], "vacant", "{seat}");
+    let whole = standin.run(&["why"]);
+    assert!(whole.out.contains("teas/te/2"), "{whole:?}");
+    let nothing = standin.run(&["why", "coffee"]);
+    assert_eq!(nothing.code, Some(1), "{nothing:?}");
+    assert!(
+        nothing.err.contains("cannot explain `coffee`"),
+        "{nothing:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_follows_the_status_hears_of_each_change_and_of_the_end() {
     let mut standin = prod();
     let mut follower = Follower::start(&standin, &["status", "--follow", "--json"]);

@@ -18,6 +18,7 @@
 //!   `recovered-lost`, `journal-failed`, `resume BY` what becomes of its memory;
 //! - `reload off`, `on`, `suggest`, `no-options`, `other-options` another configuration is read;
 //!   `restart on` and so forth does so when the daemon starts;
+//! - `why teas/te/1`, `why teas`, `why b`, `why b/5`, `why` somebody asks why it is so;
 //! - `clock slept 60`, `clock late 6`, `clock jumped -60` what the clocks of the daemon show;
 //! - `slow` from here on the disk takes its time, and `disk`: it answers;
 //! - `wall 30` the wall clock is put forward by so many seconds, `wall -30` back; `wait` time
@@ -39,6 +40,7 @@ mod places;
 mod reasons;
 mod requests;
 mod wanted;
+mod why;
 
 use harness::{check, check_with, settings};
 

@@ -3,6 +3,7 @@
 //! The kind of a fact stands beside it and not in it. Nothing is left to a default that could be
 //! mistaken for knowledge: only what is not known is left out.
 
+mod decision;
 mod healing;
 mod order;
 mod seen;
@@ -19,6 +20,7 @@ use super::RecordError;
 use crate::model::Role;
 use crate::supervisor::{Fact, FactKind};
 use crate::time::Timestamp;
+use decision::DecisionsRecord;
 use healing::SlotRecord;
 use order::OrderRecord;
 use seen::{DatabaseRecord, DomainRecord, PeerRecord, ProcessRecord};
@@ -35,6 +37,7 @@ pub fn to_json(fact: &Fact) -> String {
     let line = match fact {
         Fact::Action(it) => line(&ActionRecord::from(it)),
         Fact::Database(it) => line(&DatabaseRecord::from(it)),
+        Fact::Decisions(it) => line(&DecisionsRecord::from(it)),
         Fact::Domain(it) => line(&DomainRecord::from(it)),
         Fact::Failure(it) => line(&FailureRecord::from(it)),
         Fact::Lapsed(it) => line(&LapsedRecord::from(it)),
@@ -59,6 +62,7 @@ pub fn from_json(kind: FactKind, json: &str) -> Result<Fact, RecordError> {
     Ok(match kind {
         FactKind::Action => Fact::Action(read::<ActionRecord<'_>>(json)?.try_into()?),
         FactKind::Database => Fact::Database(read::<DatabaseRecord<'_>>(json)?.try_into()?),
+        FactKind::Decisions => Fact::Decisions(read::<DecisionsRecord<'_>>(json)?.try_into()?),
         FactKind::Domain => Fact::Domain(read::<DomainRecord<'_>>(json)?.try_into()?),
         FactKind::Failure => Fact::Failure(read::<FailureRecord<'_>>(json)?.try_into()?),
         FactKind::Lapsed => Fact::Lapsed(read::<LapsedRecord<'_>>(json)?.try_into()?),

@@ -4,8 +4,8 @@ use super::Changed;
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, KnownDomain, KnownProcess, Model, PeerId, ProcessId, Role};
 use crate::supervisor::facts::{
-    ActionFact, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactKey, FactKind,
-    FailureFact, LapsedFact, PhaseFact, ProcessFact, SlotFact, VacancyFact,
+    ActionFact, AgentFact, DatabaseFact, DecisionsFact, DomainFact, EvidenceFact, Fact, FactKey,
+    FactKind, FailureFact, LapsedFact, PhaseFact, ProcessFact, SlotFact, VacancyFact,
 };
 use crate::supervisor::gate::Gate;
 use crate::supervisor::state::{
@@ -46,7 +46,9 @@ impl Supervisor {
             let fact = self.orders.get(name).cloned().map(Fact::Order);
             (FactKey::new(FactKind::Order, name.clone()), fact)
         });
-        let slots = slots.map(some);
+        let decisions = changed.decisions.iter();
+        let decisions = decisions.map(|id| self.decisions_fact(model, *id));
+        let slots = slots.chain(decisions).map(some);
         slots
             .chain(actions)
             .chain(failures)
@@ -65,6 +67,9 @@ impl Supervisor {
         let lapsed = self.lapsed.iter();
         let lapsed = lapsed.map(|(action, it)| self.lapsed_fact(model, *action, it));
         let orders = self.orders().cloned().map(Fact::Order);
+        let decisions = self.notes.log.keys();
+        let decisions = decisions.map(|id| self.decisions_fact(model, *id));
+        let slots = slots.chain(decisions);
         slots
             .chain(actions)
             .chain(failures)
@@ -167,6 +172,16 @@ impl Supervisor {
             unproven: slot.unproven.map(|it| (name(it.peer), it.at)),
             given_up: slot.given_up.map(|it| (it.reason, it.ends)),
             phase,
+        })
+    }
+
+    fn decisions_fact(&self, model: &Model, id: SlotId) -> Fact {
+        let slot = self.slot(id);
+        Fact::Decisions(DecisionsFact {
+            database: model.database(slot.database).name.clone(),
+            role: slot.rule.role,
+            ordinal: slot.ordinal,
+            decisions: self.decisions(id).cloned().collect(),
         })
     }
 

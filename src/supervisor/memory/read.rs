@@ -45,6 +45,7 @@ impl Supervisor {
                 Fact::Slot(it) => slots.push(it),
                 Fact::Action(_)
                 | Fact::Database(_)
+                | Fact::Decisions(_)
                 | Fact::Failure(_)
                 | Fact::Lapsed(_)
                 | Fact::Order(_)
@@ -66,6 +67,7 @@ impl Supervisor {
         supervisor.has_begun = true;
         // All is as it was recorded; what the settings add comes when the daemon begins.
         supervisor.changed = Changed::default();
+        supervisor.notes.touched.clear();
         Ok(supervisor)
     }
 
@@ -241,6 +243,12 @@ impl Reading<'_> {
                 if it.foreign != Foreign::default() {
                     self.supervisor.foreign.insert(database, it.foreign);
                 }
+            }
+            Fact::Decisions(it) => {
+                let database = self.database(&key, &it.database)?;
+                let slot = self.seat(&key, database, it.role, it.ordinal)?;
+                let log = VecDeque::from(it.decisions);
+                self.supervisor.notes.log.insert(slot, log);
             }
             Fact::Failure(it) => {
                 let at = (

@@ -124,6 +124,10 @@ fn answer(warden: &mut Warden, asked: &Mutex<Vec<Request>>, errand: Errand) {
         Errand::View(view) => {
             let _ = view.send(warden.view(at(1_000)));
         }
+        Errand::Why { entity, answer } => {
+            let now = at(1_000);
+            let _ = answer.send((now, warden.explain(now, &entity)));
+        }
     }
 }
 

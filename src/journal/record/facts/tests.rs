@@ -5,15 +5,17 @@ use proptest::option::of;
 use proptest::prelude::*;
 
 use super::{at, from_json, to_json};
+use crate::event::Kind;
 use crate::exchange::{ActionId, LossClass, Place};
 use crate::model::{
     Address, KnownDatabase, KnownDomain, KnownDoubt, KnownPeer, KnownProcess, PeerPresence,
     Presence, Role, Status,
 };
 use crate::supervisor::{
-    ActionFact, ActionStage, AgentFact, DatabaseFact, DomainFact, EvidenceFact, Extent, Fact,
-    FactKind, FailureFact, Foreign, Gate, HoldReason, LapsedFact, OrderFact, OrderKind, PhaseFact,
-    ProcessFact, SlotFact, Starting, Storm, VacancyFact, WishFact,
+    ActionFact, ActionStage, AgentFact, DatabaseFact, Decision, DecisionStep, DecisionsFact,
+    DomainFact, EvidenceFact, Extent, Fact, FactKind, FailureFact, Foreign, Gate, HoldReason,
+    LapsedFact, OrderFact, OrderKind, PhaseFact, ProcessFact, SlotFact, Starting, Storm,
+    VacancyFact, WishFact,
 };
 use crate::time::{Moment, Timestamp, WallTime};
 
@@ -348,6 +350,34 @@ fn action() -> impl Strategy<Value = Fact> {
     })
 }
 
+fn decisions() -> impl Strategy<Value = Fact> {
+    let step = prop_oneof![
+        Just(DecisionStep::Blocked),
+        Just(DecisionStep::Vacant),
+        prop::sample::select(Kind::ALL.to_vec()).prop_map(DecisionStep::Told),
+    ];
+    let process = of((text(), any::<u32>()));
+    let decision = (time(), step, of(text()), process, of(any::<u64>()), text()).prop_map(
+        |(time, step, gate, process, action, says)| Decision {
+            time: Moment::simulated(time),
+            step,
+            gate: gate.map(Into::into),
+            process: process.map(|(peer, pid)| (peer.as_str().into(), pid)),
+            action: action.map(ActionId),
+            says: says.into(),
+        },
+    );
+    let seat = (role(), any::<u32>());
+    (text(), seat, vec(decision, 0..4)).prop_map(|(database, (role, ordinal), decisions)| {
+        Fact::Decisions(DecisionsFact {
+            database: database.as_str().into(),
+            role,
+            ordinal: ordinal % 1_000,
+            decisions,
+        })
+    })
+}
+
 fn failure() -> impl Strategy<Value = Fact> {
     (text(), role(), text(), time(), any::<bool>()).prop_map(
         |(database, role, peer, at, is_out)| {
@@ -432,6 +462,7 @@ proptest! {
         fact in prop_oneof![
             action().boxed(),
             database().boxed(),
+            decisions().boxed(),
             domain().boxed(),
             failure().boxed(),
             lapsed().boxed(),

@@ -170,6 +170,7 @@ impl Known {
                 }
                 Some(
                     Fact::Database(_)
+                    | Fact::Decisions(_)
                     | Fact::Domain(_)
                     | Fact::Failure(_)
                     | Fact::Lapsed(_)
