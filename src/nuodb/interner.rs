@@ -3,10 +3,14 @@
 //! A cache rather than a set: it is bounded, and what does not fit is simply not shared. Nothing
 //! is ever enumerated, so that no order of hashes shows anywhere.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How many texts are remembered: the names of several thousand hosts.
 const SLOTS: usize = 8192;
+
+/// How many are at first: most sessions are short, and most domains small.
+const FIRST_SLOTS: usize = 256;
 
 /// How many slots a text may lie in.
 const WAYS: usize = 4;
@@ -27,11 +31,15 @@ impl Interner {
         check: impl FnOnce(&str) -> Result<(), E>,
     ) -> Result<Arc<str>, E> {
         if self.slots.is_empty() {
-            self.slots.resize(SLOTS, None);
+            self.slots.resize(FIRST_SLOTS, None);
         }
         let hash = hash(text.as_bytes());
-        let set = hash as usize % (SLOTS / WAYS) * WAYS;
-        let set = &mut self.slots[set..set + WAYS];
+        let all = self.set(hash);
+        if self.slots.len() < SLOTS && self.slots[all.clone()].iter().all(Option::is_some) {
+            self.grow();
+        }
+        let all = self.set(hash);
+        let set = &mut self.slots[all];
         for slot in &mut *set {
             match slot {
                 Some(it) if **it == *text => return Ok(Arc::clone(it)),
@@ -45,6 +53,24 @@ impl Interner {
         check(text)?;
         let victim = &mut set[(hash >> 16) as usize % WAYS];
         Ok(Arc::clone(victim.insert(Arc::from(text))))
+    }
+
+    /// Returns the slots in which a text of that hash may lie.
+    const fn set(&self, hash: u32) -> Range<usize> {
+        let start = hash as usize % (self.slots.len() / WAYS) * WAYS;
+        start..start + WAYS
+    }
+
+    /// Makes room for as many texts as there ever is.
+    fn grow(&mut self) {
+        let known = std::mem::take(&mut self.slots);
+        self.slots.resize(SLOTS, None);
+        for text in known.into_iter().flatten() {
+            let set = self.set(hash(text.as_bytes()));
+            if let Some(free) = self.slots[set].iter_mut().find(|it| it.is_none()) {
+                *free = Some(text);
+            }
+        }
     }
 }
 

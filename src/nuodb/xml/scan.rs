@@ -54,6 +54,20 @@ const fn is(byte: u8, class: u8) -> bool {
     CLASSES[byte as usize] & class != 0
 }
 
+/// Returns whether a text can be written as the value of an attribute as it is.
+pub(super) fn is_plain(text: &str) -> bool {
+    let is_plain =
+        |it: &u8| matches!(*it, b' '..=b'~') && !matches!(*it, b'"' | b'&' | b'<' | b'>');
+    text.as_bytes().iter().all(is_plain)
+}
+
+/// Returns whether a text is a name without characters beyond ASCII.
+pub(super) fn is_ascii_name(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.first().is_some_and(|it| is(*it, NAME_START))
+        && bytes.iter().all(|it| it.is_ascii() && is(*it, NAME))
+}
+
 /// Returns whether XML calls the byte white space.
 pub(super) const fn is_blank(byte: u8) -> bool {
     is(byte, BLANK)

@@ -39,11 +39,15 @@ impl<'a> Writer<'a> {
         self.out.push(b' ');
         self.name(name);
         self.out.extend_from_slice(b"=\"");
-        for character in value.chars() {
-            match character {
-                '"' => self.out.extend_from_slice(b"&quot;"),
-                '\t' | '\n' => self.reference(character),
-                _ => self.character(character),
+        if scan::is_plain(value) {
+            self.out.extend_from_slice(value.as_bytes());
+        } else {
+            for character in value.chars() {
+                match character {
+                    '"' => self.out.extend_from_slice(b"&quot;"),
+                    '\t' | '\n' => self.reference(character),
+                    _ => self.character(character),
+                }
             }
         }
         self.out.push(b'"');
@@ -80,7 +84,7 @@ impl<'a> Writer<'a> {
     }
 
     fn name(&mut self, name: &str) {
-        if name.is_ascii() && scan::is_name(name) {
+        if scan::is_ascii_name(name) {
             self.out.extend_from_slice(name.as_bytes());
             return;
         }
