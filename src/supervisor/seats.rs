@@ -209,7 +209,12 @@ impl Supervisor {
         let missed = self
             .free_seat(at, |slot| is_missed(slot) && self.is_deserted(slot))
             .or_else(|| self.free_seat(at, is_missed));
-        match meant.or(missed) {
+        // One that is late takes the seat that it was started for: who sits elsewhere would leave
+        // behind that it may still come.
+        let own = lapsed.as_ref().and_then(|it| it.slot);
+        let own = own
+            .filter(|slot| is_missed(*slot) && !matches!(self.slot(*slot).phase, Phase::Filled(_)));
+        match meant.or(own).or(missed) {
             Some(slot) => {
                 if !is_ours {
                     self.note_foreign(now.at, slot);

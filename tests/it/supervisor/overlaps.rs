@@ -251,3 +251,44 @@ fn an_engine_that_nobody_wants_is_told_of_and_left_alone() {
         ",
     );
 }
+
+#[test]
+fn an_engine_that_comes_late_takes_the_seat_that_it_was_started_for() {
+    let mut settings = settings();
+    settings.policies[0].strict_siblings = true;
+    check_with(
+        settings,
+        "
+        0   up a* b c: sm 1@a, te 2@b, te 3@c
+        10  exit te 2@b
+        11  ready 1
+        41  unanswered 1
+        42  up a* b c: sm 1@a, te 3@c
+        50  exit te 3@c
+        51  ready 2
+        81  unanswered 2
+        82  up a* b c: sm 1@a
+        100 join te 7@c
+        200 join te 8@b
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        11 commit 1
+        41 refresh
+        42 action_failed 1 te/1 on b: nothing was heard of the start
+        50.05 process_failed te 3@c
+        50.05 action_started 2 te/2 on c: its exit was told; try 1, here; processes there: 0
+        50.05 prepare 2 te on c
+        51 commit 2
+        81 refresh
+        82 action_failed 2 te/2 on c: nothing was heard of the start
+        100 process_joined te 7@c
+        130.05 slot_blocked te/1: gate may-overlap; opens in 8 min 32 s
+        200 process_joined te 8@b
+        200 database_restored teas
+        ",
+    );
+}
