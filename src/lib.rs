@@ -18,6 +18,7 @@ pub mod exchange;
 pub mod journal;
 pub mod listener;
 pub mod model;
+pub mod mutation;
 pub mod nuodb;
 pub mod policy;
 pub mod replay;

@@ -3,12 +3,14 @@
 //! What happens in a history, and what must hold in it, is the simulator's business; this spreads
 //! the seeds over threads, adds up, and prints.
 
+mod mutants;
+
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -63,6 +65,10 @@ pub(super) struct Args {
     /// Print how the first history went, step by step
     #[arg(long)]
     trace: bool,
+    /// Plant this mistake in the healer, and see in how many histories it is noticed; `list` names
+    /// them all, `all` plants one after the other
+    #[arg(long, value_name = "NAME", hide = true)]
+    mutant: Option<String>,
 }
 
 /// What all histories came to.
@@ -87,6 +93,9 @@ pub(super) fn run(args: &Args) -> Exit {
     let seed = args
         .seed
         .unwrap_or_else(|| getrandom::u64().unwrap_or(1) >> 16);
+    if let Some(name) = &args.mutant {
+        return mutants::run(name, args, seed, &ground);
+    }
     if args.trace {
         let lines = history::trace(seed, &ground).trace;
         let _ = writeln!(io::stdout().lock(), "{}", lines.join("\n"));
@@ -130,9 +139,11 @@ fn ground(args: &Args) -> Result<Ground, (Exit, String)> {
     Ok(Ground::with(accepted, domain.driver.pilot))
 }
 
-/// Plays all histories, each on whatever thread has time.
+/// Plays all histories, each on whatever thread has time; of a planted mistake only until it is
+/// noticed.
 fn play(args: &Args, first: u64, ground: &Ground) -> Outcome {
     let next = AtomicU64::new(0);
+    let is_over = AtomicBool::new(false);
     let outcome = Mutex::new(Outcome::default());
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let jobs = args.jobs.unwrap_or(cores as u64);
@@ -142,13 +153,16 @@ fn play(args: &Args, first: u64, ground: &Ground) -> Outcome {
                 let mut mine = Outcome::default();
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= args.histories {
+                    if number >= args.histories || is_over.load(Ordering::Relaxed) {
                         break;
                     }
                     let seed = first.wrapping_add(number);
                     let verdict = history::play(seed, ground);
                     mine.total.add(seed, &verdict.figures);
                     mine.broken += u64::from(verdict.broken.is_some());
+                    if args.mutant.is_some() && verdict.broken.is_some() {
+                        is_over.store(true, Ordering::Relaxed);
+                    }
                     if mine.odd.len() < ODD {
                         mine.odd.extend(verdict.broken.map(|it| (seed, it)));
                     }
@@ -166,6 +180,30 @@ fn play(args: &Args, first: u64, ground: &Ground) -> Outcome {
     outcome
 }
 
+/// Says what all histories came to, in some lines.
+fn summary(total: &Total) -> String {
+    let sum = &total.sum;
+    let without: Duration = sum.without.iter().sum();
+    let mean = without / u32::try_from(sum.without.len().max(1)).unwrap_or(u32::MAX);
+    let (worst, seed) = total.worst.unwrap_or_default();
+    [
+        format!(
+            "  starts      {} left, {} registered, {} came to nothing",
+            sum.starts, sum.succeeded, sum.failed
+        ),
+        format!("  holds       {}", sum.holds),
+        format!("  overlaps    {}", sum.overlaps),
+        format!(
+            "  told        {} events from {} inputs, on {} sessions",
+            sum.events, sum.turns, sum.sessions
+        ),
+        format!(
+            "  without TE  {mean:.1?} in the mean per database, at worst {worst:.1?} (seed {seed})"
+        ),
+    ]
+    .join("\n")
+}
+
 fn report(seed: u64, outcome: &Outcome, took: Duration, args: &Args) -> String {
     let mut text = String::new();
     let total = &outcome.total;
@@ -181,22 +219,7 @@ fn report(seed: u64, outcome: &Outcome, took: Duration, args: &Args) -> String {
     line(format!(
         "{count} histories, seeds {seed} to {last}, {rate} a second"
     ));
-    line(format!(
-        "  starts      {} left, {} registered, {} came to nothing, {} kept back by a slow disk",
-        sum.starts, sum.succeeded, sum.failed, sum.withdrawn
-    ));
-    line(format!("  holds       {}", sum.holds));
-    line(format!(
-        "  told        {} events from {} inputs",
-        sum.events, sum.turns
-    ));
-    let without: Duration = sum.without.iter().sum();
-    let mean = without / u32::try_from(sum.without.len().max(1)).unwrap_or(u32::MAX);
-    let worst = total.worst.unwrap_or_default();
-    line(format!(
-        "  without TE  {mean:.1?} in the mean per database, at worst {:.1?} (seed {})",
-        worst.0, worst.1
-    ));
+    line(summary(total));
     line("faults".to_owned());
     for (name, times) in &sum.faults {
         line(format!("  {times:>10}  {name}"));

@@ -5,6 +5,7 @@ use super::ids::{AgentId, StartId};
 use super::processes::Seen;
 use super::sighting::{Sighting, Snapshot};
 use super::state::{Freshness, Model, PeerId, Presence, Process, ProcessId};
+use crate::mutation::Mutant;
 use crate::time::Timestamp;
 
 /// So many sightings of agents that were not announced yet are kept; a broker announces an agent
@@ -205,7 +206,7 @@ impl Model {
         };
         let failure = (agent_id.clone(), start_id.clone());
         if self.failed_starts.contains(&failure) {
-            return false;
+            return self.settings.planted.has(Mutant::DoubledFailure);
         }
         if self.failed_starts.len() >= FAILED_STARTS_MAX {
             self.failed_starts.pop_front();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::change::{Change, Ending};
 use super::state::{Model, Peer, PeerId, PeerPresence, Presence, Process, ProcessId};
+use crate::mutation::Mutant;
 use crate::time::Timestamp;
 
 /// In a minority view another look can hardly show more, but must be had: nobody might tell that
@@ -169,6 +170,7 @@ impl Model {
             return Some(doubt);
         }
         match doubt.first {
+            None if self.settings.planted.has(Mutant::OneLookIsEnough) => None,
             None => Some(Doubt {
                 first: Some((now, self.entry)),
             }),
@@ -245,7 +247,8 @@ impl Model {
                 seen += usize::from(is_seen);
             }
         }
-        self.doubts.is_minority = 2 * seen < known;
+        let trusts = self.settings.planted.has(Mutant::TrustMinority);
+        self.doubts.is_minority = 2 * seen < known && !trusts;
         self.touched.domain |= self.doubts.is_minority != was_minority;
     }
 }

@@ -10,6 +10,7 @@ use super::sighting::{ProcessSeen, Status};
 use super::state::{
     Database, DatabaseId, Life, MAX_ENTITIES, Model, PeerId, Presence, Process, ProcessId,
 };
+use crate::mutation::Mutant;
 use crate::time::Timestamp;
 
 /// In which kind of message a process was seen; it decides whose word on its status counts.
@@ -117,10 +118,11 @@ impl Model {
     fn is_same_life(&self, process: &Process, seen: &ProcessSeen) -> bool {
         let differs = |a: Option<&str>, b: Option<&str>| a.zip(b).is_some_and(|(a, b)| a != b);
         let nodes = process.node_id.zip(seen.node_id);
-        !differs(
+        let is_other = differs(
             process.start_id.as_ref().map(StartId::as_str),
             seen.start_id.as_ref().map(StartId::as_str),
-        ) && nodes.is_none_or(|(a, b)| a == b)
+        ) || nodes.is_some_and(|(a, b)| a != b);
+        (!is_other || self.settings.planted.has(Mutant::SamePidSameLife))
             && process.role == seen.role
             && self.database(process.database).name == seen.database
     }

@@ -10,6 +10,7 @@ use super::identity;
 use super::ids::{Address, AgentId, DatabaseName, PeerName, StartId};
 use super::role::Role;
 use super::sighting::{Sighting, Status};
+use crate::mutation::Planted;
 use crate::time::Timestamp;
 
 /// More peers, databases and processes than this are not taken in: no real domain is that large,
@@ -231,6 +232,8 @@ pub struct Settings {
     /// What the configuration says of single peers. Of two that claim one address the first has
     /// it.
     pub peers: Vec<PeerSettings>,
+    /// A mistake on purpose, in simulations.
+    pub planted: Planted,
 }
 
 /// What the configuration says of a peer.
@@ -253,6 +256,7 @@ impl Default for Settings {
             return_grace: Duration::from_secs(20),
             settle: Duration::from_secs(2),
             peers: Vec::new(),
+            planted: Planted::default(),
         }
     }
 }

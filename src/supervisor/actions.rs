@@ -9,6 +9,7 @@ use super::state::{About, Action, Agent, Lapsed, Phase, SlotId, Supervisor, Vaca
 use crate::event::Kind;
 use crate::exchange::{ActionId, Deed, Outcome};
 use crate::model::Model;
+use crate::mutation::Mutant;
 use crate::time::{Moment, Timestamp};
 
 /// How much later than promised a driver may report before an action is looked into without it.
@@ -114,6 +115,9 @@ impl Supervisor {
                         effects,
                     );
                 }
+                ActionStage::Committed { .. } if self.settings.planted.has(Mutant::GiveUpEarly) => {
+                    self.lapse(now, model, action, effects);
+                }
                 ActionStage::Committed { .. } => self.check(now.at, action, effects),
                 ActionStage::Checking { .. } => self.lapse(now, model, action, effects),
                 ActionStage::Registered { .. } => self.succeeded(now, model, action, effects),
@@ -139,7 +143,10 @@ impl Supervisor {
             target: Some(target),
             leaving: Some(action),
         };
-        if let Some(objection) = self.objection(&case) {
+        let objection = self.objection(&case);
+        if let Some(objection) =
+            objection.filter(|_| !self.settings.planted.has(Mutant::CheckGatesOnce))
+        {
             effects.push(Effect::Do(Deed::Abandon { action }));
             self.abandoned(now, model, action, objection.says(), effects);
             return;

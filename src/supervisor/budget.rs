@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::rule::{Case, Hindrance, Obstacle};
 use super::state::Supervisor;
+use crate::mutation::Mutant;
 use crate::time::{Moment, Timestamp};
 
 /// So many starts in such a time.
@@ -77,7 +78,9 @@ impl Supervisor {
     /// Returns whether the domain may have one more start.
     pub(super) fn has_budget(&self, case: &Case<'_>) -> Result<(), Hindrance> {
         match self.spent.full_until.filter(|_| case.leaving.is_none()) {
-            Some(until) if until > case.now => Err(Obstacle::Budget.blocks_until(until).into()),
+            Some(until) if until > case.now && !self.settings.planted.has(Mutant::NoBudget) => {
+                Err(Obstacle::Budget.blocks_until(until).into())
+            }
             Some(_) | None => Ok(()),
         }
     }

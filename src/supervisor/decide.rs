@@ -6,6 +6,7 @@ use super::rule::{Blocked, Case, Hindrance, Obstacle};
 use super::state::{Evidence, Phase, SlotId, Supervisor, Vacancy};
 use super::{Effect, Mode};
 use crate::model::{Model, PeerId, Role};
+use crate::mutation::Mutant;
 use crate::time::{Moment, Timestamp};
 
 /// What is done about one vacancy.
@@ -188,7 +189,7 @@ impl Supervisor {
     /// Returns whether the pause before the next try is over.
     pub(super) fn pause_over(&self, case: &Case<'_>) -> Result<(), Hindrance> {
         let (from, until) = case.vacancy.pause;
-        if until <= case.now {
+        if until <= case.now || self.settings.planted.has(Mutant::NoPause) {
             return Ok(());
         }
         let until = if self.is_last(case) {

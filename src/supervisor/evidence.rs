@@ -4,6 +4,7 @@ use super::facts::HoldReason;
 use super::rule::{Case, Hindrance, Obstacle};
 use super::state::{Agent, Evidence, Supervisor};
 use crate::model::PeerPresence;
+use crate::mutation::Mutant;
 use crate::policy::Needs;
 
 impl Supervisor {
@@ -21,6 +22,7 @@ impl Supervisor {
         {
             return Ok(());
         }
+        let planted = self.settings.planted;
         let mut lost = vacancy.since;
         if let Evidence::Unreachable { peer, .. } = vacancy.evidence {
             match case.model.peer(peer).presence {
@@ -37,11 +39,17 @@ impl Supervisor {
             | (Evidence::Exit { .. } | Evidence::Vanished { .. }, Agent::Answers { .. }) => {
                 return Ok(());
             }
+            (Evidence::Unreachable { .. }, _) if planted.has(Mutant::UnreachableIsDead) => {
+                return Ok(());
+            }
+            (Evidence::Exit { .. }, _) if planted.has(Mutant::ElsewhereUnasked) => return Ok(()),
             (_, Agent::Asked(_)) => Obstacle::AskingAgent.blocks(),
             (Evidence::Exit { peer } | Evidence::Vanished { peer }, Agent::Unasked) => {
                 return Err(Hindrance::Ask(peer));
             }
-            _ if policy.strict_siblings => Obstacle::StrictSiblings.blocks(),
+            _ if policy.strict_siblings && !planted.has(Mutant::StrictIsLoose) => {
+                Obstacle::StrictSiblings.blocks()
+            }
             _ if case.now < after_grace => Obstacle::UnreachableGrace.blocks_until(after_grace),
             (Evidence::Unreachable { peer, .. }, Agent::Unasked) => {
                 return Err(Hindrance::Ask(peer));
@@ -85,7 +93,7 @@ impl Supervisor {
             Needs::Nothing => true,
             Needs::SiblingOrLast => database.running(slot.rule.role) > 0,
         };
-        if has_all {
+        if has_all || self.settings.planted.has(Mutant::NeedsNothing) {
             return Ok(());
         }
         Err(match case.vacancy.evidence {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::state::{Agent, Evidence, Phase, SlotId, Supervisor, Vacancy};
 use crate::model::{Ending, Model, PeerId, PeerPresence, Process, ProcessId};
+use crate::mutation::Mutant;
 use crate::policy::noise;
 use crate::time::Timestamp;
 
@@ -27,7 +28,8 @@ impl Supervisor {
         };
         // Who works at it does not say what is wanted.
         let is_worked_at = self.maintenance_of(model, id).is_some();
-        let is_one_less = peer_stayed && is_kept && !is_worked_at;
+        let is_missed = is_worked_at || self.settings.planted.has(Mutant::StoppedIsMissed);
+        let is_one_less = peer_stayed && is_kept && !is_missed;
         if is_one_less {
             self.slot_mut(id).observed = false;
             if self.is_wanted(id)
@@ -138,8 +140,9 @@ impl Supervisor {
     fn judge_uptime(&mut self, slot: SlotId, uptime: Duration) {
         let policy = self.policy(slot);
         let (min_uptime, healthy_after) = (policy.min_uptime, policy.healthy_after);
+        let is_kept = !self.settings.planted.has(Mutant::KeepNothing);
         let slot = self.slot_mut(slot);
-        slot.observed |= uptime >= min_uptime;
+        slot.observed |= uptime >= min_uptime && is_kept;
         if uptime >= healthy_after {
             slot.tries = 0;
         }

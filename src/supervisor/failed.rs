@@ -8,6 +8,7 @@ use super::state::{Phase, Supervisor};
 use crate::event::Kind;
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, Model, PeerId, Role};
+use crate::mutation::Mutant;
 use crate::policy::Meaning;
 use crate::time::Moment;
 
@@ -23,7 +24,11 @@ impl Supervisor {
     ) {
         let it = self.close(action).expect("the caller looked it up");
         let (slot, target) = (it.slot, it.target);
-        let meaning = Meaning::of(words, &self.settings.reasons);
+        let meaning = if self.settings.planted.has(Mutant::IgnoreReason) {
+            Meaning::Unknown
+        } else {
+            Meaning::of(words, &self.settings.reasons)
+        };
         if meaning != Meaning::NotReady {
             self.spend_wish(&it);
         }

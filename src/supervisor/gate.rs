@@ -12,6 +12,7 @@ use super::state::{About, Agent, Evidence, Supervisor, Vacancy};
 use super::{Effect, Recovery};
 use crate::event::Kind;
 use crate::model::{Freshness, Model};
+use crate::mutation::Mutant;
 use crate::policy::Pattern;
 use crate::time::{Moment, Timestamp};
 
@@ -199,7 +200,8 @@ impl Supervisor {
         }
         self.mind_minority(now.at, model);
         let settles = self.gates.session.opens(self.settings.settling());
-        if settles.is_some_and(|at| at <= now.at) {
+        let is_hasty = self.settings.planted.has(Mutant::ThawAtOnce);
+        if settles.is_some_and(|at| at <= now.at || is_hasty) {
             self.gates.session = Session::Settled;
         }
         let recovered = self.gates.recovered_until;
@@ -266,7 +268,8 @@ impl Supervisor {
 
     fn mind_storm(&mut self, now: Timestamp, model: &Model) {
         let before = self.gates.storm;
-        if std::mem::take(&mut self.lost_peer) {
+        let is_blind = self.settings.planted.has(Mutant::NoStormGate);
+        if std::mem::take(&mut self.lost_peer) && !is_blind {
             self.gates.storm = self.settings.storm.lost(now, model, before);
         }
         if let Some(storm) = self.gates.storm {

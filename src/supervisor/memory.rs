@@ -10,9 +10,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::facts::FactKey;
-use super::state::SlotId;
+use super::state::{SlotId, Supervisor};
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, PeerId, Role};
+use crate::mutation::Mutant;
 
 /// Whose facts changed.
 #[derive(Clone, Debug, Default)]
@@ -38,4 +39,25 @@ pub struct Dangling {
     pub fact: FactKey,
     /// What is missing, such as `the peer db1:48004`.
     pub missing: String,
+}
+
+impl Supervisor {
+    /// Forgets what a planted mistake says is forgotten when a daemon begins.
+    pub(super) fn forget_on_purpose(&mut self) {
+        let planted = self.settings.planted;
+        if planted.has(Mutant::RefillBudgetAtCrash) {
+            for id in (0..).map(SlotId).take(self.slots.len()) {
+                self.slot_mut(id).tries = 0;
+            }
+        }
+        if planted.has(Mutant::ResendAfterCrash) {
+            self.void = self.actions.keys().copied().collect();
+        }
+        if planted.has(Mutant::ForgetOpenAction) {
+            for (action, it) in std::mem::take(&mut self.actions) {
+                self.changed.actions.insert(action);
+                self.back_to_vacant(it.slot, action);
+            }
+        }
+    }
 }

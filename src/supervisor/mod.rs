@@ -42,6 +42,7 @@ use crate::exchange::{
     ActionId, Answer, Deed, EngineOption, Observation, Outcome, Request, RequestId,
 };
 use crate::model::{self, DatabaseName, DomainName};
+use crate::mutation::Planted;
 use crate::policy::{Doctrine, NUODB, Pattern, Policy, Reason};
 use crate::time::ClockTrouble;
 
@@ -180,6 +181,8 @@ pub struct Settings {
     pub seed: u64,
     /// Numbers the accepted configuration these come from.
     pub generation: u64,
+    /// A mistake on purpose, in simulations.
+    pub planted: Planted,
 }
 
 impl Settings {
@@ -202,6 +205,7 @@ impl Settings {
             reasons: Vec::new(),
             seed: 0,
             generation: 0,
+            planted: Planted::default(),
         }
     }
 

@@ -12,6 +12,7 @@ use super::state::{About, Row, SlotId, Supervisor};
 use crate::event::{Cause, Kind};
 use crate::exchange::ActionId;
 use crate::model::{Model, PeerId, PeerPresence, ProcessId};
+use crate::mutation::Mutant;
 use crate::time::{Moment, Timestamp};
 
 /// A process that sits nowhere, not told of as surplus yet.
@@ -38,7 +39,11 @@ impl Supervisor {
     /// What may come to life is whoever is out of reach and sat there, and starts for it of which
     /// nothing was heard.
     pub(super) fn overlaps_once(&self, case: &Case<'_>) -> Result<(), Hindrance> {
-        let is_strict = self.policy(case.slot).strict_siblings;
+        let is_strict = self.policy(case.slot).strict_siblings
+            && !self.settings.planted.has(Mutant::StrictIsLoose);
+        if self.settings.planted.has(Mutant::NoOverlapLimit) {
+            return Ok(());
+        }
         let starts: Vec<Timestamp> = self.owed_starts(case).collect();
         let may_come = self.away(case).count() + starts.len();
         if is_strict && !starts.is_empty() || may_come > 1 {
@@ -51,7 +56,8 @@ impl Supervisor {
     /// told, but whose agent is silent.
     pub(super) fn overlaps_nothing(&self, case: &Case<'_>) -> Result<(), Hindrance> {
         let starts: Vec<Timestamp> = self.owed_starts(case).collect();
-        if starts.is_empty() && self.away(case).next().is_none() {
+        let is_free = starts.is_empty() && self.away(case).next().is_none();
+        if is_free || self.settings.planted.has(Mutant::NoOverlapLimit) {
             return Ok(());
         }
         Err(may_overlap(&starts).into())

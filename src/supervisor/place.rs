@@ -7,6 +7,7 @@ use super::rule::{Blocked, Case, Hindrance, Objection, Obstacle, Rule};
 use super::state::{SlotId, Supervisor};
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, Model, PeerId, PeerPresence, Role};
+use crate::mutation::Mutant;
 use crate::policy::{Candidate, Place, Step, choose};
 use crate::time::Timestamp;
 
@@ -153,7 +154,9 @@ impl Supervisor {
             Obstacle::HostOut
         } else if !self.policy(case.slot).allows(&case.model.peer(peer).labels) {
             Obstacle::Labels
-        } else if has_engine(case.model, peer, slot.database, slot.rule.role) {
+        } else if has_engine(case.model, peer, slot.database, slot.rule.role)
+            && !self.settings.planted.has(Mutant::TwoPerPeer)
+        {
             Obstacle::PeerTaken
         } else {
             return Ok(());
@@ -167,7 +170,7 @@ impl Supervisor {
             PeerPresence::Unreachable { .. } => Obstacle::PeerUnreachable.blocks(),
             PeerPresence::Connected { since } => {
                 let settled = since + self.policy(case.slot).return_grace;
-                if settled <= case.now {
+                if settled <= case.now || self.settings.planted.has(Mutant::IgnoreReturnGrace) {
                     return Ok(());
                 }
                 Obstacle::ReturnGrace.blocks_until(settled)

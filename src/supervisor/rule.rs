@@ -9,6 +9,7 @@ use super::gate::Gate;
 use super::state::{SlotId, Supervisor, Vacancy};
 use crate::exchange::ActionId;
 use crate::model::{Model, PeerId};
+use crate::mutation::Mutant;
 use crate::time::Timestamp;
 
 /// Something that must be so of a start.
@@ -321,14 +322,18 @@ impl Supervisor {
     }
 
     fn gates_open(&self, case: &Case<'_>) -> Result<(), Hindrance> {
-        if let Some(closed) = self.closed_gate() {
+        let planted = self.settings.planted;
+        let skips = |it: Gate| it == Gate::NotSynced && planted.has(Mutant::SkipStaleCheck);
+        if let Some(closed) = self.closed_gate().filter(|it| !skips(*it)) {
             return Err(Obstacle::Gate(closed).blocks().into());
         }
         // What is under way has its turn already.
         let slowed = self.slowed_until().filter(|_| case.leaving.is_none());
         match slowed.filter(|until| *until > case.now) {
-            Some(until) => Err(Obstacle::AfterStorm.blocks_until(until).into()),
-            None => Ok(()),
+            Some(until) if !planted.has(Mutant::NoStormPace) => {
+                Err(Obstacle::AfterStorm.blocks_until(until).into())
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -340,7 +345,7 @@ impl Supervisor {
             Some(action) != case.leaving && is_same
         };
         let mut starts = self.actions.iter().map(|(id, it)| (*id, it.slot));
-        if starts.any(is_other) {
+        if starts.any(is_other) && !self.settings.planted.has(Mutant::NoLane) {
             return Err(Obstacle::Lane.blocks().into());
         }
         Ok(())
@@ -349,7 +354,7 @@ impl Supervisor {
     fn is_confirmed(&self, case: &Case<'_>) -> Result<(), Hindrance> {
         let database = self.slot(case.slot).database;
         let until = self.watches[database.index()].confirm_until;
-        if until > case.now {
+        if until > case.now && !self.settings.planted.has(Mutant::ConfirmNothing) {
             return Err(Obstacle::Confirm.blocks_until(until).into());
         }
         Ok(())

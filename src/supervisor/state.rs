@@ -274,8 +274,7 @@ impl Supervisor {
         }
     }
 
-    /// The daemon begins, or goes on from what is on record: every deed it was at died with the one
-    /// before. `act` must follow.
+    /// The daemon begins, and every deed of the one before died with it. `act` must follow.
     pub fn begin(
         &mut self,
         now: Moment,
@@ -291,6 +290,7 @@ impl Supervisor {
         let is_void = |it: &Action| matches!(it.stage, ActionStage::Preparing { .. });
         let void = self.actions.iter().filter(|(_, it)| is_void(it));
         self.void = void.map(|(action, _)| *action).collect();
+        self.forget_on_purpose();
         self.configure(now, model, settings, effects);
     }
 

@@ -7,6 +7,7 @@ use super::rule::Blocked;
 use super::state::{About, Phase, SlotId, Supervisor};
 use crate::event::Kind;
 use crate::model::Model;
+use crate::mutation::Mutant;
 use crate::time::{Moment, Timestamp};
 
 impl Supervisor {
@@ -36,6 +37,9 @@ impl Supervisor {
         reason: HoldReason,
         effects: &mut Vec<Effect>,
     ) {
+        if self.settings.planted.has(Mutant::SilentHold) {
+            return;
+        }
         let about = About {
             slot: Some(id),
             text: match reason {

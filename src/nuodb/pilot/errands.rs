@@ -10,6 +10,7 @@ use super::starts::Accepted;
 use super::{DEEDS_MAX, Pilot, Verdict, flush, words};
 use crate::exchange::{ActionId, Deed, Loss, LossClass, Outcome, Question, Start, Stop, Target};
 use crate::model::{Address, StartId};
+use crate::mutation::Mutant;
 use crate::nuodb::message::Element;
 use crate::time::Timestamp;
 
@@ -61,7 +62,12 @@ impl Pilot {
     pub(super) fn ready(&mut self, session: &mut Session) {
         if let Purpose::Start(preparation) = &mut session.purpose {
             preparation.phase = Phase::Ready;
-            session.patience = Patience::fixed(preparation.valid_until, INSTANT);
+            let valid = if self.settings.planted.has(Mutant::CommitLate) {
+                self.settings.start_timeout
+            } else {
+                INSTANT
+            };
+            session.patience = Patience::fixed(preparation.valid_until, valid);
             let action = preparation.action;
             self.finish(action, Outcome::Ready);
         }
@@ -76,7 +82,8 @@ impl Pilot {
         };
         let request = match &mut session.purpose {
             Purpose::Start(preparation) if preparation.phase == Phase::Ready => {
-                if now > preparation.valid_until {
+                let is_late = now > preparation.valid_until;
+                if is_late && !self.settings.planted.has(Mutant::CommitLate) {
                     self.conclude(connection, &session);
                     let loss = expired(&session.address);
                     return self.finish(action, Outcome::NotSent(loss));

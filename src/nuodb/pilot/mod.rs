@@ -29,6 +29,7 @@ use self::session::{Patience, Purpose, Session};
 use self::starts::Starts;
 use crate::exchange::{ActionId, Deed, Loss, LossClass, Observation, Outcome};
 use crate::model::Address;
+use crate::mutation::Planted;
 use crate::nuodb::client::{self, ClientError, ClientEvent};
 use crate::time::Timestamp;
 
@@ -73,6 +74,8 @@ pub struct PilotSettings {
     pub start_timeout: Duration,
     /// Makes the pauses of two daemons differ.
     pub seed: u64,
+    /// A mistake on purpose, in simulations.
+    pub planted: Planted,
 }
 
 impl PilotSettings {
@@ -92,6 +95,7 @@ impl PilotSettings {
             probe_misses: 3,
             start_timeout: Duration::from_secs(30),
             seed: 0,
+            planted: Planted::default(),
         }
     }
 }
@@ -256,10 +260,10 @@ impl Pilot {
                 settings.strategy,
                 pace,
             ),
+            starts: Starts::new(settings.planted),
             settings,
             link: Link::Down,
             refresh: Refresh::Idle,
-            starts: Starts::default(),
             sessions: BTreeMap::new(),
             errands: BTreeMap::new(),
             connections: 0,

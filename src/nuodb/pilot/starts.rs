@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::exchange::{ActionId, Outcome};
 use crate::model::{Address, AgentId, DatabaseName, ProcessSeen, Role, Sighting, StartId};
+use crate::mutation::{Mutant, Planted};
 use crate::time::Timestamp;
 
 /// How many fates wait for the reply they belong to. A reply is late by milliseconds, and every
@@ -58,9 +59,17 @@ pub(super) struct Starts {
     unclaimed: VecDeque<Fate>,
     /// How many requests have left whose reply has not come.
     in_flight: usize,
+    planted: Planted,
 }
 
 impl Starts {
+    pub(super) fn new(planted: Planted) -> Self {
+        Self {
+            planted,
+            ..Self::default()
+        }
+    }
+
     /// Notes that a request left: from now on fates are kept for its reply.
     pub(super) fn sent(&mut self) {
         self.in_flight += 1;
@@ -80,7 +89,7 @@ impl Starts {
         let told = self
             .unclaimed
             .iter()
-            .position(|it| it.belongs_to(&start))
+            .position(|it| it.belongs_to(&start, self.planted))
             .and_then(|it| self.unclaimed.remove(it));
         if told.is_none() {
             self.accepted.insert(start.action, start);
@@ -151,7 +160,7 @@ impl Starts {
         let action = self
             .accepted
             .values()
-            .find(|it| fate.belongs_to(it))
+            .find(|it| fate.belongs_to(it, self.planted))
             .map(|it| it.action);
         if let Some(action) = action {
             self.accepted.remove(&action);
@@ -182,11 +191,12 @@ impl Fate {
 
     /// Returns whether this is what became of `start`. A peer that names no start id leaves only
     /// what was started, and failures that carry no start id either.
-    fn belongs_to(&self, start: &Accepted) -> bool {
+    fn belongs_to(&self, start: &Accepted, planted: Planted) -> bool {
         if self.agent_id != start.agent_id {
             return false;
         }
         match (&start.start_id, &self.ending) {
+            (_, Ending::Failed(_)) if planted.has(Mutant::AnyFailureIsMine) => true,
             (Some(_), _) => self.start_id == start.start_id,
             (None, Ending::Failed(_)) => self.start_id.is_none(),
             (None, Ending::Registered { database, role, .. }) => {

@@ -134,6 +134,10 @@ impl Engine {
         self.phase == Phase::Registered
     }
 
+    pub(super) fn is_running(&self) -> bool {
+        self.state == Some(EngineState::Running)
+    }
+
     pub(super) fn is_shutting_down(&self) -> bool {
         self.state == Some(EngineState::ShuttingDown)
     }

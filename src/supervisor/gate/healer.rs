@@ -12,6 +12,7 @@ use super::super::{Effect, view::ClosedGate};
 use super::Gate;
 use crate::event::Kind;
 use crate::model::{DatabaseId, Model};
+use crate::mutation::Mutant;
 use crate::time::{Moment, Timestamp};
 
 /// When somebody else is taken for a healer.
@@ -88,6 +89,7 @@ impl Supervisor {
     pub(in crate::supervisor) fn heals_alone(&self, case: &Case<'_>) -> Result<(), Hindrance> {
         match self.left_alone(case.now, case.model, self.slot(case.slot).database) {
             (false, _) => Ok(()),
+            (true, _) if self.settings.planted.has(Mutant::BesideOthers) => Ok(()),
             (true, Some(until)) => Err(Obstacle::AnotherHealer.blocks_until(until).into()),
             (true, None) => Err(Obstacle::AnotherHealer.blocks().into()),
         }

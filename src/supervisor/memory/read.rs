@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{Changed, Dangling};
 use crate::model::{DatabaseId, DatabaseName, Life, Model, PeerId, PeerName, Role};
+use crate::mutation::Mutant;
 use crate::supervisor::Settings;
 use crate::supervisor::facts::{
     AgentFact, DomainFact, EvidenceFact, Fact, FactKey, PhaseFact, ProcessFact, SlotFact,
@@ -250,6 +251,7 @@ impl Reading<'_> {
                 let log = VecDeque::from(it.decisions);
                 self.supervisor.notes.log.insert(slot, log);
             }
+            Fact::Failure(_) if self.supervisor.settings.planted.has(Mutant::ForgetFailures) => (),
             Fact::Failure(it) => {
                 let at = (
                     self.database(&key, &it.database)?,

@@ -28,8 +28,6 @@ pub(super) struct Plan {
     pub(super) weights: Vec<usize>,
     /// How late the broker's word may be, in milliseconds.
     pub(super) lag: u64,
-    /// How late the daemon's timers may be, in milliseconds.
-    pub(super) lateness: u64,
     /// The longest time an engine takes to register again with a restarted agent.
     pub(super) reattach: u64,
     pub(super) start_timeout: Duration,
@@ -40,9 +38,6 @@ pub(super) struct Plan {
 
 /// How long things go wrong.
 pub(super) const STORM: Duration = Duration::from_secs(1_860);
-
-/// How long everything is well afterwards; longer than any pause of any policy.
-pub(super) const CALM: Duration = Duration::from_secs(2_400);
 
 impl Plan {
     pub(super) fn draw(dice: &mut Dice) -> Self {
@@ -67,7 +62,6 @@ impl Plan {
                 .map(|_| dice.pick(&[0, 0, 1, 2, 4]))
                 .collect(),
             lag: dice.pick(&[0, 5, 24]),
-            lateness: dice.pick(&[0, 0, 100]),
             reattach: dice.pick(&[100, 5_000, 15_000]),
             start_timeout: Duration::from_secs(30),
             bad_starts: dice.pick(&[0, 5, 30]),

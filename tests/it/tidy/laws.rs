@@ -9,13 +9,14 @@ use super::source::{Source, end_of_item};
 const IMPORTS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("transport", &[]),
-    ("model", &["time"]),
+    ("mutation", &[]),
+    ("model", &["mutation", "time"]),
     ("exchange", &["model", "time"]),
     ("event", &["exchange", "model", "time"]),
     ("policy", &["exchange", "model", "time"]),
     (
         "supervisor",
-        &["event", "exchange", "model", "policy", "time"],
+        &["event", "exchange", "model", "mutation", "policy", "time"],
     ),
     ("view", &["exchange", "model", "supervisor", "time"]),
     (
@@ -44,7 +45,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("nuodb", &["time"]),
-    ("nuodb/pilot", &["exchange", "model", "nuodb", "time"]),
+    (
+        "nuodb/pilot",
+        &["exchange", "model", "mutation", "nuodb", "time"],
+    ),
     (
         "driver",
         &[
@@ -67,6 +71,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "exchange",
             "listener",
             "model",
+            "mutation",
             "policy",
             "supervisor",
             "time",
@@ -136,6 +141,7 @@ const CORE_MODULES: &[&str] = &[
     "event",
     "exchange",
     "model",
+    "mutation",
     "nuodb",
     "nuodb/pilot",
     "policy",
@@ -364,6 +370,9 @@ fn product(source: &Source, broken: &mut Broken) {
     let may_look_up = ["src/nuodb/srp", "src/sandbox/world"]
         .iter()
         .any(|it| source.path.starts_with(it));
+    let may_plant = ["src/mutation.rs", "src/sandbox/world", "src/cli/simulate"]
+        .iter()
+        .any(|it| source.path.starts_with(it));
     for (at, token) in source.tokens.iter().enumerate() {
         let opens_attribute = at > 0 && source.tokens[at - 1].is("[");
         let what = match token.text.as_str() {
@@ -376,6 +385,9 @@ fn product(source: &Source, broken: &mut Broken) {
             }
             "include" if follows(source, at, "!") => "code is a module, never included",
             "extern" if follows(source, at, "crate") => "a crate is named by its name",
+            "plant" if is_of(source, at, "Planted") && !may_plant => {
+                "a mistake is planted by simulations alone"
+            }
             "Known" if is_of(source, at, "Agreement") && !may_look_up => {
                 "a known agreement is for simulations: only `src/sandbox/world` makes one"
             }

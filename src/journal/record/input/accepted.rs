@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange::EngineOption;
 use crate::model::{self, Address, DatabaseName, DomainName, PeerName, PeerSettings, Role};
+use crate::mutation::Planted;
 use crate::policy::{
     AfterStages, Backoff, Bounds, Meaning, Pattern, Place, Policy, Reason, Stage, Waits,
 };
@@ -217,6 +218,7 @@ impl From<&Accepted> for AcceptedRecord {
             reasons,
             seed,
             generation,
+            planted: _,
         } = supervisor;
         let options = |it: &Vec<EngineOption>| it.iter().map(Into::into).collect();
         let options = te_options
@@ -418,6 +420,7 @@ impl From<&model::Settings> for ModelRecord {
             return_grace,
             settle,
             peers,
+            planted: _,
         } = settings;
         Self {
             exit_settle: micros(*exit_settle),
@@ -435,6 +438,7 @@ impl From<ModelRecord> for model::Settings {
             return_grace: Duration::from_micros(it.return_grace),
             settle: Duration::from_micros(it.settle),
             peers: it.peers.into_iter().map(Into::into).collect(),
+            planted: Planted::default(),
         }
     }
 }

@@ -275,6 +275,7 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
             return_grace,
             settle,
             peers,
+            ..model::Settings::default()
         },
     );
     let mode = select(vec![Mode::Heal, Mode::Observe, Mode::Suggest]);

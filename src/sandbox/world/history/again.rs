@@ -1,18 +1,21 @@
 //! Decides again, from the record alone, and compares with life. It knows nothing but what is on
 //! record: neither what was lost with a crash nor that there was one, until the record says so.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::disk::Batch;
 use super::judge::{Broken, Law};
-use crate::supervisor::{Accepted, Effect};
+use crate::supervisor::{Accepted, Effect, Fact, FactChange, FactKey};
 use crate::warden::Warden;
 
 /// A warden that is fed with the record.
 #[derive(Debug)]
 pub(super) struct Again {
     warden: Warden,
-    pub(super) inputs: u64,
+    /// What each of the two remembers.
+    facts: BTreeMap<FactKey, Fact>,
+    in_life: BTreeMap<FactKey, Fact>,
 }
 
 impl Again {
@@ -20,7 +23,8 @@ impl Again {
         let Accepted { model, supervisor } = Arc::unwrap_or_clone(accepted);
         Self {
             warden: Warden::new(model, supervisor),
-            inputs: 0,
+            facts: BTreeMap::new(),
+            in_life: BTreeMap::new(),
         }
     }
 
@@ -28,17 +32,38 @@ impl Again {
     pub(super) fn decide(&mut self, batch: &Batch) -> Result<(), Broken> {
         let mut effects: Vec<Effect> = Vec::new();
         for (now, input) in &batch.inputs {
-            self.inputs += 1;
             self.warden.handle(*now, input.clone(), &mut effects);
         }
-        let facts = self.warden.drain_facts();
         if effects != batch.effects {
             return Err(Law::DecidedAgain.broken(format!(
                 "in life {:?}, from the record {effects:?}",
                 batch.effects
             )));
         }
-        let _ = facts;
+        let mut keys: BTreeSet<FactKey> = BTreeSet::new();
+        for change in self.warden.drain_facts() {
+            keys.insert(change.key.clone());
+            remember(&mut self.facts, change);
+        }
+        for change in &batch.facts {
+            keys.insert(change.key.clone());
+            remember(&mut self.in_life, change.clone());
+        }
+        for key in keys {
+            let (life, again) = (self.in_life.get(&key), self.facts.get(&key));
+            if life != again {
+                return Err(Law::DecidedAgain.broken(format!(
+                    "{key} is in life {life:?}, from the record {again:?}"
+                )));
+            }
+        }
         Ok(())
+    }
+}
+
+fn remember(facts: &mut BTreeMap<FactKey, Fact>, change: FactChange) {
+    match change.fact {
+        Some(fact) => drop(facts.insert(change.key, fact)),
+        None => drop(facts.remove(&change.key)),
     }
 }

@@ -10,8 +10,9 @@ use super::wire::Packet;
 use super::{Broken, History, Item};
 use crate::exchange::{Deed, Loss, LossClass, Observation, Outcome};
 use crate::model::Address;
+use crate::mutation::Mutant;
 use crate::nuodb::pilot::{self, Command, Pilot, PilotSettings};
-use crate::supervisor::{Accepted, Input};
+use crate::supervisor::{Accepted, Fact, Input};
 use crate::time::{Moment, Timestamp};
 use crate::warden::{Parked, Waiting, Warden};
 
@@ -45,12 +46,16 @@ pub(super) struct Alive {
 }
 
 impl Daemon {
-    pub(super) fn new(accepted: Arc<Accepted>, pilot: PilotSettings) -> Self {
+    pub(super) fn new(
+        accepted: Arc<Accepted>,
+        pilot: PilotSettings,
+        through: Option<fn(Fact) -> Fact>,
+    ) -> Self {
         Self {
             accepted,
             pilot,
             run: 0,
-            disk: Disk::default(),
+            disk: Disk::reading(through),
             alive: None,
             last_commit: Timestamp::ZERO,
         }
@@ -128,7 +133,7 @@ impl History {
         let waiting = self.daemon.disk.waiting();
         let kept = self.dice.below(waiting + 1);
         let written = self.daemon.disk.crash(kept);
-        self.recorded(&written)?;
+        self.recorded(written)?;
         self.judge.died();
         Ok(())
     }
@@ -219,6 +224,7 @@ impl History {
             it.warden.handle(now, input.clone(), &mut batch.effects);
             batch.facts.extend(it.warden.drain_facts());
             self.figures.turns += 1;
+            self.judge_truth(&input)?;
             self.note_turn(&input, &batch.effects[effects..]);
             let (facts, effects) = (&batch.facts[facts..], &batch.effects[effects..]);
             self.judge.judge(self.now, &input, facts, effects)?;
@@ -239,7 +245,15 @@ impl History {
             return Ok(());
         }
         let ticket = self.daemon.disk.write(batch);
-        if has_driver && let Some(it) = &mut self.daemon.alive {
+        let planted = self.daemon.accepted.model.planted;
+        if has_driver && planted.has(Mutant::DeedBeforeRecord) {
+            for it in waiting {
+                if let Waiting::Deed(deed) = it {
+                    self.judge.left(self.now, &deed)?;
+                    self.pilot(pilot::Input::Deed(deed));
+                }
+            }
+        } else if has_driver && let Some(it) = &mut self.daemon.alive {
             it.parked.park(ticket, waiting);
         }
         let (from, to) = self.plan.disk;
@@ -261,7 +275,7 @@ impl History {
             return Ok(());
         }
         let written = self.daemon.disk.commit(ticket);
-        self.recorded(&written)?;
+        self.recorded(written)?;
         self.leave()
     }
 
@@ -303,11 +317,11 @@ impl History {
     }
 
     /// What is on record is told, and decided again by one who has only the record.
-    fn recorded(&mut self, written: &[Batch]) -> Result<(), Broken> {
+    fn recorded(&mut self, written: Vec<Batch>) -> Result<(), Broken> {
         for batch in written {
             self.figures.events += batch.events().count() as u64;
             if let Some(again) = &mut self.again {
-                again.decide(batch)?;
+                again.decide(&batch)?;
             }
             self.judge.on_record(batch)?;
         }

@@ -34,9 +34,19 @@ pub(super) struct Disk {
     waiting: VecDeque<(u64, Batch)>,
     tickets: u64,
     on_record: u64,
+    /// What becomes of a fact that is read.
+    through: Option<fn(Fact) -> Fact>,
 }
 
 impl Disk {
+    /// Returns an empty disk from which facts are read like that.
+    pub(super) fn reading(through: Option<fn(Fact) -> Fact>) -> Self {
+        Self {
+            through,
+            ..Self::default()
+        }
+    }
+
     /// Takes in what is to be written, and returns its ticket.
     pub(super) fn write(&mut self, batch: Batch) -> u64 {
         self.tickets += 1;
@@ -82,6 +92,10 @@ impl Disk {
     }
 
     pub(super) fn facts(&self) -> Vec<Fact> {
-        self.facts.values().cloned().collect()
+        let facts = self.facts.values().cloned();
+        match self.through {
+            Some(through) => facts.map(through).collect(),
+            None => facts.collect(),
+        }
     }
 }

@@ -367,7 +367,7 @@ impl History {
 /// Why starts fail.
 const REASONS: [&str; 4] = [
     "Permission denied",
-    "Barrier not ready",
+    "ProcessBarrier is waiting to be ready to start",
     "Unknown option: --mem",
     "Something nobody has heard of",
 ];

@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{EngineId, History, Law};
+use super::{History, Law};
 use crate::model::Role;
-use crate::sandbox::world::EngineState;
 use crate::time::Timestamp;
 
 /// What one history amounts to.
@@ -20,6 +19,8 @@ pub struct Figures {
     pub turns: u64,
     /// How many events were told.
     pub events: u64,
+    /// How many connections stood.
+    pub sessions: u64,
     /// How many starts left.
     pub starts: u64,
     /// How many were kept back once they had waited for the disk.
@@ -98,6 +99,7 @@ impl Figures {
         }
         self.turns += it.turns;
         self.events += it.events;
+        self.sessions += it.sessions;
         self.starts += it.starts;
         self.withdrawn += it.withdrawn;
         self.succeeded += it.succeeded;
@@ -115,12 +117,10 @@ impl History {
             if database.policy.is_none() {
                 continue;
             }
-            let runs = |(_, it): (&EngineId, &super::super::Engine)| {
-                it.start.role == Role::Te
-                    && it.start.database == database.name
-                    && it.view(EngineId(0)).state == Some(EngineState::Running)
+            let runs = |it: &super::super::Engine| {
+                it.is_running() && it.start.role == Role::Te && it.start.database == database.name
             };
-            let is_up = self.world.engines.iter().any(runs);
+            let is_up = self.world.engines.values().any(runs);
             let Figures { down, ups, .. } = &mut self.figures;
             if !is_up {
                 if ups.contains(&index) {

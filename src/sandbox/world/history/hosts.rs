@@ -11,7 +11,7 @@ use super::dice::Dice;
 use crate::time::Timestamp;
 
 /// How many pids a host has before it begins again: few, so that they are used again.
-const PIDS: u32 = 12;
+const PIDS: u32 = 8;
 
 /// A step in the life of a process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -20,16 +20,17 @@ mod swarm;
 mod tests;
 mod wire;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::{EngineId, Input, PeerNumber, Start, World};
 use crate::model::{Address, Role};
+use crate::mutation::{Mutant, Planted};
 use crate::nuodb::client::{Credentials, Settings};
 use crate::nuodb::pilot::PilotSettings;
 use crate::nuodb::server::ServerSettings;
 use crate::nuodb::srp::{Agreement, Password, Table};
-use crate::supervisor::{Accepted, Effect, Mode};
+use crate::supervisor::{Accepted, Effect, Fact, Mode};
 use crate::time::Timestamp;
 
 use again::Again;
@@ -62,6 +63,9 @@ pub struct Ground {
     password: Password,
     /// One history in so many is decided again from its record.
     decide_again: u64,
+    planted: Planted,
+    /// What becomes of a fact on the disk.
+    through: Option<fn(Fact) -> Fact>,
 }
 
 impl Default for Ground {
@@ -83,6 +87,8 @@ impl Default for Ground {
             pilot: PilotSettings::new(Vec::new(), client),
             password,
             decide_again: 16,
+            planted: Planted::default(),
+            through: None,
         }
     }
 }
@@ -114,6 +120,24 @@ impl Ground {
             decide_again: every.max(1),
             ..self
         }
+    }
+
+    /// Returns the same, with a disk from which facts are read as `through` says: written down and
+    /// read back, as a journal does.
+    #[must_use]
+    pub fn remembering(self, through: fn(Fact) -> Fact) -> Self {
+        Self {
+            through: Some(through),
+            ..self
+        }
+    }
+
+    /// Returns the same, with a mistake planted in the healer.
+    #[must_use]
+    pub fn planting(mut self, mutant: Mutant) -> Self {
+        self.planted = Planted::plant(mutant);
+        self.pilot.planted = self.planted;
+        self
     }
 }
 
@@ -173,6 +197,8 @@ struct History {
     world: World,
     wire: Wire,
     hosts: Hosts,
+    /// Which engine came of which start.
+    born: BTreeMap<Arc<str>, EngineId>,
     daemon: Daemon,
     judge: Judge,
     again: Option<Again>,
@@ -201,7 +227,7 @@ impl History {
         let world = World::new(super::Settings {
             domain: "prod".into(),
             peers: plan.peers.clone(),
-            pace: super::Pace::REAL,
+            pace: plan.pace,
             seed,
         });
         let decides_again = seed.is_multiple_of(ground.decide_again);
@@ -212,7 +238,8 @@ impl History {
             world,
             wire: Wire::new(server, plan.latency),
             hosts: Hosts::default(),
-            daemon: Daemon::new(plan.accepted.clone(), plan.pilot.clone()),
+            born: BTreeMap::new(),
+            daemon: Daemon::new(plan.accepted.clone(), plan.pilot.clone(), ground.through),
             judge: Judge::new(&plan),
             again: decides_again.then(|| Again::new(plan.accepted.clone())),
             figures: Figures::default(),
@@ -341,6 +368,14 @@ impl History {
 
     fn spawn_engine(&mut self, engine: EngineId, peer: PeerNumber, start: &Start) {
         let place = (engine, peer);
+        let start_id = self
+            .world
+            .engines
+            .get(&engine)
+            .and_then(|it| it.start_id.clone());
+        if let Some(start_id) = start_id {
+            self.born.insert(start_id, engine);
+        }
         let birth = self.hosts.spawn(self.now, &mut self.dice, place, start);
         for (pause, step) in birth.later {
             self.queue.put(self.now + pause, Item::Engine(engine, step));

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::PeerSettings;
+use super::super::{Pace, PeerSettings};
 use super::Ground;
 use super::dice::Dice;
 use crate::model::{self, Address, DatabaseName};
+use crate::mutation::Planted;
 use crate::nuodb::cipher::CipherName;
 use crate::nuodb::pilot::PilotSettings;
 use crate::policy::{AfterStages, Backoff, Bounds, Place, Policy, Stage};
@@ -43,6 +44,8 @@ pub(super) struct Plan {
     pub(super) latency: (u64, u64),
     /// How long a commit takes, in microseconds.
     pub(super) disk: (u64, u64),
+    /// How long things take in the domain.
+    pub(super) pace: Pace,
     /// Whether what peers send is cut into pieces.
     pub(super) cuts: bool,
     /// How long all is well in the end: longer than any pause of any policy.
@@ -51,21 +54,24 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn draw(dice: &mut Dice, ground: &Ground) -> Self {
-        let count = 3 + dice.below(4);
+        // Small domains are quick, and show as much.
+        let count = dice.pick(&[3, 3, 3, 4, 4, 5, 6]);
         let brokers = 2 + dice.below(count - 1);
         let peers: Vec<PeerSettings> = (1..=count).map(|it| peer(it, it <= brokers)).collect();
         let (databases, accepted) = match &ground.accepted {
             Some(accepted) => given(dice, accepted, count),
             None => drawn(dice, count),
         };
+        let accepted = planted(accepted, ground.planted);
         let calm = calm(&accepted.supervisor.policies);
         let cipher = dice.pick(&[CipherName::Aes256Ctr, CipherName::Aes128Ctr]);
+        let most = dice.pick(&[5, 5, 5, 20]);
         let mut pilot = ground.pilot.clone();
         let known = 1 + dice.below(brokers);
         pilot.brokers = peers[..known].iter().map(|it| it.address.clone()).collect();
         if ground.accepted.is_none() {
-            let often = dice.percent(5);
-            let interval = if often { 10 } else { dice.pick(&[120, 300]) };
+            let often = dice.percent(2);
+            let interval = if often { 10 } else { 300 };
             pilot.probe_interval = Duration::from_secs(interval);
             pilot.probe_misses = if often { 3 } else { 1 };
         }
@@ -75,17 +81,30 @@ impl Plan {
             accepted,
             pilot,
             ciphers: vec![cipher],
-            faults: 5 + dice.below(20),
+            faults: 5 + dice.below(most),
             weights: (0..super::fault::Fault::ALL.len())
                 .map(|_| dice.pick(&[0, 0, 1, 2, 4]))
                 .collect(),
             lateness: dice.pick(&[0, 0, 0, 100]),
             latency: dice.pick(&[(200, 400), (100, 5_000), (1_000, 40_000)]),
             disk: dice.pick(&[(50, 300), (1_000, 20_000), (1_000, 400_000)]),
+            // That a start failed is told twice, and the second time may come late.
+            pace: Pace {
+                failed_again: Duration::from_millis(dice.pick(&[100, 100, 3_000, 20_000])),
+                ..Pace::REAL
+            },
             cuts: dice.percent(10),
             calm,
         }
     }
+}
+
+/// Returns what is accepted, with a mistake planted wherever it says how things are decided.
+fn planted(accepted: Arc<Accepted>, planted: Planted) -> Arc<Accepted> {
+    let mut accepted = Arc::unwrap_or_clone(accepted);
+    accepted.model.planted = planted;
+    accepted.supervisor.planted = planted;
+    Arc::new(accepted)
 }
 
 fn peer(number: usize, is_broker: bool) -> PeerSettings {
@@ -140,9 +159,10 @@ fn database(dice: &mut Dice, name: &str, policy: Option<Policy>, peers: usize) -
 }
 
 fn drawn(dice: &mut Dice, peers: usize) -> (Vec<Database>, Arc<Accepted>) {
-    let count = 2 + dice.below(2);
+    let count = dice.pick(&[2, 2, 2, 3]);
     let mut supervisor = Settings::new("prod".into());
     supervisor.settle = Duration::from_millis(dice.pick(&[0, 500, 2_000]));
+    supervisor.prepare_timeout = Duration::from_secs(dice.pick(&[15, 15, 4]));
     supervisor.seed = dice.next();
     if supervisor.seed.is_multiple_of(4) {
         supervisor.budget = Budget {

@@ -140,6 +140,7 @@ impl History {
             });
         };
         self.wire.last_session += 1;
+        self.figures.sessions += 1;
         let session = SessionId(self.wire.last_session);
         let server = Server::new(&self.wire.settings, self.dice.bytes());
         self.wire.sessions.insert(session, line);

@@ -1,14 +1,16 @@
 //! What the warden knows by what it was told and what it wanted, kept the plain way. Of its own
 //! facts it takes which seat a process sits on, and why a seat is empty.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::SeatName;
+use super::overlaps::Claim;
+use super::storms::Storms;
 use super::told::{State, Told};
 use crate::event::{Event, Kind};
 use crate::exchange::{ActionId, Deed, Observation, Outcome, Question};
-use crate::model::{Address, PeerName};
+use crate::model::{Address, AgentId, PeerName, Sighting, StartId};
 use crate::supervisor::{
     ActionStage, Effect, EvidenceFact, Fact, FactChange, Input, PhaseFact, SlotFact, slot_name,
 };
@@ -31,6 +33,8 @@ pub(super) struct Open {
     pub(super) peer: usize,
     pub(super) stage: Stage,
     pub(super) committed: Timestamp,
+    /// What the agent calls it, once that is said.
+    pub(super) start: Option<Arc<str>>,
     /// Its fate was told.
     pub(super) settled: bool,
     /// Nothing was heard of it, since then.
@@ -51,6 +55,12 @@ pub(super) struct Seat {
     /// Since when it is empty; that may have begun on another seat.
     pub(super) since: Timestamp,
     pub(super) prepares: Vec<Timestamp>,
+    /// Whether somebody sat here for long enough, by the warden's word.
+    pub(super) observed: bool,
+    /// How many tries are counted.
+    pub(super) tries: u32,
+    /// Who was given up here, and may live.
+    pub(super) claims: Vec<Claim>,
 }
 
 /// What the warden knows.
@@ -69,11 +79,29 @@ pub(super) struct Known {
     /// When our own dial to a peer's agent last failed, and when it last answered.
     pub(super) silent: BTreeMap<usize, Timestamp>,
     pub(super) answered: BTreeMap<usize, Timestamp>,
+    /// For which seat each start was.
+    pub(super) meant: BTreeMap<Arc<str>, SeatName>,
+    pub(super) storms: Storms,
+    /// Seats that were told to be given up.
+    pub(super) held: BTreeSet<SeatName>,
+    /// Where an agent said that a database's engines cannot run, and when.
+    pub(super) out: BTreeMap<(Arc<str>, usize), Timestamp>,
+    /// Seats for which no start can work.
+    pub(super) useless: BTreeSet<SeatName>,
+    /// Starts that were told to have failed, and how many of them were told on.
+    pub(super) failed_starts: BTreeSet<(AgentId, Option<StartId>)>,
+    pub(super) failures_told: usize,
 }
 
 impl Known {
     /// Takes in what the warden is told.
     pub(super) fn hear(&mut self, now: Timestamp, input: &Input) {
+        self.told.begun.clear();
+        self.told.ended.clear();
+        if matches!(input, Input::Began(_)) {
+            // Whoever waited for what was due meanwhile is gone.
+            self.told.begin();
+        }
         self.told.pass(now);
         match input {
             Input::Observed(observation) => {
@@ -85,11 +113,16 @@ impl Known {
                             open.looked = Some(now);
                         }
                     }
+                    Observation::Sighted(Sighting::StartFailed {
+                        agent_id, start_id, ..
+                    }) => {
+                        let failed = (agent_id.clone(), start_id.clone());
+                        self.failed_starts.insert(failed);
+                    }
                     Observation::Sighted(_) => (),
                 }
             }
             Input::Began(_) => {
-                self.told.begin();
                 self.freeze();
                 self.asked.clear();
             }
@@ -144,15 +177,25 @@ impl Known {
         };
         match outcome {
             Outcome::Ready => open.stage = Stage::Ready,
-            Outcome::Started(_) => (),
+            Outcome::Started(start) => {
+                open.start = start.as_ref().map(|it| it.as_str().into());
+                if let Some(start) = open.start.clone() {
+                    let name = (open.database.clone(), open.seat.clone());
+                    self.meant.insert(start, name);
+                }
+            }
             Outcome::Unanswered(_) => {
                 open.doubted.get_or_insert(now);
+            }
+            Outcome::StartFailed(words) => {
+                open.settled = true;
+                let open = open.clone();
+                self.heed(now, &open, words);
             }
             Outcome::Answered(_)
             | Outcome::NotSent(_)
             | Outcome::Refused(_)
             | Outcome::Registered { .. }
-            | Outcome::StartFailed(_)
             | Outcome::Stopped { .. }
             | Outcome::Withdrawn => open.settled = true,
         }
@@ -184,7 +227,7 @@ impl Known {
     }
 
     fn seat(&mut self, slot: &SlotFact) {
-        let name = (slot.database.as_str().into(), slot.name().into());
+        let name = seat_name(slot);
         let life = match &slot.phase {
             PhaseFact::Filled { peer, pid } => index_of(peer)
                 .and_then(|peer| self.told.processes.get(&(peer, *pid)))
@@ -202,7 +245,12 @@ impl Known {
                 }
             }
         }
+        if matches!(slot.phase, PhaseFact::Empty | PhaseFact::Filled { .. }) {
+            self.useless.remove(&name);
+        }
         let seat = self.seats.entry(name).or_default();
+        seat.tries = slot.tries;
+        seat.observed = slot.observed;
         seat.bound = life.or(seat.bound);
         seat.last = life.or(seat.last);
         let vacancy = match &slot.phase {
@@ -233,7 +281,10 @@ impl Known {
                     open.committed = now;
                     let name = (open.database.clone(), open.seat.clone());
                     // Whoever sat there is replaced from now on.
-                    self.seats.entry(name).or_default().bound = None;
+                    let bound = self.seats.entry(name.clone()).or_default().bound.take();
+                    if let Some(life) = bound {
+                        self.give_up_life(name, life);
+                    }
                 }
             }
             Effect::Do(Deed::Ask { action, question }) => {
@@ -268,6 +319,7 @@ impl Known {
             Kind::DomainThawed => drop(self.gates.insert(gate(), false)),
             Kind::ActionStarted => {
                 self.starts.push(now);
+                self.storms.started(now);
                 let subject = &event.subject;
                 let database = subject.database.as_ref().map(ToString::to_string);
                 let open = Open {
@@ -276,6 +328,7 @@ impl Known {
                     peer: subject.peer.as_ref().and_then(index_of).unwrap_or_default(),
                     stage: Stage::Told,
                     committed: now,
+                    start: None,
                     settled: false,
                     doubted: None,
                     looked: None,
@@ -285,8 +338,18 @@ impl Known {
                 }
             }
             Kind::ActionFailed | Kind::ActionSucceeded => {
-                if let Some(action) = event.action {
-                    self.open.remove(&action);
+                if let Some(open) = event.action.and_then(|it| self.open.remove(&it))
+                    && event.kind == Kind::ActionFailed
+                {
+                    self.give_up_start(now, &open);
+                }
+            }
+            Kind::SlotHeld => {
+                self.held.extend(seat_of(event));
+            }
+            Kind::SlotReleased => {
+                if let Some(name) = seat_of(event) {
+                    self.held.remove(&name);
                 }
             }
             _ => (),
@@ -310,7 +373,7 @@ pub(super) fn committed(change: &FactChange) -> Option<ActionId> {
     }
 }
 
-/// Returns whether an outcome shows that a request left.
+/// Returns whether an outcome shows that a request left; of one that nobody answered who knows.
 pub(super) const fn has_left(outcome: &Outcome) -> bool {
     matches!(
         outcome,
@@ -318,8 +381,18 @@ pub(super) const fn has_left(outcome: &Outcome) -> bool {
             | Outcome::Registered { .. }
             | Outcome::StartFailed(_)
             | Outcome::Started(_)
-            | Outcome::Unanswered(_)
     )
+}
+
+/// Names the seat that an event is about.
+fn seat_of(event: &Event) -> Option<SeatName> {
+    let database = event.subject.database.as_ref()?.as_str().into();
+    Some((database, event.subject.slot.clone()?))
+}
+
+/// Names the seat that a fact is about.
+pub(super) fn seat_name(slot: &SlotFact) -> SeatName {
+    (slot.database.as_str().into(), slot.name().into())
 }
 
 /// Returns which peer is called that: `10.0.0.3:48004` is number 3.

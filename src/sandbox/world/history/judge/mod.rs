@@ -5,9 +5,13 @@
 //! of its own word only which seat is meant and why it is empty is taken, and both are verified.
 
 mod events;
+mod heed;
 mod known;
+mod lives;
+mod overlaps;
 mod rest;
 mod starts;
+mod storms;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,10 +22,10 @@ use std::time::Duration;
 use super::disk::Batch;
 use super::figures::Figures;
 use super::swarm::{Database, Plan};
-use crate::event::{Event, Kind};
+use crate::event::{Cause, Event, Kind};
 use crate::exchange::{ActionId, Deed, Question};
 use crate::policy::Policy;
-use crate::supervisor::{Budget, Effect, FactChange, Input};
+use crate::supervisor::{Budget, Effect, Fact, FactChange, Input, StormLimits};
 use crate::time::Timestamp;
 
 use events::Events;
@@ -66,6 +70,9 @@ laws! {
     Budget "budget"
         "No domain has more starts in a while than its budget allows."
         "a domain uses its budget up",
+    Counted "counted"
+        "A daemon that begins again counts no fewer tries than were counted."
+        "a daemon begins when a seat was tried",
     Confirmed "confirmed"
         "When several of a database end together, nothing is started before it is clear who did it."
         "a start after two of its database ended within seconds",
@@ -81,6 +88,12 @@ laws! {
     GivenUpLate "given-up-late"
         "A request that left is open until its fate is told, or nothing was heard and we looked."
         "a start of which nothing was heard is given up",
+    Heeded "heeded"
+        "What an agent says of a start that failed is heeded."
+        "a start after an agent said that it cannot work there",
+    Held "held"
+        "Nothing is started on a seat that the healer gave up."
+        "a start while another seat is held",
     InTime "in-time"
         "No request leaves after its preparation has expired."
         "a request waited on the disk",
@@ -90,6 +103,9 @@ laws! {
     Lane "lane"
         "One start for a database at a time, and one at a peer."
         "a start begins while another is open",
+    Left "left"
+        "What somebody stopped is not started again."
+        "a start of a database of which something was stopped",
     Memory "memory"
         "A daemon that begins again knows what is on record."
         "a daemon begins with a memory",
@@ -102,6 +118,9 @@ laws! {
     OnePerPeer "one-per-peer"
         "No peer is asked for a second engine of a database."
         "a start where others of its database run",
+    Overlap "overlap"
+        "Beside the process of a seat there is at most one more that was given up."
+        "one that was given up lives after all",
     Pace "pace"
         "No seat is tried more than twelve times in a minute."
         "a seat is tried again within a minute",
@@ -123,12 +142,21 @@ laws! {
     Settled "settled"
         "Nothing thaws before the domain has settled."
         "a domain thaws",
+    Storm "storm"
+        "Nothing is started while many peers are lost at once, and afterwards one after the other."
+        "a start after such a storm, or an empty seat in one",
     StopsNothing "stops-nothing"
         "The healer stops nothing, and gives up nothing that left."
         "a start is given up before it leaves",
     Strict "strict"
         "With strict siblings nothing is replaced that is out of reach."
         "a start under such a policy",
+    Told "told"
+        "Whatever appears and whatever goes is told of when it is seen."
+        "something appears or goes",
+    Truth "truth"
+        "What is said of a start that failed is so."
+        "a start is said to have failed",
     Wanted "wanted"
         "Nothing is started that nobody wants."
         "a start beyond what is declared",
@@ -162,9 +190,14 @@ pub(super) struct Judge {
     databases: Vec<Database>,
     settle: Duration,
     budget: Budget,
+    storm: StormLimits,
+    /// Whether people say what the words of agents mean.
+    has_own_words: bool,
     /// What the warden knows, and what it will know again if it dies now.
     known: Known,
     recorded: Known,
+    /// What is on record and was not taken into `recorded` yet: only who dies needs it.
+    unread: Vec<Batch>,
     told: Events,
     /// What may be done by what is on record, and for which starts until when.
     allowed: BTreeSet<ActionId>,
@@ -176,6 +209,7 @@ pub(super) struct Judge {
     starts: u64,
     ends: [u64; 2],
     holds: u64,
+    overlaps: u64,
     was_missing: bool,
     is_calm: bool,
 }
@@ -186,8 +220,11 @@ impl Judge {
             databases: plan.databases.clone(),
             settle: plan.accepted.supervisor.settle,
             budget: plan.accepted.supervisor.budget,
+            storm: plan.accepted.supervisor.storm,
+            has_own_words: !plan.accepted.supervisor.reasons.is_empty(),
             known: Known::default(),
             recorded: Known::default(),
+            unread: Vec::new(),
             told: Events::default(),
             allowed: BTreeSet::new(),
             valid_until: BTreeMap::new(),
@@ -197,6 +234,7 @@ impl Judge {
             starts: 0,
             ends: [0; 2],
             holds: 0,
+            overlaps: 0,
             was_missing: false,
             is_calm: false,
         }
@@ -229,8 +267,15 @@ impl Judge {
         if matches!(input, Input::Began(_)) && !self.known.told.peers.is_empty() {
             self.met(Law::Memory);
         }
+        self.judge_counted(input, facts)?;
         self.known.hear(now, input);
+        self.known.storms.hear(now, &self.known.told, &self.storm);
+        self.judge_told(effects)?;
         self.known.learn(facts);
+        self.judge_overlaps(now)?;
+        if self.known.storms.rages(now) && self.known.is_anything_vacant() {
+            self.met(Law::Storm);
+        }
         if self.known.is_frozen() && self.known.is_anything_vacant() {
             self.met(Law::GateOpen);
         }
@@ -240,6 +285,31 @@ impl Judge {
         for effect in effects {
             self.judge_effect(now, effect)?;
             self.known.want(now, effect);
+        }
+        Ok(())
+    }
+
+    /// Nobody begins by counting less.
+    fn judge_counted(&mut self, input: &Input, facts: &[FactChange]) -> Result<(), Broken> {
+        if !matches!(input, Input::Began(_)) {
+            return Ok(());
+        }
+        if self.known.seats.values().any(|it| it.tries > 0) {
+            self.met(Law::Counted);
+        }
+        for change in facts {
+            let Some(Fact::Slot(slot)) = &change.fact else {
+                continue;
+            };
+            let name = known::seat_name(slot);
+            let before = self.known.seats.get(&name).map_or(0, |it| it.tries);
+            if slot.tries < before {
+                let text = format!(
+                    "{} of {} tries count where a daemon begins",
+                    slot.tries, before
+                );
+                return Err(Law::Counted.broken(text));
+            }
         }
         Ok(())
     }
@@ -317,6 +387,9 @@ impl Judge {
                 }
             }
             Kind::ActionFailed | Kind::ActionSucceeded => self.judge_end(now, event)?,
+            Kind::ActionStarted => self.judge_calming(now)?,
+            Kind::ProcessFailed => self.judge_failure(event)?,
+            Kind::ProcessSurplus => self.overlaps += u64::from(event.cause == Some(Cause::Overlap)),
             _ => (),
         }
         Ok(())
@@ -344,37 +417,48 @@ impl Judge {
     }
 
     /// Something is on record, and told.
-    pub(super) fn on_record(&mut self, batch: &Batch) -> Result<(), Broken> {
+    pub(super) fn on_record(&mut self, batch: Batch) -> Result<(), Broken> {
         for change in &batch.facts {
             if let Some(action) = known::committed(change) {
                 self.allowed.insert(action);
             }
         }
+        for event in batch.events() {
+            self.told.hear(event)?;
+            self.ends[0] += u64::from(event.kind == Kind::ActionSucceeded);
+            self.ends[1] += u64::from(event.kind == Kind::ActionFailed);
+            self.holds += u64::from(event.kind == Kind::SlotHeld);
+        }
+        let events = batch.events().count() as u64;
+        *self.premises.entry(Law::Sense).or_default() += events;
+        *self.premises.entry(Law::DecidedAgain).or_default() += batch.inputs.len() as u64;
+        self.unread.push(batch);
+        Ok(())
+    }
+
+    /// Takes in what is on record, as one who begins with nothing else.
+    fn read(&mut self, batch: &Batch) {
         let mut turns = batch.turns.iter();
         let (mut fact, mut effect) = (0, 0);
         for (now, input) in &batch.inputs {
-            self.met(Law::DecidedAgain);
             let ends = turns.next().copied();
             let (facts, effects) = ends.unwrap_or((batch.facts.len(), batch.effects.len()));
             self.recorded.hear(now.at, input);
+            let Known { told, storms, .. } = &mut self.recorded;
+            storms.hear(now.at, told, &self.storm);
             self.recorded.learn(&batch.facts[fact..facts]);
             for it in &batch.effects[effect..effects] {
                 self.recorded.want(now.at, it);
             }
             (fact, effect) = (facts, effects);
         }
-        for event in batch.events() {
-            self.met(Law::Sense);
-            self.told.hear(event)?;
-            self.ends[0] += u64::from(event.kind == Kind::ActionSucceeded);
-            self.ends[1] += u64::from(event.kind == Kind::ActionFailed);
-            self.holds += u64::from(event.kind == Kind::SlotHeld);
-        }
-        Ok(())
     }
 
     /// The warden knows no more than what is on record.
     pub(super) fn died(&mut self) {
+        for batch in std::mem::take(&mut self.unread) {
+            self.read(&batch);
+        }
         self.known = self.recorded.clone();
     }
 
@@ -390,6 +474,7 @@ impl Judge {
         figures.starts = self.starts;
         [figures.succeeded, figures.failed] = self.ends;
         figures.holds = self.holds;
+        figures.overlaps = self.overlaps;
     }
 }
 

@@ -2,11 +2,16 @@
 //! why it does not, nothing waits any more, and what is known is what is there.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::super::{EngineId, History, Start};
 use super::told::{Life, State, ToldProcess};
 use super::{Broken, Judge, Law};
 use crate::model::{Model, Role};
+use crate::time::Timestamp;
+
+/// A start takes no longer than this to succeed or to be given up.
+const STAYS_OPEN: Duration = Duration::from_secs(120);
 
 /// One that runs, and one that is asked whether it lives.
 const LINES: usize = 2;
@@ -14,7 +19,7 @@ const LINES: usize = 2;
 impl History {
     /// Judges how a history ended.
     pub(in crate::sandbox::world::history) fn judge_rest(&mut self) -> Result<(), Broken> {
-        self.judge.judge_rest(self.plan.peers.len())?;
+        self.judge.judge_rest(self.now, self.plan.peers.len())?;
         let waiting = self.daemon.waiting();
         if waiting > 1 || self.wire.open() > LINES {
             let lines = self.wire.open();
@@ -72,13 +77,14 @@ fn live(model: &Model) -> BTreeSet<String> {
 }
 
 impl Judge {
-    fn judge_rest(&mut self, room: usize) -> Result<(), Broken> {
+    fn judge_rest(&mut self, now: Timestamp, room: usize) -> Result<(), Broken> {
         if self.was_missing {
             self.met(Law::Rest);
         }
-        if !self.known.open.is_empty() {
-            let text = format!("actions stay open: {:?}", self.known.open);
-            return Err(Law::Rest.broken(text));
+        // One may have begun only just now, when what was given up could not come any more.
+        let mut open = self.known.open.values();
+        if let Some(stays) = open.find(|it| it.committed + STAYS_OPEN < now) {
+            return Err(Law::Rest.broken(format!("an action stays open: {stays:?}")));
         }
         for database in &self.databases {
             let Some(policy) = &database.policy else {

@@ -80,6 +80,12 @@ impl Judge {
             "{action}: {} is left alone",
             it.database
         );
+        ensure!(
+            GateOpen,
+            !self.known.told.is_minority,
+            "{action}: fewer than half of the brokers are in view"
+        );
+        self.judge_storm(now, action)?;
         let Some(policy) = self.policy(&it.database) else {
             let text = format!("{action}: no policy applies to {}", it.database);
             return Err(Law::Wanted.broken(text));
@@ -88,6 +94,7 @@ impl Judge {
         self.judge_lane(action, &it)?;
         self.judge_seat(now, action, &it, &policy)?;
         self.judge_confirmation(now, action, &it, &policy)?;
+        self.judge_heeded(now, action, (&it, &policy))?;
         self.judge_wanted(now, action, &it, &policy)
     }
 
@@ -318,9 +325,15 @@ impl Judge {
         it: &Open,
         policy: &Policy,
     ) -> Result<(), Broken> {
-        let number = it.seat.rsplit('/').next().and_then(|it| it.parse().ok());
-        let number: usize = number.unwrap_or_default();
-        if number <= policy.te_min() as usize {
+        let declared = policy.te_min() as usize;
+        let is_declared = |seat: &str| {
+            let number = seat
+                .rsplit('/')
+                .next()
+                .and_then(|it| it.parse::<usize>().ok());
+            number.is_some_and(|it| it <= declared)
+        };
+        if is_declared(&it.seat) {
             return Ok(());
         }
         self.met(Law::Wanted);
@@ -339,10 +352,18 @@ impl Judge {
             .map(|life| at(life.from))
             .max()
             .unwrap_or_default();
+        // Seats are not closed up, so the number of one says little.
+        let seats = self.known.seats.iter();
+        let wanted = seats
+            .filter(|((database, name), seat)| {
+                *database == it.database && (seat.observed || is_declared(name))
+            })
+            .count();
         ensure!(
             Wanted,
-            policy.keep_observed && number <= peak,
-            "{action}: of {} no more than {peak} ever ran long enough at a time",
+            policy.keep_observed && wanted <= peak.max(declared),
+            "{action}: {wanted} of {} are wanted, and no more than {peak} ever ran long enough at \
+             a time",
             it.database
         );
         Ok(())

@@ -82,13 +82,16 @@ pub(super) struct Told {
     pub(super) lives: Vec<Life>,
     entry: usize,
     /// Whether fewer than half of the brokers are in view.
-    is_minority: bool,
+    pub(super) is_minority: bool,
     /// What the last look did not show: it is there until a second one agrees.
     doubted_peers: BTreeMap<usize, Doubt>,
     doubted: BTreeMap<(usize, u32), Doubt>,
     waiting: Vec<(usize, u32, Sighting)>,
     ending: Vec<(Timestamp, usize, u32)>,
     returning: Vec<(Timestamp, usize)>,
+    /// Which processes appeared and went with what was told last, and which lives they were.
+    pub(super) begun: Vec<((usize, u32), usize)>,
+    pub(super) ended: Vec<((usize, u32), usize)>,
 }
 
 impl Told {
@@ -154,12 +157,12 @@ impl Told {
     pub(super) fn forget_session(&mut self) {
         self.synced = None;
         self.ending.clear();
+        self.returning.clear();
     }
 
     /// Another daemon begins: what was waited for in the last one's session is not any more.
     pub(super) fn begin(&mut self) {
         self.forget_session();
-        self.returning.clear();
         self.waiting.clear();
     }
 
@@ -375,9 +378,9 @@ impl Told {
     fn peer_gone(&mut self, peer: usize) {
         let now = self.now;
         self.doubted_peers.remove(&peer);
-        self.doubted.retain(|it, _| it.0 != peer);
         let known = self.peers.get_mut(&peer).expect("it is known");
         if !known.connected {
+            self.doubted.retain(|it, _| it.0 != peer);
             return;
         }
         known.connected = false;
@@ -386,12 +389,14 @@ impl Told {
         self.returning.retain(|it| it.1 != peer);
         for key in self.keys_at(peer) {
             let process = self.processes.get_mut(&key).expect("it is known");
-            process.registered = process.state == State::Live
+            let is_missed = self.doubted.get(&key).is_some_and(Option::is_some);
+            process.registered = process.state == State::Live && !is_missed
                 || matches!(process.state, State::Unreachable(_)) && process.registered;
             if !matches!(process.state, State::Unreachable(_)) {
                 process.state = State::Unreachable(now);
             }
         }
+        self.doubted.retain(|it, _| it.0 != peer);
     }
 
     fn process_here(&mut self, key: (usize, u32), agent: u32, seen: &ProcessSeen, news: bool) {
@@ -454,6 +459,7 @@ impl Told {
             node: seen.node_id,
             registered: true,
         };
+        self.begun.push((key, process.life));
         self.processes.insert(key, process);
     }
 
@@ -493,6 +499,7 @@ impl Told {
     fn end(&mut self, key: (usize, u32), at: Timestamp) {
         self.doubted.remove(&key);
         if let Some(process) = self.processes.remove(&key) {
+            self.ended.push((key, process.life));
             let life = &mut self.lives[process.life];
             life.to = Some(at);
             if process.status == Status::Stopping {
