@@ -9,7 +9,7 @@ mod present;
 
 use std::sync::Arc;
 
-use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
+use crate::event::{Cause, Event, Group, Kind, ProcessFacts, Subject};
 use crate::exchange::{ActionId, Deed, Loss, LossClass, Observation};
 use crate::model::{
     self, Change, DatabaseId, DomainName, Ending, Freshness, Model, PeerId, Process,
@@ -251,6 +251,9 @@ impl Warden {
                 (Kind::ProcessFailed, subject)
             }
         };
+        if kind.group() == Group::Database && subject.database.is_none() {
+            return;
+        }
         let mut event = Event::new(now, Some(self.domain.clone()), kind, subject);
         event.snapshot = light.snapshot;
         event.while_disconnected = light.while_disconnected;
@@ -269,14 +272,14 @@ impl Warden {
 
     fn database_subject(&self, id: DatabaseId) -> Subject {
         Subject {
-            database: Some(self.model.database(id).name.clone()),
+            database: self.model.database(id).shown_name().cloned(),
             ..Subject::default()
         }
     }
 
     fn process_subject(&self, process: &Process) -> Subject {
         Subject {
-            database: Some(self.model.database(process.database).name.clone()),
+            database: self.model.database(process.database).shown_name().cloned(),
             process: Some(ProcessFacts::of(process)),
             ..self.peer_subject(process.peer)
         }

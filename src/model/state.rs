@@ -136,6 +136,11 @@ pub struct Database {
 }
 
 impl Database {
+    /// Returns its name, unless it only stands for processes that have no database.
+    pub fn shown_name(&self) -> Option<&DatabaseName> {
+        Some(&self.name).filter(|it| !it.as_str().is_empty())
+    }
+
     /// Returns whether any process of it is known.
     pub const fn is_known(&self) -> bool {
         self.known > 0

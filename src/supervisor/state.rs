@@ -477,7 +477,7 @@ impl Supervisor {
         let subject = Subject {
             peer: peer.map(|it| it.name.clone()),
             agent_id: peer.map(|it| it.agent_id.clone()),
-            database: database.map(|id| model.database(id).name.clone()),
+            database: database.and_then(|id| model.database(id).shown_name().cloned()),
             process: process.map(ProcessFacts::of),
             slot: slot.map(|it| it.name().into()),
         };

@@ -147,6 +147,9 @@ impl Supervisor {
             }
             self.changed.databases.insert(database);
             self.watch_mut(database).degraded = is_degraded;
+            if model.database(database).shown_name().is_none() {
+                continue;
+            }
             let (kind, text) = if is_degraded {
                 (
                     Kind::DatabaseDegraded,

@@ -12,6 +12,7 @@ mod daemon;
 mod damaged;
 mod demo;
 mod docs;
+mod doctrine;
 mod domain;
 mod driver;
 mod healing;
