@@ -14,11 +14,13 @@ mod domain;
 mod listener;
 mod policy;
 
-pub(super) use domain::{DATABASE, DOMAIN, PASSWORD, PEER, REASON, STORM, TLS};
+pub(super) use domain::{
+    ARCHIVE, DATABASE, DOMAIN, OPTION_SECRET, PASSWORD, PEER, REASON, STORM, TLS,
+};
 pub(super) use listener::{
     LISTENER, LISTENER_HEADER, LISTENER_SECRET, LISTENER_TLS, LISTENER_URL, RETRY,
 };
-pub(super) use policy::{BOUNDS, POLICY, STAGE};
+pub(super) use policy::{BOUNDS, LEAST, POLICY, STAGE};
 
 /// A table of the file.
 #[derive(Debug)]

@@ -262,6 +262,7 @@ pub(super) fn generation(recovered: &Recovered) -> u64 {
         | Fact::Order(_)
         | Fact::Peer(_)
         | Fact::Process(_)
+        | Fact::Archive(_)
         | Fact::Slot(_) => None,
     });
     generations.max().unwrap_or(0)

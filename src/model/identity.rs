@@ -79,6 +79,19 @@ impl Model {
         self.addresses.get(&seen.host_alias()?).copied()
     }
 
+    /// Returns the peer that people call so: by our name for it, or by an address of it.
+    pub fn peer_called(&self, name: &PeerName) -> Option<PeerId> {
+        let known = self.peer_named(name);
+        known.or_else(|| {
+            let address = Address::parse(name.as_str(), 0).ok()?.folded();
+            let configured = || {
+                let index = self.configured.get(&address)?;
+                self.peer_named(&self.settings.peers.get(*index)?.name)
+            };
+            self.addresses.get(&address).copied().or_else(configured)
+        })
+    }
+
     /// Returns what the configuration says of a peer.
     pub(super) fn rule_of(&self, seen: &PeerSeen) -> Option<&PeerSettings> {
         let by_address = self.configured.get(&seen.address.folded());

@@ -31,7 +31,17 @@ pub enum AfterStages {
     Slow(Duration),
 }
 
-/// How many transaction engines of a database are wanted, whatever was observed.
+/// What is done about a process that the domain forgot and that holds an archive.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Leftover {
+    /// Nothing: a person looks at it.
+    #[default]
+    Hold,
+    /// It is ended, if it is certain which one it is and another keeps the data.
+    Kill,
+}
+
+/// How many processes of a role of a database are wanted, whatever was observed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Bounds {
     /// So many are kept.
@@ -53,6 +63,10 @@ pub struct Policy {
     pub keep_observed: bool,
     /// How many transaction engines are wanted, whatever was observed.
     pub te: Option<Bounds>,
+    /// How many storage managers are wanted, whatever was observed.
+    pub sm: Option<Bounds>,
+    /// What is done about a process that the domain forgot and that holds an archive.
+    pub leftover: Leftover,
     /// Where to try, and how often, before `after_stages`.
     pub stages: Vec<Stage>,
     /// What comes after the last stage.
@@ -91,6 +105,8 @@ impl Default for Policy {
             roles: vec![Role::Te],
             keep_observed: true,
             te: None,
+            sm: None,
+            leftover: Leftover::Hold,
             stages: vec![
                 Stage {
                     place: Place::Here,
@@ -147,7 +163,8 @@ impl Policy {
     pub fn min(&self, role: Role) -> u32 {
         match role {
             Role::Te => self.te_min(),
-            Role::Sm | Role::Named(_) => 0,
+            Role::Sm => self.sm.map_or(0, |it| it.min),
+            Role::Named(_) => 0,
         }
     }
 

@@ -29,6 +29,10 @@ impl Supervisor {
             self.answered(now.at, slot, action, outcome);
             return;
         }
+        if let Some(slot) = self.clears.remove(&action) {
+            self.cleared(now, model, (action, slot), outcome, effects);
+            return;
+        }
         if !self.actions.contains_key(&action) {
             // Late: the action was settled otherwise.
             if *outcome == Outcome::Ready {
@@ -156,6 +160,7 @@ impl Supervisor {
             it.stage = ActionStage::Committed { deadline };
         }
         self.note_unproven(now.at, action);
+        self.remember_archive(model, slot);
         effects.push(Effect::Do(Deed::Commit { action }));
     }
 

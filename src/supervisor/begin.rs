@@ -1,5 +1,6 @@
 //! What is done once a decision fell: a start begins, or is only suggested, or an agent is asked.
 
+use super::archive::Archive;
 use super::facts::ActionStage;
 use super::place::Choice;
 use super::state::{About, Action, Agent, Phase, SlotId, Supervisor};
@@ -39,7 +40,7 @@ impl Supervisor {
         let database = self.slot(id).database;
         let name = &model.database(database).name;
         let rule = self.slot(id).rule;
-        let options = self.options(id, name);
+        let options = self.options(model, id, name);
         let can = self.settings.doctrine.can.has(rule.means);
         let may = can && self.settings.mode == Mode::Heal;
         let Some(options) = options.filter(|_| may) else {
@@ -48,6 +49,7 @@ impl Supervisor {
         };
         self.note_start(now.at);
         self.spend(now);
+        self.note_cold(model, id);
         let action = self.new_action();
         let valid_until = now.at + self.settings.prepare_timeout;
         let Phase::Vacant(vacancy) = self.enter(id, Phase::Empty) else {
@@ -95,9 +97,14 @@ impl Supervisor {
     }
 
     /// Returns with which options a process of a slot is started, if they are known.
-    pub(super) fn options(&self, id: SlotId, name: &DatabaseName) -> Option<Vec<EngineOption>> {
+    pub(super) fn options(
+        &self,
+        model: &Model,
+        id: SlotId,
+        name: &DatabaseName,
+    ) -> Option<Vec<EngineOption>> {
         match self.slot(id).rule.seat {
-            SeatKind::Archive => None,
+            SeatKind::Archive => self.archive_of(model, id).map(Archive::options),
             SeatKind::Fungible => self.settings.te_options.get(name).cloned(),
             SeatKind::Pinned => Some(Vec::new()),
         }
@@ -135,7 +142,7 @@ impl Supervisor {
     }
 }
 
-fn target_of(model: &Model, peer: PeerId) -> Target {
+pub(super) fn target_of(model: &Model, peer: PeerId) -> Target {
     let known = model.peer(peer);
     Target {
         peer: known.name.clone(),

@@ -62,7 +62,13 @@ impl Supervisor {
             .busy
             .iter()
             .filter_map(|id| match &self.slot(*id).phase {
-                Phase::Acting { .. } | Phase::Empty | Phase::Filled(_) => None,
+                Phase::Acting { .. }
+                | Phase::Empty
+                | Phase::Filled(_)
+                | Phase::Held {
+                    reason: HoldReason::ArchiveUnknown,
+                    ..
+                } => None,
                 Phase::Held { again, .. } => Some(*again),
                 // Judged on fresh knowledge only.
                 Phase::Leaving { until, .. } => self.gates.knows().then_some(*until),
@@ -83,8 +89,15 @@ impl Supervisor {
                 self.enter(id, Phase::Empty);
                 self.tell_released(now, model, id, "nobody wants it any more", effects);
             }
+            Phase::Held {
+                reason: HoldReason::ArchiveUnknown,
+                ..
+            } if self.archive_of(model, id).is_some() => {
+                self.unhold(now, model, id, "its archive is known now", effects);
+            }
             Phase::Held { again, reason, .. } => {
-                if again <= now.at {
+                // Of what was not lost by us it is said once.
+                if again <= now.at && reason != HoldReason::ArchiveUnknown {
                     let later = now.at + self.policy(id).waits.held_again;
                     if let Phase::Held { again, .. } = &mut self.slot_mut(id).phase {
                         *again = later;

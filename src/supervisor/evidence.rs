@@ -89,9 +89,12 @@ impl Supervisor {
         let slot = self.slot(case.slot);
         let database = case.model.database(slot.database);
         let has_all = match slot.rule.needs {
+            Needs::AnyRunning if self.awaits_archives(case) => {
+                return Err(Obstacle::ColdStart.blocks().into());
+            }
             Needs::AnyRunning => database.is_any_running(),
             Needs::Nothing => true,
-            Needs::SiblingOrLast => database.running(slot.rule.role) > 0,
+            Needs::SiblingOrLast => return self.may_open(case),
         };
         if has_all || self.settings.planted.has(Mutant::NeedsNothing) {
             return Ok(());

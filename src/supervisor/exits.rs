@@ -80,6 +80,7 @@ impl Supervisor {
             };
             self.note_away(slot, id);
             self.notes.gone.insert(slot, (process.peer, process.pid));
+            self.note_ran(now, slot, process);
             self.vacate(now, model, slot, now.since(process.first_seen), evidence);
         }
     }
@@ -123,6 +124,7 @@ impl Supervisor {
             }
             Phase::Empty | Phase::Filled(_) | Phase::Held { .. } | Phase::Leaving { .. } => return,
         }
+        self.note_ran(now, slot, process);
         match ending {
             Ending::Exit => {
                 self.vacate(now, model, slot, uptime, Evidence::Exit { peer });

@@ -12,6 +12,7 @@ mod slot;
 use std::fmt;
 use std::sync::Arc;
 
+use super::archive::Archive;
 use super::gate::{Foreign, Gate, Storm};
 use super::progress::Starting;
 use crate::exchange::{ActionId, LossClass};
@@ -32,6 +33,8 @@ pub use slot::{
 pub enum FactKind {
     /// An open action.
     Action,
+    /// An archive that something was started on.
+    Archive,
     /// A database, and what is remembered of its exits.
     Database,
     /// What was decided about a slot lately.
@@ -54,8 +57,9 @@ pub enum FactKind {
 
 impl FactKind {
     /// Every kind of fact.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Action,
+        Self::Archive,
         Self::Database,
         Self::Decisions,
         Self::Domain,
@@ -71,6 +75,7 @@ impl FactKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Action => "action",
+            Self::Archive => "archive",
             Self::Database => "database",
             Self::Decisions => "decisions",
             Self::Domain => "domain",
@@ -160,6 +165,8 @@ impl From<Fact> for FactChange {
 pub enum Fact {
     /// An open action.
     Action(ActionFact),
+    /// An archive that something was started on.
+    Archive(ArchiveFact),
     /// A database.
     Database(DatabaseFact),
     /// What was decided about a slot lately.
@@ -185,6 +192,10 @@ impl Fact {
     pub fn key(&self) -> FactKey {
         match self {
             Self::Action(it) => FactKey::action(it.action),
+            Self::Archive(it) => {
+                let name = format!("{}/{}", it.archive.peer, it.database);
+                FactKey::new(FactKind::Archive, name)
+            }
             Self::Database(it) => FactKey::new(FactKind::Database, it.known.name.as_str()),
             Self::Decisions(it) => {
                 let name = format!("{}/{}", it.database, slot_name(it.role, it.ordinal));
@@ -251,6 +262,28 @@ pub struct DatabaseFact {
     pub storage_lost: Option<Timestamp>,
     /// What others start of it.
     pub foreign: Foreign,
+    /// How it is brought up from nothing.
+    pub cold: ColdFact,
+}
+
+/// How a database is brought up from nothing.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ColdFact {
+    /// Whether a first storage manager was started, and the order still counts.
+    pub is_under_way: bool,
+    /// Whether a person asked for it.
+    pub is_asked_for: bool,
+    /// Whose archives a person gave up.
+    pub accepted: Vec<PeerName>,
+}
+
+/// An archive that something was started on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ArchiveFact {
+    /// The database it belongs to.
+    pub database: DatabaseName,
+    /// Where it is, and how a storage manager is started there; without secrets.
+    pub archive: Archive,
 }
 
 /// A process, and where it sits.

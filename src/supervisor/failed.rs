@@ -56,6 +56,9 @@ impl Supervisor {
         }
         let text = format!("{words}{follows}");
         self.tell(now, model, Kind::ActionFailed, action, &it, text, effects);
+        if meaning == Meaning::ArchiveInUse && self.end_leftover(now, model, slot, effects) {
+            return;
+        }
         let reason = match meaning {
             Meaning::ArchiveInUse => HoldReason::ArchiveInUse,
             Meaning::BadOption => HoldReason::BadOption,

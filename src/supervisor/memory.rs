@@ -25,6 +25,7 @@ pub struct Changed {
     /// Those of these processes, by peer and pid; they may be gone.
     pub processes: BTreeSet<(PeerId, u32)>,
     pub(in crate::supervisor) actions: BTreeSet<ActionId>,
+    pub(in crate::supervisor) archives: BTreeSet<(DatabaseId, PeerId)>,
     pub(in crate::supervisor) decisions: BTreeSet<SlotId>,
     pub(in crate::supervisor) failures: BTreeSet<(DatabaseId, Role, PeerId)>,
     pub(in crate::supervisor) lapsed: BTreeSet<ActionId>,

@@ -5,8 +5,10 @@
 //! cannot be written down.
 
 mod actions;
+mod archive;
 mod begin;
 mod budget;
+mod cold;
 mod decide;
 mod decision;
 mod evidence;
@@ -17,6 +19,7 @@ mod failed;
 mod gate;
 mod given_up;
 mod lapsed;
+mod leftover;
 mod memory;
 mod orders;
 mod overlap;
@@ -31,6 +34,7 @@ mod tell;
 mod vacancy;
 mod view;
 mod wanted;
+mod watch;
 mod withdraw;
 
 use std::collections::BTreeMap;
@@ -46,13 +50,14 @@ use crate::mutation::Planted;
 use crate::policy::{Doctrine, NUODB, Pattern, Policy, Reason};
 use crate::time::ClockTrouble;
 
+pub use archive::{Archive, Ran, is_for_once};
 pub use budget::Budget;
 pub use explain::{Because, Explanation};
 pub use facts::{
-    ActionFact, ActionStage, AgentFact, DatabaseFact, Decision, DecisionStep, DecisionsFact,
-    DomainFact, EvidenceFact, Extent, Fact, FactChange, FactKey, FactKind, FailureFact, HoldReason,
-    LapsedFact, OrderFact, OrderKind, PhaseFact, ProcessFact, SlotFact, VacancyFact, WishFact,
-    slot_name,
+    ActionFact, ActionStage, AgentFact, ArchiveFact, ColdFact, DatabaseFact, Decision,
+    DecisionStep, DecisionsFact, DomainFact, EvidenceFact, Extent, Fact, FactChange, FactKey,
+    FactKind, FailureFact, HoldReason, LapsedFact, OrderFact, OrderKind, PhaseFact, ProcessFact,
+    SlotFact, VacancyFact, WishFact, slot_name,
 };
 pub use gate::{Foreign, Gate, HealerLimits, Storm, StormLimits};
 pub use memory::{Changed, Dangling};
@@ -157,6 +162,8 @@ pub struct Settings {
     /// With which options transaction engines are started, by database. Without an entry a start is
     /// only suggested.
     pub te_options: BTreeMap<DatabaseName, Vec<EngineOption>>,
+    /// Where storage managers belong, by database.
+    pub archives: BTreeMap<DatabaseName, Vec<Archive>>,
     /// How long membership must have been quiet after a connect before anything is started.
     pub settle: Duration,
     /// After a connect that is waited for at most so long.
@@ -194,6 +201,7 @@ impl Settings {
             mode: Mode::Heal,
             policies: Vec::new(),
             te_options: BTreeMap::new(),
+            archives: BTreeMap::new(),
             settle: Duration::from_secs(2),
             settle_max: Duration::from_secs(10),
             prepare_timeout: Duration::from_secs(15),

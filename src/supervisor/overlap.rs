@@ -8,11 +8,13 @@ use super::Effect;
 use super::actions::DRIVER_SLACK;
 use super::facts::ActionStage;
 use super::rule::{Blocked, Case, Hindrance, Obstacle};
-use super::state::{About, Row, SlotId, Supervisor};
+use super::state::{About, SlotId, Supervisor};
+use super::watch::Row;
 use crate::event::{Cause, Kind};
 use crate::exchange::ActionId;
 use crate::model::{Model, PeerId, PeerPresence, ProcessId};
 use crate::mutation::Mutant;
+use crate::policy::SeatKind;
 use crate::time::{Moment, Timestamp};
 
 /// A process that sits nowhere, not told of as surplus yet.
@@ -39,11 +41,13 @@ impl Supervisor {
     /// What may come to life is whoever is out of reach and sat there, and starts for it of which
     /// nothing was heard.
     pub(super) fn overlaps_once(&self, case: &Case<'_>) -> Result<(), Hindrance> {
-        let is_strict = self.policy(case.slot).strict_siblings
-            && !self.settings.planted.has(Mutant::StrictIsLoose);
         if self.settings.planted.has(Mutant::NoOverlapLimit) {
             return Ok(());
         }
+        // Two on one archive are one too many, however they came.
+        let has_archive = self.slot(case.slot).rule.seat == SeatKind::Archive;
+        let is_loose = self.settings.planted.has(Mutant::StrictIsLoose);
+        let is_strict = has_archive || self.policy(case.slot).strict_siblings && !is_loose;
         let starts: Vec<Timestamp> = self.owed_starts(case).collect();
         let may_come = self.away(case).count() + starts.len();
         if is_strict && !starts.is_empty() || may_come > 1 {

@@ -8,7 +8,7 @@ use super::state::{SlotId, Supervisor};
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, Model, PeerId, PeerPresence, Role};
 use crate::mutation::Mutant;
-use crate::policy::{Candidate, Place, Step, choose};
+use crate::policy::{Candidate, Place, SeatKind, Step, choose};
 use crate::time::Timestamp;
 
 /// So many failures at peers are remembered before the old ones are forgotten.
@@ -24,6 +24,14 @@ pub(super) struct Choice {
 impl Supervisor {
     /// Finds a place, now that something may be started.
     pub(super) fn find_place(&self, case: &Case<'_>) -> Result<Choice, Objection> {
+        if let Some(home) = self.slot(case.slot).home {
+            // Wherever the stage says: it belongs to one place.
+            let taken = self.may_take(case, home);
+            taken.map_err(|hindrance| Objection {
+                rule: Rule::Peer,
+                hindrance,
+            })?;
+        }
         let here = self.here(case);
         let all = self.candidates(case);
         let elsewhere: Vec<Candidate> = all
@@ -98,8 +106,16 @@ impl Supervisor {
             Some(reason) => format!("{} asked for it ({reason}); ", it.by),
             None => format!("{} asked for it; ", it.by),
         });
+        let slot = self.slot(case.slot);
+        let is_cold = slot.rule.seat == SeatKind::Archive
+            && !case.model.database(slot.database).is_any_running();
+        let cold = if is_cold {
+            "cold start, it ran last; "
+        } else {
+            ""
+        };
         let why = format!(
-            "{asked}{evidence}; try {}, {place}; processes there: {}",
+            "{asked}{cold}{evidence}; try {}, {place}; processes there: {}",
             self.slot(case.slot).tries + 1,
             candidate.processes,
         );

@@ -107,13 +107,13 @@ impl Objection {
             (Rule::Hold, _) => "a person holds it now",
             (Rule::Maintenance, _) => "people work at it now",
             (Rule::Mode, _) => "the mode is another now",
-            (Rule::Gates, gate) => return format!("gate {gate} closed"),
             (Rule::Alone, _) => "somebody else heals the database",
             (Rule::Budget, _) => "the domain had too many starts lately",
             (Rule::Lane, _) => "another start of the database is under way",
             (Rule::Confirm, _) => "others of the database ended as well, maybe by a person",
             (Rule::Pace, _) => "the database is served by now, so there is time",
-            (Rule::Needs, _) => "nothing of the database runs now",
+            (Rule::Needs, "database-down") => "nothing of the database runs now",
+            (Rule::Gates | Rule::Needs, gate) => return format!("gate {gate} closed"),
             (Rule::Peer, "maintenance") => "people work at the peer now",
             (Rule::Peer, "peer-unreachable") => "the peer is out of reach now",
             (Rule::Peer, "return-grace") => "the peer was away meanwhile",
@@ -167,6 +167,8 @@ impl From<Blocked> for Hindrance {
 /// What can be in the way of a start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Obstacle {
+    /// An archive of the database cannot be asked, and may be newer.
+    ArchiveUnasked,
     /// A storm is only just over, and another start was begun a moment ago.
     AfterStorm,
     /// Somebody else heals the database.
@@ -175,6 +177,10 @@ pub(super) enum Obstacle {
     AskingAgent,
     /// The domain had as many starts lately as it may have.
     Budget,
+    /// What holds its archive is being ended.
+    ClearingLeftover,
+    /// Others of its database are started first.
+    ColdStart,
     /// A person may have ended it.
     Confirm,
     /// Nothing of the database runs.
@@ -197,6 +203,8 @@ pub(super) enum Obstacle {
     Mode,
     /// No peer may take it.
     NoPeer,
+    /// Another archive of its group is newer.
+    NotNewest,
     /// Somebody sits there, or is on the way.
     NotVacant,
     /// The pause between two tries.
@@ -225,8 +233,11 @@ impl Obstacle {
         match self {
             Self::AfterStorm => "after-storm",
             Self::AnotherHealer => Gate::AnotherHealer.as_str(),
+            Self::ArchiveUnasked => "archive-unasked",
             Self::AskingAgent => "asking-agent",
             Self::Budget => "budget",
+            Self::ClearingLeftover => "leftover",
+            Self::ColdStart => "cold-start",
             Self::Confirm => "confirm",
             Self::DatabaseDown => "database-down",
             Self::Gate(gate) => gate.as_str(),
@@ -238,6 +249,7 @@ impl Obstacle {
             Self::MayOverlap => "may-overlap",
             Self::Mode => "mode",
             Self::NoPeer => "no-peer",
+            Self::NotNewest => "not-newest",
             Self::NotVacant => "not-vacant",
             Self::Pace => "pace",
             Self::PeerBusy => "peer-busy",

@@ -6,9 +6,11 @@
 use std::collections::VecDeque;
 
 use super::Effect;
+use super::cold::Cold;
 use super::gate::Session;
 use super::overlap::Extra;
-use super::state::{Phase, Row, Slot, SlotId, Supervisor, Watch};
+use super::state::{Phase, Slot, SlotId, Supervisor};
+use super::watch::{Row, Watch};
 use crate::model::{
     Change, DatabaseId, DatabaseName, Ending, Model, PeerId, Process, ProcessId, Role,
 };
@@ -27,7 +29,14 @@ impl Supervisor {
             Change::DatabaseJoined(id) => {
                 self.watch(model, *id);
             }
-            Change::PeerJoined(_) => self.membership_changed(now.at),
+            Change::PeerJoined(_) => {
+                self.membership_changed(now.at);
+                self.declare_archives_anew(model);
+            }
+            Change::DatabaseActive(id) => {
+                self.watch(model, *id);
+                self.end_cold(*id);
+            }
             Change::PeerReturned(id) | Change::PeerUnreachable(id) => {
                 self.lost_peer |= matches!(change, Change::PeerUnreachable(_));
                 self.membership_changed(now.at);
@@ -63,8 +72,7 @@ impl Supervisor {
                     self.suspect_a_person(now.at, process);
                 }
             }
-            Change::DatabaseActive(_)
-            | Change::DatabaseInactive(_)
+            Change::DatabaseInactive(_)
             | Change::DatabaseLeft(_)
             | Change::StartFailed { .. }
             | Change::StatusChanged { .. } => (),
@@ -96,6 +104,7 @@ impl Supervisor {
             for row in 0..self.settings.doctrine.roles.len() {
                 self.declare_seats(id, row);
             }
+            self.declare_archives(model, id);
         }
     }
 
@@ -116,6 +125,7 @@ impl Supervisor {
             storage_lost: None,
             degraded: false,
             scale: None,
+            cold: Cold::default(),
         });
     }
 
@@ -162,6 +172,7 @@ impl Supervisor {
             home,
             observed: false,
             tries: 0,
+            ran: None,
             unproven: None,
             given_up: None,
             phase: Phase::Empty,

@@ -1,8 +1,9 @@
 //! What the supervisor keeps.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::archive::{Archive, Ran};
 use super::budget::Spent;
 use super::decision::Notes;
 use super::facts::{ActionStage, HoldReason, OrderFact, slot_name};
@@ -11,10 +12,11 @@ use super::given_up::GivenUp;
 use super::memory::Changed;
 use super::overlap::{Extra, Unproven};
 use super::progress::Progress;
+use super::watch::Watch;
 use super::{Effect, Settings};
 use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
 use crate::exchange::ActionId;
-use crate::model::{DatabaseId, Life, Model, PeerId, Process, ProcessId, Role, StartId};
+use crate::model::{DatabaseId, Model, PeerId, ProcessId, Role, StartId};
 use crate::policy::{Policy, RoleRule};
 use crate::time::{Moment, Timestamp};
 
@@ -38,6 +40,8 @@ pub(super) struct Slot {
     pub(super) observed: bool,
     /// How many starts were tried since the seat was last healthy.
     pub(super) tries: u32,
+    /// Who sat there last, of a seat that belongs to a peer.
+    pub(super) ran: Option<Ran>,
     /// The last one that was replaced though its agent was silent.
     pub(super) unproven: Option<Unproven>,
     /// What the healer gave up on, though a process sits there by now.
@@ -126,65 +130,6 @@ pub(super) struct Lapsed {
     pub(super) at: Timestamp,
 }
 
-/// What is kept of one database.
-#[derive(Debug)]
-pub(super) struct Watch {
-    /// What is kept of each role, in the order of the doctrine.
-    pub(super) rows: Vec<Row>,
-    /// When processes of it ended lately, on connected peers and though nobody announced it.
-    pub(super) exits: VecDeque<Timestamp>,
-    /// Until then it may turn out that a person ended them.
-    pub(super) confirm_until: Timestamp,
-    /// Since when none of its storage managers runs, if one did before.
-    pub(super) storage_lost: Option<Timestamp>,
-    /// Whether listeners were told that something is missing.
-    pub(super) degraded: bool,
-    /// How many of its transaction engines a person wants.
-    pub(super) scale: Option<u32>,
-}
-
-impl Watch {
-    /// Returns every seat, role by role.
-    pub(super) fn seats(&self) -> impl Iterator<Item = SlotId> {
-        self.rows.iter().flat_map(|it| it.seats.iter().copied())
-    }
-
-    /// Returns whether something may be wanted of it.
-    pub(super) fn is_healed(&self) -> bool {
-        self.rows.iter().any(|it| it.policy.is_some())
-    }
-}
-
-/// What is kept of one role in one database.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) rule: &'static RoleRule,
-    /// Which policy applies, if one does.
-    pub(super) policy: Option<usize>,
-    /// Whether a process that comes gets a seat of its own.
-    pub(super) seats_all: bool,
-    /// Its seats, by ordinal.
-    pub(super) seats: Vec<SlotId>,
-    /// Which of them nobody sits on.
-    pub(super) free: BTreeSet<u32>,
-    /// Its processes that sit nowhere.
-    pub(super) surplus: BTreeSet<(Life, ProcessId)>,
-}
-
-impl Row {
-    /// Returns a row without seats and without a policy.
-    pub(super) const fn new(rule: &'static RoleRule) -> Self {
-        Self {
-            rule,
-            policy: None,
-            seats_all: false,
-            seats: Vec::new(),
-            free: BTreeSet::new(),
-            surplus: BTreeSet::new(),
-        }
-    }
-}
-
 /// Watches the slots of one domain and decides what is started.
 ///
 /// `warden` tells it of every change of the model and of every outcome, then lets it act.
@@ -224,6 +169,10 @@ pub struct Supervisor {
     pub(super) next_order: Option<Timestamp>,
     /// Seats that the healer gave up on and a process sits on.
     pub(super) probation: BTreeSet<SlotId>,
+    /// Archives that we started something on, by database and peer.
+    pub(super) archives: BTreeMap<(DatabaseId, PeerId), Archive>,
+    /// Leftovers that are being ended, by the seat whose archive they hold.
+    pub(super) clears: BTreeMap<ActionId, SlotId>,
     /// Who is out of reach, by the seat it has a claim to.
     pub(super) away: BTreeMap<SlotId, BTreeSet<ProcessId>>,
     /// Who came and found no seat, and is to be told of.
@@ -264,6 +213,8 @@ impl Supervisor {
             orders: BTreeMap::new(),
             next_order: None,
             probation: BTreeSet::new(),
+            archives: BTreeMap::new(),
+            clears: BTreeMap::new(),
             away: BTreeMap::new(),
             extra: Vec::new(),
             void: Vec::new(),
@@ -287,6 +238,7 @@ impl Supervisor {
         }
         self.gates.begin();
         self.lost();
+        self.clears.clear();
         let is_void = |it: &Action| matches!(it.stage, ActionStage::Preparing { .. });
         let void = self.actions.iter().filter(|(_, it)| is_void(it));
         self.void = void.map(|(action, _)| *action).collect();
@@ -320,48 +272,6 @@ impl Supervisor {
         }
     }
 
-    fn configure_row(
-        &mut self,
-        now: Moment,
-        model: &Model,
-        (id, row): (DatabaseId, usize),
-        effects: &mut Vec<Effect>,
-    ) {
-        let role = self.settings.doctrine.roles[row].role;
-        let policy = self.policy_for(&model.database(id).name, role);
-        self.row_mut(id, row).policy = policy;
-        self.declare_seats(id, row);
-        let seats_all = self.seats_all(&self.watches[id.index()].rows[row]);
-        let seated_all = std::mem::replace(&mut self.row_mut(id, row).seats_all, seats_all);
-        if seated_all != seats_all {
-            self.changed.databases.insert(id);
-        }
-        if seated_all || !seats_all {
-            return;
-        }
-        // What runs is kept from now on, so it needs seats.
-        let runs = |(_, process): &(Life, ProcessId)| {
-            model.process(*process).is_some_and(Process::is_live)
-        };
-        let surplus = &mut self.row_mut(id, row).surplus;
-        let (running, away) = std::mem::take(surplus).into_iter().partition(runs);
-        *surplus = away;
-        let running: BTreeSet<(Life, ProcessId)> = running;
-        for (_, process) in running {
-            self.seat(now, model, process, effects);
-        }
-    }
-
-    /// Returns whether a process of a role that comes gets a seat of its own: what is observed is
-    /// kept, or it belongs where it is.
-    pub(super) fn seats_all(&self, row: &Row) -> bool {
-        let is_healed = row.policy.is_some();
-        if row.rule.seat.has_home() {
-            return is_healed;
-        }
-        self.policy_of_row(row).keep_observed
-    }
-
     pub(super) fn slot(&self, id: SlotId) -> &Slot {
         &self.slots[id.0 as usize]
     }
@@ -377,48 +287,6 @@ impl Supervisor {
         &mut self.watches[id.index()]
     }
 
-    /// Returns what is kept of a role in a database.
-    pub(super) fn row_mut(&mut self, id: DatabaseId, row: usize) -> &mut Row {
-        &mut self.watches[id.index()].rows[row]
-    }
-
-    /// Returns which row a slot is in.
-    pub(super) fn row_of(&self, id: SlotId) -> (DatabaseId, usize) {
-        let slot = self.slot(id);
-        let row = self.settings.doctrine.row(slot.rule.role);
-        (
-            slot.database,
-            row.expect("a slot has a role of the doctrine"),
-        )
-    }
-
-    /// Returns what is kept of a process's role in its database, if it can be healed.
-    pub(super) fn row_for(&mut self, process: &Process) -> Option<&mut Row> {
-        let row = self.settings.doctrine.row(process.role)?;
-        self.watches
-            .get_mut(process.database.index())?
-            .rows
-            .get_mut(row)
-    }
-
-    /// Returns the policy of a slot, or what databases without one are watched by.
-    pub(super) fn policy(&self, id: SlotId) -> &Policy {
-        let (database, row) = self.row_of(id);
-        self.policy_of_row(&self.watches[database.index()].rows[row])
-    }
-
-    /// Returns the policy of a role in a database, or what those without one are watched by.
-    pub(super) fn policy_of(&self, id: DatabaseId, role: Role) -> &Policy {
-        let rows = &self.watches[id.index()].rows;
-        let row = self.settings.doctrine.row(role).map(|row| &rows[row]);
-        row.map_or(&self.unhealed, |row| self.policy_of_row(row))
-    }
-
-    fn policy_of_row(&self, row: &Row) -> &Policy {
-        row.policy
-            .map_or(&self.unhealed, |index| &self.settings.policies[index])
-    }
-
     /// Puts a slot into a phase, and keeps the books about it.
     pub(super) fn enter(&mut self, id: SlotId, phase: Phase) -> Phase {
         let idle = matches!(phase, Phase::Empty | Phase::Filled(_));
@@ -431,12 +299,15 @@ impl Supervisor {
         } else {
             self.busy.insert(id);
         }
-        let (_, row) = self.row_of(id);
-        let row = self.row_mut(database, row);
+        let (_, row_at) = self.row_of(id);
+        let row = self.row_mut(database, row_at);
         if free {
             row.free.insert(ordinal);
         } else {
             row.free.remove(&ordinal);
+        }
+        if self.slot(id).home.is_some() {
+            self.wake_row(database, row_at);
         }
         self.touched.insert(database);
         before
@@ -450,6 +321,7 @@ impl Supervisor {
         });
         starts
             .chain(self.dials.keys().map(|id| (*id, false)))
+            .chain(self.clears.keys().map(|id| (*id, true)))
             .collect()
     }
 

@@ -40,21 +40,19 @@ impl Supervisor {
         if self.settings.planted.has(Mutant::SilentHold) {
             return;
         }
+        let ends = match reason {
+            HoldReason::ArchiveUnknown => "it is started once `archives` of its database says how",
+            HoldReason::BadOption => {
+                "other te-options, `dbwarden release`, or a process that stays, end the hold"
+            }
+            HoldReason::ArchiveInUse | HoldReason::StagesUsedUp | HoldReason::VanishedUnwatched => {
+                "`dbwarden release` ends the hold, and so does a process that stays"
+            }
+        };
         let about = About {
             slot: Some(id),
-            text: match reason {
-                HoldReason::BadOption => format!(
-                    "{}; other te-options, `dbwarden release`, or a process that stays, end the \
-                     hold",
-                    reason.as_str()
-                ),
-                HoldReason::ArchiveInUse
-                | HoldReason::StagesUsedUp
-                | HoldReason::VanishedUnwatched => format!(
-                    "{}; `dbwarden release` ends the hold, and so does a process that stays",
-                    reason.as_str()
-                ),
-            },
+            peer: self.slot(id).home,
+            text: format!("{}; {ends}", reason.as_str()),
             ..About::default()
         };
         self.raise(now, model, Kind::SlotHeld, about, effects);

@@ -2,7 +2,9 @@
 //!
 //! What people say of it is taken in by `request::wanted`; here it is only asked.
 
-use super::state::{SlotId, Supervisor};
+use std::cmp::Reverse;
+
+use super::state::{Phase, SlotId, Supervisor};
 use crate::model::{DatabaseId, Role};
 use crate::policy::SeatKind;
 
@@ -27,7 +29,23 @@ impl Supervisor {
     /// Returns whether the policy says so whatever was observed.
     pub(super) fn is_declared(&self, id: SlotId) -> bool {
         let slot = self.slot(id);
-        slot.ordinal < self.min_of(slot.database, slot.rule.role)
+        let min = self.min_of(slot.database, slot.rule.role);
+        if slot.home.is_none() {
+            return slot.ordinal < min;
+        }
+        // Those that run, then those that ran last: whoever is missing beyond them is not missed.
+        let (database, row) = self.row_of(id);
+        let keeps_observed = self.policy(id).keep_observed;
+        let rank = |it: SlotId| {
+            let other = self.slot(it);
+            let runs = matches!(other.phase, Phase::Filled(_)) && it != id;
+            let is_kept = runs || (keeps_observed && other.observed);
+            (!is_kept, Reverse(self.ran_until(it)), other.ordinal)
+        };
+        let own = rank(id);
+        let row = &self.watches[database.index()].rows[row];
+        let before = row.seats.iter().filter(|it| rank(**it) < own).count();
+        before < min as usize
     }
 
     /// Returns how many of a role in a database are wanted whatever was observed: by its policy, or

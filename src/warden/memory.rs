@@ -130,6 +130,7 @@ impl Warden {
                 Fact::Peer(it) => known.peers.push(it.clone()),
                 Fact::Process(it) => known.processes.push(it.known.clone()),
                 Fact::Action(_)
+                | Fact::Archive(_)
                 | Fact::Decisions(_)
                 | Fact::Failure(_)
                 | Fact::Lapsed(_)

@@ -19,6 +19,7 @@ mod healing;
 mod histories;
 mod journal;
 mod killed;
+mod managers;
 mod reload;
 mod replay;
 mod request;

@@ -9,15 +9,15 @@
 //! - `join te 5@B`, `exit te 5@B`, `leaving te 5@B`, `lose B`, `return B` what the domain tells;
 //! - `lost` the session is gone;
 //! - `ready 1`, `started 1`, `registered 1 5`, `failed 1 REASON`, `refused 1 TEXT`, `not-sent 1`,
-//!   `unanswered 1`, `answers 1` what the driver tells of an action;
+//!   `unanswered 1`, `answers 1`, `stopped 1` what the driver tells of an action;
 //! - `ask BY teas`, `ask BY teas elsewhere`, `ask BY teas on B` somebody requests an engine,
 //!   perhaps `because REASON`;
 //! - `say BY hold teas/te/1 because REASON` and the like: what only people say;
 //!   `maintain b for 60`, `scale teas to 2`, `thaw prod storm for 60`;
 //! - `restart` the daemon is killed and starts with what it remembered; `recovered-backup`,
 //!   `recovered-lost`, `journal-failed`, `resume BY` what becomes of its memory;
-//! - `reload off`, `on`, `suggest`, `no-options`, `other-options` another configuration is read;
-//!   `restart on` and so forth does so when the daemon starts;
+//! - `reload off`, `on`, `suggest`, `no-options`, `other-options`, `no-archives` another
+//!   configuration is read; `restart on` and so forth does so when the daemon starts;
 //! - `why teas/te/1`, `why teas`, `why b`, `why b/5`, `why` somebody asks why it is so;
 //! - `clock slept 60`, `clock late 6`, `clock jumped -60` what the clocks of the daemon show;
 //! - `slow` from here on the disk takes its time, and `disk`: it answers;
@@ -39,6 +39,7 @@ mod pauses;
 mod places;
 mod reasons;
 mod requests;
+mod sm;
 mod wanted;
 mod why;
 

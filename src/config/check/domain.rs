@@ -1,17 +1,16 @@
 //! A domain: how it is reached, understood and healed.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{password, peer};
+use super::archive::Around;
+use super::{archive, password, peer};
 use crate::config::DomainSettings;
-use crate::config::file::{Node, Value};
+use crate::config::file::Node;
 use crate::config::keys::{self, Table};
 use crate::config::section::{Report, Section, Wrong};
 use crate::config::value;
 use crate::driver::nuodb::DriverSettings;
-use crate::exchange::EngineOption;
-use crate::model::{self, DatabaseName, DomainName};
+use crate::model::{self, DomainName};
 use crate::nuodb::client::{self, Credentials};
 use crate::nuodb::frame::{DEFAULT_LIMIT, LIMIT_BEFORE_AUTHENTICATION};
 use crate::nuodb::pilot::{PilotSettings, Strategy};
@@ -107,13 +106,32 @@ pub(super) fn check(
         model.return_grace = grace;
     }
 
+    let around = Around {
+        peers: &model.peers,
+        variable: given.variable,
+        withhold,
+    };
+    let databases = archive::check(report, section, around);
     let mut supervisor = supervisor::Settings {
         mode: given.mode,
         policies,
-        te_options: check_databases(report, section),
+        te_options: databases.te_options,
+        archives: databases.archives,
         prepare_timeout: pilot.dial_timeout + PREPARE_MARGIN,
         ..supervisor::Settings::new(given.name.clone())
     };
+    check_limits(report, section, &mut supervisor);
+    model.settle = supervisor.settle;
+    DomainSettings {
+        name: given.name.clone(),
+        driver: DriverSettings { pilot, tls },
+        model,
+        supervisor,
+    }
+}
+
+/// Reads what limits the healer in the whole domain.
+fn check_limits(report: &mut Report, section: &Section<'_>, supervisor: &mut supervisor::Settings) {
     section.set(report, "settle", &mut supervisor.settle, value::duration);
     let clock_jump = &mut supervisor.clock_jump;
     section.set(report, "clock-jump", clock_jump, value::pause);
@@ -132,13 +150,6 @@ pub(super) fn check(
     let pattern = |node: &Node| value::name(node).map(|it| Pattern::from(it.as_str()));
     supervisor.observe = section.list(report, "observe", pattern).unwrap_or_default();
     supervisor.reasons = check_reasons(report, section);
-    model.settle = supervisor.settle;
-    DomainSettings {
-        name: given.name.clone(),
-        driver: DriverSettings { pilot, tls },
-        model,
-        supervisor,
-    }
 }
 
 /// Checks everything that has to do with sessions.
@@ -213,45 +224,4 @@ pub(super) fn check_tls(
         parent.complain(report, "tls", Wrong::of(&error));
     }
     Some(tls)
-}
-
-/// Returns how transaction engines are started, by database.
-fn check_databases(
-    report: &mut Report,
-    domain: &Section<'_>,
-) -> BTreeMap<DatabaseName, Vec<EngineOption>> {
-    let sections = domain.tables(report, "database", &keys::DATABASE);
-    let names = super::check_names(report, &sections, value::name);
-    let mut options = BTreeMap::new();
-    for (section, name) in sections.iter().zip(names) {
-        if let Some(list) = section.list(report, "te-options", engine_option) {
-            options.insert(name.as_str().into(), list);
-        }
-    }
-    options
-}
-
-/// Reads an option with its value, or an option alone.
-fn engine_option(node: &Node) -> Result<EngineOption, Wrong> {
-    let advice = "write a list such as [\"--mem\", \"2g\"] or [\"--flag\"]";
-    let Value::Array(parts) = &node.value else {
-        return Err(Wrong::new(
-            format!("has {} in it", node.value.noun()),
-            advice,
-        ));
-    };
-    let (name, value) = match parts.as_slice() {
-        [name] => (value::name(name)?, None),
-        [name, value] => (value::name(name)?, Some(value::text(value)?)),
-        _ => return Err(Wrong::new("has an option of another length", advice)),
-    };
-    if !name.starts_with('-') || name.contains('=') {
-        let problem = format!("`{name}` is no option");
-        return Err(Wrong::new(problem, advice));
-    }
-    if name == "--database" {
-        let problem = "`--database` is given by the daemon";
-        return Err(Wrong::new(problem, "leave it out"));
-    }
-    Ok(EngineOption { name, value })
 }

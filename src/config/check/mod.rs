@@ -3,6 +3,7 @@
 //! Every function here returns settings whatever it finds, with defaults where something is wrong
 //! or missing; they are used only if nothing was reported.
 
+mod archive;
 mod domain;
 mod listener;
 mod listener_kind;

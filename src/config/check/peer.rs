@@ -10,7 +10,7 @@ use crate::config::value;
 use crate::model::{Address, PeerName, PeerSettings};
 
 /// Where agents listen unless told otherwise.
-const DEFAULT_PORT: u16 = 48_004;
+pub(super) const DEFAULT_PORT: u16 = 48_004;
 
 /// Reads a list of addresses, or text with commas.
 pub(super) fn check_brokers(report: &mut Report, section: &Section<'_>) -> Vec<Address> {

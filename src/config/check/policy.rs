@@ -1,12 +1,13 @@
 //! A policy: what is wanted and how it is healed.
 
 use super::peer::check_labels;
-use crate::config::file::{Node, Value};
+use crate::config::file::Node;
 use crate::config::keys;
 use crate::config::nearest::nearest;
 use crate::config::section::{Report, Section, Wrong};
 use crate::config::value;
-use crate::policy::{AfterStages, Bounds, Pattern, Place, Policy, Stage};
+use crate::model::Role;
+use crate::policy::{AfterStages, Bounds, Leftover, Pattern, Place, Policy, Stage};
 
 /// More engines of one database than this are a slip of the keyboard.
 const MAX_ENGINES: u32 = 1000;
@@ -78,24 +79,16 @@ fn check_scope(
     if let Some(patterns) = section.list(report, "databases", pattern) {
         policy.databases = patterns;
     }
-    section.list(report, "roles", role);
+    let roles = value::choice(&[("te", Role::Te), ("sm", Role::Sm)]);
+    if let Some(roles) = section.list(report, "roles", roles) {
+        policy.roles = roles;
+    }
     for key in ["domains", "databases", "roles"] {
         if section.is_empty_list(key) {
             let wrong = Wrong::new("is empty, so the policy never applies", "leave it out");
             section.complain(report, key, wrong);
         }
     }
-}
-
-/// Reads a role; there is one that can be healed.
-fn role(node: &Node) -> Result<(), Wrong> {
-    if matches!(&node.value, Value::Text(text) if text == "sm") {
-        return Err(Wrong::new(
-            "storage managers are told of but not healed by this version",
-            "write [\"te\"]",
-        ));
-    }
-    value::choice(&[("te", ())])(node)
 }
 
 /// Reads what the policy wants.
@@ -113,8 +106,22 @@ fn check_wanted(report: &mut Report, section: &Section<'_>, policy: &mut Policy)
         }
         policy.te = Some(Bounds { min, max });
     }
-    if !policy.keep_observed && policy.te_min() == 0 {
-        let problem = "\"declared\" keeps what `te` says, and that is nothing";
+    if let Some(least) = section.table(report, "sm", &keys::LEAST) {
+        let read = value::number(0, MAX_ENGINES);
+        let min = least.optional(report, "min", &read).unwrap_or_default();
+        policy.sm = Some(Bounds { min, max: None });
+        if !policy.roles.contains(&Role::Sm) {
+            let problem = "has no effect, since `roles` does not name \"sm\"";
+            let advice = "write roles = [\"te\", \"sm\"]";
+            section.doubt(report, "sm", Wrong::new(problem, advice));
+        }
+    }
+    let leftovers = [("hold", Leftover::Hold), ("kill", Leftover::Kill)];
+    let leftover = &mut policy.leftover;
+    section.set(report, "leftover", leftover, value::choice(&leftovers));
+    let declares = policy.min(Role::Te) + policy.min(Role::Sm);
+    if !policy.keep_observed && declares == 0 {
+        let problem = "\"declared\" keeps what `te` and `sm` say, and that is nothing";
         let advice = "write te = { min = 2 }, or keep = \"observed\"";
         section.complain(report, "keep", Wrong::new(problem, advice));
     }

@@ -111,8 +111,41 @@ pub(in crate::config) static DATABASE: Table = Table {
             "What the database is called in its domain.";
         "te-options" Example("[[\"--mem\", \"2g\"], [\"--verbose\", \"info\"]]"),
             "With which options transaction engines are started: each an option with its value, \
-             or an option alone. Where this is not known, a start is only suggested; [] is an \
-             answer.";
+             or an option alone. The value of a password may come from elsewhere: { file = ... }, \
+             { credential = ... } or { env = ... }. Where this is not known, a start is only \
+             suggested; [] is an answer.";
+        "archives" Example("[{ peer = \"db1:48004\", path = \"/data/teas\" }]"),
+            "Where its archives are, and how storage managers are started on them: each has a \
+             `peer` (the name of a [[domain.peer]], or an address) and a `path`, and may have a \
+             `journal` (where its journal is, if not in it), `options` (further ones, as in \
+             te-options) and a `group` (archives of one group keep the same data; those without \
+             one are a group too). A storage manager is started there only, and only if all of \
+             this is known.";
+    },
+};
+
+pub(in crate::config) static ARCHIVE: Table = Table {
+    path: "domain.database.archives",
+    doc: "",
+    keys: keys! {
+        "peer" Required("\"db1:48004\""),
+            "The peer that has it: the name of a [[domain.peer]], or an address.";
+        "path" Required("\"/data/teas\""), "Where it is there.";
+        "journal" Example("\"/journal/teas\""), "Where its journal is, if not in it.";
+        "options" Example("[[\"--mem\", \"2g\"]]"),
+            "Further options, as in te-options.";
+        "group" Example("\"cold\""),
+            "Archives of one group keep the same data; those without a name are one.";
+    },
+};
+
+pub(in crate::config) static OPTION_SECRET: Table = Table {
+    path: "domain.database.options",
+    doc: "",
+    keys: keys! {
+        "file" Example("\"/etc/dbwarden/teas.password\""), "A file that only its owner may read.";
+        "credential" Example("\"teas\""), "A credential that the service manager hands out.";
+        "env" Example("\"TEAS_PASSWORD\""), "An environment variable of the daemon.";
     },
 };
 

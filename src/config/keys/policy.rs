@@ -12,12 +12,19 @@ pub(in crate::config) static POLICY: Table = Table {
         "databases" Default("[\"*\"]"),
             "The databases it applies to; * stands for any run of characters.";
         "roles" Default("[\"te\"]"),
-            "What is healed: transaction engines. Storage managers are told of, not started.";
+            "What is healed: transaction engines (te), storage managers (sm), or both. For each \
+             role of a database the first policy that applies counts.";
         "keep" Default("\"observed\""),
-            "What is wanted: \"observed\" keeps what ran for min-uptime, and what `te` says; \
-             \"declared\" keeps what `te` says only.";
+            "What is wanted: \"observed\" keeps what ran for min-uptime, and what `te` and `sm` \
+             say; \"declared\" keeps what they say only.";
         "te" ExampleTable(&BOUNDS, "{ min = 2, max = 3 }"),
             "How many transaction engines each database has.";
+        "sm" ExampleTable(&LEAST, "{ min = 1 }"),
+            "How many storage managers each database has, of those whose archives are known.";
+        "leftover" Default("\"hold\""),
+            "What is done about a process that the domain forgot and that holds an archive: \
+             \"hold\" waits for a person, \"kill\" ends it, if it is the one that sat there \
+             last and another storage manager runs.";
         "stages" Default("[{ where = \"here\", tries = 2 }, { where = \"elsewhere\" }]"),
             "Where a lost process is started again, one stage after the other: \"here\" is the \
              peer it ran on, \"elsewhere\" is any other. Without `tries` a stage has one try on \
@@ -87,6 +94,15 @@ pub(in crate::config) static BOUNDS: Table = Table {
             "So many are kept, whatever was observed.";
         "max" Example("3"),
             "So many may be asked for.";
+    },
+};
+
+pub(in crate::config) static LEAST: Table = Table {
+    path: "policy.sm",
+    doc: "",
+    keys: keys! {
+        "min" Example("1"),
+            "So many are kept, whatever was observed.";
     },
 };
 

@@ -303,8 +303,10 @@ fn every_key_of_a_domain_and_a_policy_changes_settings() {
             ".policy.domains" => "[\"prod\"]".to_owned(),
             ".domain.reconnect-max" | ".policy.delay-max" => "\"1h\"".to_owned(),
             ".domain.frame-limit" => "\"1MiB\"".to_owned(),
-            // There is one kind and one role; the others stand in DOMAIN.
-            ".domain.kind" | ".policy.roles" => return,
+            ".policy.roles" => "[\"te\", \"sm\"]".to_owned(),
+            ".policy.leftover" => "\"kill\"".to_owned(),
+            // There is one kind; the others stand in DOMAIN.
+            ".domain.kind" => return,
             _ => other(key.literal()),
         };
         let line = format!("\n{} = {literal}\n", key.name);

@@ -3,6 +3,7 @@
 //! The kind of a fact stands beside it and not in it. Nothing is left to a default that could be
 //! mistaken for knowledge: only what is not known is left out.
 
+mod archive;
 mod decision;
 mod healing;
 mod order;
@@ -20,6 +21,7 @@ use super::RecordError;
 use crate::model::Role;
 use crate::supervisor::{Fact, FactKind};
 use crate::time::Timestamp;
+use archive::ArchiveRecord;
 use decision::DecisionsRecord;
 use healing::SlotRecord;
 use order::OrderRecord;
@@ -36,6 +38,7 @@ type Text<'a> = Cow<'a, str>;
 pub fn to_json(fact: &Fact) -> String {
     let line = match fact {
         Fact::Action(it) => line(&ActionRecord::from(it)),
+        Fact::Archive(it) => line(&ArchiveRecord::from(it)),
         Fact::Database(it) => line(&DatabaseRecord::from(it)),
         Fact::Decisions(it) => line(&DecisionsRecord::from(it)),
         Fact::Domain(it) => line(&DomainRecord::from(it)),
@@ -61,6 +64,7 @@ fn line(record: &impl Serialize) -> Result<String, serde_json::Error> {
 pub fn from_json(kind: FactKind, json: &str) -> Result<Fact, RecordError> {
     Ok(match kind {
         FactKind::Action => Fact::Action(read::<ActionRecord<'_>>(json)?.try_into()?),
+        FactKind::Archive => Fact::Archive(read::<ArchiveRecord<'_>>(json)?.into()),
         FactKind::Database => Fact::Database(read::<DatabaseRecord<'_>>(json)?.try_into()?),
         FactKind::Decisions => Fact::Decisions(read::<DecisionsRecord<'_>>(json)?.try_into()?),
         FactKind::Domain => Fact::Domain(read::<DomainRecord<'_>>(json)?.try_into()?),

@@ -138,7 +138,7 @@ impl Supervisor {
     fn not_done(&self, model: &Model, id: SlotId) -> Option<&'static str> {
         let database = &model.database(self.slot(id).database).name;
         match self.settings.mode {
-            Mode::Heal if self.options(id, database).is_some() => None,
+            Mode::Heal if self.options(model, id, database).is_some() => None,
             Mode::Heal => Some("te-options are not configured ([] would do)"),
             Mode::Observe | Mode::Suggest => Some("the mode is suggest"),
         }

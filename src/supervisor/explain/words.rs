@@ -14,8 +14,11 @@ impl Obstacle {
                 "a storm is only just over, and after one there is one start at a time"
             }
             Self::AnotherHealer => Gate::AnotherHealer.says(),
+            Self::ArchiveUnasked => "an archive of the database cannot be asked, and may be newer",
             Self::AskingAgent => "its agent is being asked whether it answers",
             Self::Budget => "the domain had as many starts lately as max-actions allows",
+            Self::ClearingLeftover => "what is left over and holds its archive is being ended",
+            Self::ColdStart => "others of its database are started first",
             Self::Confirm => {
                 "several processes of the database ended together, so a person may have ended them"
             }
@@ -31,6 +34,7 @@ impl Obstacle {
             }
             Self::Mode => "the mode forbids it",
             Self::NoPeer => "no peer may take it",
+            Self::NotNewest => "another archive of its group is newer",
             Self::NotVacant => "somebody sits there, or is on the way",
             Self::Pace => "the pause after the last failure is not over",
             Self::PeerBusy => "the peer starts something else, and there is one at a time",
@@ -52,6 +56,9 @@ impl Obstacle {
     pub(in crate::supervisor) const fn lift(self) -> Option<&'static str> {
         match self {
             Self::AnotherHealer => Gate::AnotherHealer.lift(),
+            Self::ArchiveUnasked => {
+                Some("bring its peer back, or say that it is dead with `dbwarden confirm-dead`")
+            }
             Self::DatabaseDown => Some("start a storage manager of the database"),
             Self::Gate(gate) => gate.lift(),
             Self::Held => Some("`dbwarden release` ends the hold"),
@@ -65,10 +72,13 @@ impl Obstacle {
             Self::AfterStorm
             | Self::AskingAgent
             | Self::Budget
+            | Self::ClearingLeftover
+            | Self::ColdStart
             | Self::Confirm
             | Self::Labels
             | Self::Lane
             | Self::MayOverlap
+            | Self::NotNewest
             | Self::NotVacant
             | Self::Pace
             | Self::PeerBusy
@@ -84,6 +94,7 @@ impl HoldReason {
     /// Returns why the healer gave up, as part of a sentence.
     pub(in crate::supervisor) const fn says(self) -> &'static str {
         match self {
+            Self::ArchiveUnknown => "nobody said with which options its archive is started",
             Self::ArchiveInUse => "something left over holds its archive",
             Self::BadOption => "the engine does not understand its options",
             Self::StagesUsedUp => "every stage of the policy was tried",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::exchange::{ActionId, Place};
 use crate::model::{DatabaseName, PeerName, Role};
+use crate::supervisor::archive::Ran;
 use crate::time::Timestamp;
 
 /// A seat for one process of one database.
@@ -24,6 +25,8 @@ pub struct SlotFact {
     pub observed: bool,
     /// How many starts were tried since the seat was last healthy.
     pub tries: u32,
+    /// Who sat there last, of a seat that belongs to a peer.
+    pub ran: Option<Ran>,
     /// Where the last one ran that was replaced though its agent was silent, and when.
     pub unproven: Option<(PeerName, Timestamp)>,
     /// Why the healer gave up on it, and until when a process that took the seat since must run to
@@ -89,6 +92,8 @@ pub enum PhaseFact {
 pub enum HoldReason {
     /// Something left over holds its archive.
     ArchiveInUse,
+    /// Nobody told how its archive is started.
+    ArchiveUnknown,
     /// The engine does not understand its options.
     BadOption,
     /// Every stage of the policy was tried.
@@ -99,8 +104,9 @@ pub enum HoldReason {
 
 impl HoldReason {
     /// Every reason.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::ArchiveInUse,
+        Self::ArchiveUnknown,
         Self::BadOption,
         Self::StagesUsedUp,
         Self::VanishedUnwatched,
@@ -110,6 +116,7 @@ impl HoldReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ArchiveInUse => "archive-in-use",
+            Self::ArchiveUnknown => "archive-unknown",
             Self::BadOption => "bad-option",
             Self::StagesUsedUp => "stages-used-up",
             Self::VanishedUnwatched => "vanished-unwatched",

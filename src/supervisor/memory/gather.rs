@@ -4,8 +4,9 @@ use super::Changed;
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, KnownDomain, KnownProcess, Model, PeerId, ProcessId, Role};
 use crate::supervisor::facts::{
-    ActionFact, AgentFact, DatabaseFact, DecisionsFact, DomainFact, EvidenceFact, Fact, FactKey,
-    FactKind, FailureFact, LapsedFact, PhaseFact, ProcessFact, SlotFact, VacancyFact,
+    ActionFact, AgentFact, ArchiveFact, ColdFact, DatabaseFact, DecisionsFact, DomainFact,
+    EvidenceFact, Fact, FactKey, FactKind, FailureFact, LapsedFact, PhaseFact, ProcessFact,
+    SlotFact, VacancyFact,
 };
 use crate::supervisor::gate::Gate;
 use crate::supervisor::state::{
@@ -46,9 +47,11 @@ impl Supervisor {
             let fact = self.orders.get(name).cloned().map(Fact::Order);
             (FactKey::new(FactKind::Order, name.clone()), fact)
         });
+        let archives = changed.archives.iter();
+        let archives = archives.filter_map(|key| self.archive_fact(model, *key));
         let decisions = changed.decisions.iter();
         let decisions = decisions.map(|id| self.decisions_fact(model, *id));
-        let slots = slots.chain(decisions).map(some);
+        let slots = slots.chain(archives).chain(decisions).map(some);
         slots
             .chain(actions)
             .chain(failures)
@@ -67,9 +70,11 @@ impl Supervisor {
         let lapsed = self.lapsed.iter();
         let lapsed = lapsed.map(|(action, it)| self.lapsed_fact(model, *action, it));
         let orders = self.orders().cloned().map(Fact::Order);
+        let archives = self.archives.keys();
+        let archives = archives.filter_map(|key| self.archive_fact(model, *key));
         let decisions = self.notes.log.keys();
         let decisions = decisions.map(|id| self.decisions_fact(model, *id));
-        let slots = slots.chain(decisions);
+        let slots = slots.chain(archives).chain(decisions);
         slots
             .chain(actions)
             .chain(failures)
@@ -106,6 +111,14 @@ impl Supervisor {
             keeps_observed: watch.map(|it| {
                 let mut rows = it.rows.iter();
                 rows.any(|row| row.rule.role == Role::Te && row.seats_all)
+            }),
+            cold: watch.map_or_else(ColdFact::default, |it| {
+                let name = |peer: &PeerId| model.peer(*peer).name.clone();
+                ColdFact {
+                    is_under_way: it.cold.is_under_way,
+                    is_asked_for: it.cold.is_asked_for,
+                    accepted: it.cold.accepted.iter().map(name).collect(),
+                }
             }),
             seats_others: watch.map_or_else(Vec::new, |it| {
                 let rows = it.rows.iter().filter(|row| row.seats_all);
@@ -166,6 +179,7 @@ impl Supervisor {
             role: slot.rule.role,
             ordinal: slot.ordinal,
             home: slot.home.map(name),
+            ran: slot.ran.clone(),
             number: id.0,
             observed: slot.observed,
             tries: slot.tries,
@@ -208,6 +222,12 @@ impl Supervisor {
             at,
             is_out: self.out.contains(&key),
         })
+    }
+
+    fn archive_fact(&self, model: &Model, key: (DatabaseId, PeerId)) -> Option<Fact> {
+        let archive = self.archives.get(&key)?.clone();
+        let database = model.database(key.0).name.clone();
+        Some(Fact::Archive(ArchiveFact { database, archive }))
     }
 
     fn lapsed_fact(&self, model: &Model, action: ActionId, it: &Lapsed) -> Fact {

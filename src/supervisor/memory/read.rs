@@ -6,9 +6,10 @@ use super::{Changed, Dangling};
 use crate::model::{DatabaseId, DatabaseName, Life, Model, PeerId, PeerName, Role};
 use crate::mutation::Mutant;
 use crate::supervisor::Settings;
+use crate::supervisor::cold::Cold;
 use crate::supervisor::facts::{
-    AgentFact, DomainFact, EvidenceFact, Fact, FactKey, PhaseFact, ProcessFact, SlotFact,
-    VacancyFact, slot_name,
+    AgentFact, ColdFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactKey, PhaseFact,
+    ProcessFact, SlotFact, VacancyFact, slot_name,
 };
 use crate::supervisor::gate::{Foreign, Gate};
 use crate::supervisor::given_up::GivenUp;
@@ -47,6 +48,7 @@ impl Supervisor {
                 Fact::Action(_)
                 | Fact::Database(_)
                 | Fact::Decisions(_)
+                | Fact::Archive(_)
                 | Fact::Failure(_)
                 | Fact::Lapsed(_)
                 | Fact::Order(_)
@@ -133,6 +135,7 @@ impl Reading<'_> {
         let slot = self.supervisor.slot_mut(id);
         slot.observed = fact.observed;
         slot.tries = fact.tries;
+        slot.ran = fact.ran;
         slot.unproven = unproven;
         let given_up = fact.given_up;
         slot.given_up = given_up.map(|(reason, ends)| GivenUp { reason, ends });
@@ -227,24 +230,12 @@ impl Reading<'_> {
                 };
                 self.supervisor.actions.insert(it.action, action);
             }
-            Fact::Database(it) => {
-                let database = self.database(&key, &it.known.name)?;
-                let watch = self.supervisor.watch_mut(database);
-                watch.exits = VecDeque::from(it.exits);
-                watch.confirm_until = it.confirm_until;
-                watch.degraded = it.told_degraded;
-                watch.storage_lost = it.storage_lost;
-                for row in &mut watch.rows {
-                    let said = match row.rule.role {
-                        Role::Te => it.keeps_observed,
-                        role @ (Role::Sm | Role::Named(_)) => Some(it.seats_others.contains(&role)),
-                    };
-                    row.seats_all = said.unwrap_or(row.seats_all);
-                }
-                if it.foreign != Foreign::default() {
-                    self.supervisor.foreign.insert(database, it.foreign);
-                }
+            Fact::Archive(it) => {
+                let peer = self.peer(&key, &it.archive.peer)?;
+                let at = (self.database(&key, &it.database)?, peer);
+                self.supervisor.archives.insert(at, it.archive);
             }
+            Fact::Database(it) => self.watched(&key, it)?,
             Fact::Decisions(it) => {
                 let database = self.database(&key, &it.database)?;
                 let slot = self.seat(&key, database, it.role, it.ordinal)?;
@@ -284,6 +275,28 @@ impl Reading<'_> {
         Ok(())
     }
 
+    fn watched(&mut self, key: &FactKey, it: DatabaseFact) -> Result<(), Dangling> {
+        let cold = self.cold(key, &it.cold)?;
+        let database = self.database(key, &it.known.name)?;
+        let watch = self.supervisor.watch_mut(database);
+        watch.exits = VecDeque::from(it.exits);
+        watch.confirm_until = it.confirm_until;
+        watch.degraded = it.told_degraded;
+        watch.storage_lost = it.storage_lost;
+        watch.cold = cold;
+        for row in &mut watch.rows {
+            let said = match row.rule.role {
+                Role::Te => it.keeps_observed,
+                role @ (Role::Sm | Role::Named(_)) => Some(it.seats_others.contains(&role)),
+            };
+            row.seats_all = said.unwrap_or(row.seats_all);
+        }
+        if it.foreign != Foreign::default() {
+            self.supervisor.foreign.insert(database, it.foreign);
+        }
+        Ok(())
+    }
+
     fn process(&mut self, key: &FactKey, it: &ProcessFact) -> Result<(), Dangling> {
         let peer = self.peer(key, &it.known.peer)?;
         let process = self.model.process_with(peer, it.known.pid);
@@ -300,6 +313,15 @@ impl Reading<'_> {
             self.supervisor.give_seat(process, slot);
         }
         Ok(())
+    }
+
+    fn cold(&self, key: &FactKey, fact: &ColdFact) -> Result<Cold, Dangling> {
+        let accepted = fact.accepted.iter().map(|it| self.peer(key, it));
+        Ok(Cold {
+            is_under_way: fact.is_under_way,
+            is_asked_for: fact.is_asked_for,
+            accepted: accepted.collect::<Result<_, _>>()?,
+        })
     }
 
     fn peer(&self, key: &FactKey, name: &PeerName) -> Result<PeerId, Dangling> {

@@ -213,6 +213,7 @@ impl World {
             "off" => self.settings.policies.clear(),
             "on" => self.settings.policies = vec![Policy::default()],
             "suggest" => self.settings.mode = Mode::Suggest,
+            "no-archives" => self.settings.archives.clear(),
             "no-options" => self.settings.te_options.clear(),
             "other-options" => {
                 let option = EngineOption {
@@ -292,6 +293,7 @@ impl World {
             "refused" => Outcome::Refused(text.into()),
             "not-sent" => Outcome::NotSent(loss),
             "unanswered" => Outcome::Unanswered(loss),
+            "stopped" => Outcome::Stopped { exit_code: None },
             "answers" => Outcome::Answered(Vec::new()),
             other => panic!("no story has a line `{other}`"),
         };
@@ -558,10 +560,17 @@ fn deed_line(deed: &Deed) -> String {
                 "teas" => String::new(),
                 other => format!(" of {other}"),
             };
-            format!(
+            let mut line = format!(
                 "prepare {action} {role}{database} on {}",
                 host(&start.target)
-            )
+            );
+            // Those of an engine stand in the settings; those of an archive are put together.
+            let has_archive = start.role == Role::Sm;
+            for option in start.options.iter().filter(|_| has_archive) {
+                let value = option.value.as_deref().unwrap_or_default();
+                write!(line, " {} {value}", option.name).unwrap();
+            }
+            line
         }
         Deed::Refresh => "refresh".to_owned(),
         Deed::Stop { pid, how, .. } => match how {

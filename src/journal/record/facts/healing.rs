@@ -6,7 +6,7 @@ use super::{Text, at, meaning, role_of, role_word, shared};
 use crate::exchange::{ActionId, Place};
 use crate::journal::record::RecordError;
 use crate::supervisor::{
-    AgentFact, EvidenceFact, HoldReason, PhaseFact, SlotFact, VacancyFact, WishFact,
+    AgentFact, EvidenceFact, HoldReason, PhaseFact, Ran, SlotFact, VacancyFact, WishFact,
 };
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -22,6 +22,8 @@ pub(super) struct SlotRecord<'a> {
     number: u32,
     observed: bool,
     tries: u32,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    ran: Option<RanRecord<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     unproven: Option<UnprovenRecord<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -44,6 +46,17 @@ struct GivenUpRecord<'a> {
     #[serde(borrow)]
     reason: Text<'a>,
     ends: u64,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RanRecord<'a> {
+    until: u64,
+    stopped: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pid: Option<u32>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    start_id: Option<Text<'a>>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -151,6 +164,12 @@ impl<'a> From<&'a SlotFact> for SlotRecord<'a> {
             number: it.number,
             observed: it.observed,
             tries: it.tries,
+            ran: it.ran.as_ref().map(|it| RanRecord {
+                until: it.until.as_micros(),
+                stopped: it.is_stopped,
+                pid: it.pid,
+                start_id: it.start_id.as_ref().map(|it| it.as_str().into()),
+            }),
             unproven: it.unproven.as_ref().map(|(peer, at)| UnprovenRecord {
                 peer: peer.as_str().into(),
                 at: at.as_micros(),
@@ -200,6 +219,12 @@ impl TryFrom<SlotRecord<'_>> for SlotFact {
             number: it.number,
             observed: it.observed,
             tries: it.tries,
+            ran: it.ran.map(|it| Ran {
+                until: at(it.until),
+                is_stopped: it.stopped,
+                pid: it.pid,
+                start_id: it.start_id.as_ref().map(|it| shared(it).into()),
+            }),
             unproven: it.unproven.map(|it| (shared(&it.peer).into(), at(it.at))),
             given_up: match it.given_up {
                 Some(it) => {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::archive::ColdRecord;
 use super::{Text, at, meaning, shared};
 use crate::exchange::{ActionId, LossClass};
 use crate::journal::record::RecordError;
@@ -300,6 +301,8 @@ pub(super) struct DatabaseRecord<'a> {
     storage_lost: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     foreign: Option<ForeignRecord>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    cold: Option<ColdRecord<'a>>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -346,6 +349,7 @@ impl<'a> From<&'a DatabaseFact> for DatabaseRecord<'a> {
                 .collect(),
             storage_lost: it.storage_lost.map(Timestamp::as_micros),
             foreign: (it.foreign != Foreign::default()).then(|| (&it.foreign).into()),
+            cold: ColdRecord::of(&it.cold),
         }
     }
 }
@@ -368,6 +372,7 @@ impl TryFrom<DatabaseRecord<'_>> for DatabaseFact {
             storage_lost: it.storage_lost.map(at),
             foreign: it.foreign.map(Into::into).unwrap_or_default(),
             seats_others: others.collect::<Result<_, _>>()?,
+            cold: it.cold.map(Into::into).unwrap_or_default(),
         })
     }
 }

@@ -6,16 +6,16 @@ use proptest::prelude::*;
 
 use super::{at, from_json, to_json};
 use crate::event::Kind;
-use crate::exchange::{ActionId, LossClass, Place};
+use crate::exchange::{ActionId, EngineOption, LossClass, Place};
 use crate::model::{
     Address, KnownDatabase, KnownDomain, KnownDoubt, KnownPeer, KnownProcess, PeerPresence,
     Presence, Role, Status,
 };
 use crate::supervisor::{
-    ActionFact, ActionStage, AgentFact, DatabaseFact, Decision, DecisionStep, DecisionsFact,
-    DomainFact, EvidenceFact, Extent, Fact, FactKind, FailureFact, Foreign, Gate, HoldReason,
-    LapsedFact, OrderFact, OrderKind, PhaseFact, ProcessFact, SlotFact, Starting, Storm,
-    VacancyFact, WishFact,
+    ActionFact, ActionStage, AgentFact, Archive, ArchiveFact, ColdFact, DatabaseFact, Decision,
+    DecisionStep, DecisionsFact, DomainFact, EvidenceFact, Extent, Fact, FactKind, FailureFact,
+    Foreign, Gate, HoldReason, LapsedFact, OrderFact, OrderKind, PhaseFact, ProcessFact, Ran,
+    SlotFact, Starting, Storm, VacancyFact, WishFact,
 };
 use crate::time::{Moment, Timestamp, WallTime};
 
@@ -168,6 +168,11 @@ fn database() -> impl Strategy<Value = Fact> {
             seats_others: others,
             foreign: said.3,
             storage_lost: said.4,
+            cold: ColdFact {
+                is_under_way: said.1,
+                is_asked_for: said.1,
+                accepted: vec!["db1:48004".into()],
+            },
         })
     })
 }
@@ -309,7 +314,9 @@ fn slot() -> impl Strategy<Value = Fact> {
     let given_up = of((prop::sample::select(HoldReason::ALL.to_vec()), time()));
     let kept = (unproven, given_up);
     let seat = (text(), role(), of(text()));
-    (seat, numbers, kept, phase).prop_map(|(seat, numbers, kept, phase)| {
+    let ran = of((time(), any::<bool>(), of(any::<u32>())));
+    let last = (ran, kept);
+    (seat, numbers, last, phase).prop_map(|(seat, numbers, (ran, kept), phase)| {
         let (unproven, given_up) = kept;
         let (database, role, home) = seat;
         Fact::Slot(SlotFact {
@@ -320,6 +327,12 @@ fn slot() -> impl Strategy<Value = Fact> {
             number: numbers.1,
             observed: numbers.2,
             tries: numbers.3,
+            ran: ran.map(|(until, is_stopped, pid)| Ran {
+                until,
+                is_stopped,
+                pid,
+                start_id: pid.map(|it| it.to_string().as_str().into()),
+            }),
             unproven: unproven.map(|(peer, at)| (peer.as_str().into(), at)),
             given_up,
             phase,
@@ -374,6 +387,26 @@ fn decisions() -> impl Strategy<Value = Fact> {
             role,
             ordinal: ordinal % 1_000,
             decisions,
+        })
+    })
+}
+
+fn archive() -> impl Strategy<Value = Fact> {
+    let option = (text(), of(text())).prop_map(|(name, value)| EngineOption {
+        name: format!("--{}", name.replace("password", "")),
+        value,
+    });
+    let names = (text(), text(), text(), of(text()), of(text()));
+    (names, vec(option, 0..3)).prop_map(|((database, peer, path, journal, group), options)| {
+        Fact::Archive(ArchiveFact {
+            database: database.as_str().into(),
+            archive: Archive {
+                peer: peer.as_str().into(),
+                path: path.into(),
+                journal: journal.map(Into::into),
+                group: group.map(Into::into),
+                options,
+            },
         })
     })
 }
@@ -461,6 +494,7 @@ proptest! {
     fn a_fact_that_was_written_down_is_read_back(
         fact in prop_oneof![
             action().boxed(),
+            archive().boxed(),
             database().boxed(),
             decisions().boxed(),
             domain().boxed(),

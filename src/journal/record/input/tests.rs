@@ -1,5 +1,6 @@
 //! Every input reads back as it was written.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::collection::{btree_map, vec};
@@ -12,9 +13,10 @@ use crate::model::{
     self, Address, DatabaseName, PeerSeen, PeerSettings, ProcessSeen, Role, Status, StatusSeen,
 };
 use crate::policy::{
-    self, AfterStages, Backoff, Bounds, Meaning, NUODB, Pattern, Policy, Reason, Stage, Waits,
+    self, AfterStages, Backoff, Bounds, Leftover, Meaning, NUODB, Pattern, Policy, Reason, Stage,
+    Waits,
 };
-use crate::supervisor::{Accepted, Budget, HealerLimits, Mode, Settings, StormLimits};
+use crate::supervisor::{Accepted, Archive, Budget, HealerLimits, Mode, Settings, StormLimits};
 use crate::time::ClockTrouble;
 
 fn text() -> BoxedStrategy<String> {
@@ -222,6 +224,12 @@ fn policy() -> BoxedStrategy<Policy> {
                 require: names.4.0,
                 prefer: names.4.1,
                 te,
+                sm: te,
+                leftover: if names.2 {
+                    Leftover::Kill
+                } else {
+                    Leftover::Hold
+                },
                 stages: stages.0,
                 after_stages: stages.1.unwrap_or(AfterStages::Hold),
                 backoff: Backoff { first, factor, max },
@@ -253,6 +261,23 @@ fn waits(durations: &[Duration]) -> Waits {
         *it = *duration;
     }
     waits
+}
+
+/// Returns an archive of each database, with the same options.
+fn archives(
+    te_options: &BTreeMap<DatabaseName, Vec<EngineOption>>,
+) -> BTreeMap<DatabaseName, Vec<Archive>> {
+    let archives = te_options.iter().map(|(database, options)| {
+        let archive = Archive {
+            peer: "db1:48004".into(),
+            path: "/data".into(),
+            journal: Some("/journal".into()),
+            group: None,
+            options: options.clone(),
+        };
+        (database.clone(), vec![archive])
+    });
+    archives.collect()
 }
 
 fn accepted() -> BoxedStrategy<Arc<Accepted>> {
@@ -299,6 +324,7 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
                     doctrine: &NUODB,
                     mode,
                     policies,
+                    archives: archives(&te_options),
                     te_options,
                     settle,
                     prepare_timeout,

@@ -212,7 +212,8 @@ impl Known {
                     }
                 }
                 Some(
-                    Fact::Database(_)
+                    Fact::Archive(_)
+                    | Fact::Database(_)
                     | Fact::Decisions(_)
                     | Fact::Domain(_)
                     | Fact::Failure(_)
