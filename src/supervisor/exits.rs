@@ -82,6 +82,12 @@ impl Supervisor {
             self.notes.gone.insert(slot, (process.peer, process.pid));
             self.note_ran(now, slot, process);
             self.vacate(now, model, slot, now.since(process.first_seen), evidence);
+        } else {
+            // Another has its seat: it may come back beside that one.
+            self.note_away(slot, id);
+            if let Some(row) = self.row_for(process) {
+                row.surplus.remove(&(process.life, id));
+            }
         }
     }
 
@@ -101,8 +107,10 @@ impl Supervisor {
         };
         self.seats[id.index()] = None;
         self.forget_away(slot, id);
+        if let Some(row) = self.row_for(process) {
+            row.surplus.remove(&(process.life, id));
+        }
         let peer = process.peer;
-        self.notes.gone.insert(slot, (peer, process.pid));
         let uptime = now.since(process.first_seen);
         match &self.slot(slot).phase {
             Phase::Filled(it) if *it == id => (),
@@ -119,11 +127,13 @@ impl Supervisor {
                 {
                     vacancy.evidence = Evidence::Exit { peer };
                     vacancy.agent = Agent::Unasked;
+                    self.notes.gone.insert(slot, (peer, process.pid));
                 }
                 return;
             }
             Phase::Empty | Phase::Filled(_) | Phase::Held { .. } | Phase::Leaving { .. } => return,
         }
+        self.notes.gone.insert(slot, (peer, process.pid));
         self.note_ran(now, slot, process);
         match ending {
             Ending::Exit => {

@@ -332,7 +332,7 @@ impl Supervisor {
             }
         }
         let processes = model.processes_at(id);
-        let seats = processes.filter_map(|(process, _)| self.seat_of(process));
+        let seats = processes.filter_map(|(process, _)| self.place_of(model, process));
         because.extend(self.seat_reasons(now, model, seats));
         Explanation {
             about: peer.name.to_string(),
@@ -352,7 +352,7 @@ impl Supervisor {
             "is out of reach"
         };
         let role = process.role.as_str();
-        let Some(slot) = self.seat_of(id) else {
+        let Some(slot) = self.place_of(model, id) else {
             let why = "it is one more than is wanted; nothing is stopped because of that";
             return Some(Explanation {
                 about: name,

@@ -110,7 +110,7 @@ impl Supervisor {
             };
             self.changed.processes.insert((process.peer, process.pid));
             let about = About {
-                slot: self.seat_of(id),
+                slot: self.place_of(model, id),
                 process: Some(id),
                 text: format!("{} for {minutes} min; look at its log", process.status_word),
                 ..About::default()

@@ -236,11 +236,17 @@ impl Supervisor {
             None if is_surplus => {
                 let surplus = &mut self.row_mut(process.database, row).surplus;
                 surplus.insert((process.life, id));
+                let replaced_at = lapsed.and_then(|it| it.slot);
+                if let Some(slot) = replaced_at {
+                    // It stays the one that was given up for that seat, wherever it goes.
+                    self.give_seat(id, slot);
+                    self.changed.processes.insert((process.peer, process.pid));
+                }
                 // Who belongs where it is is more than is wanted nowhere.
                 if !has_home {
                     self.extra.push(Extra {
                         process: id,
-                        replaced_at: lapsed.and_then(|it| it.slot),
+                        replaced_at,
                     });
                 }
             }
@@ -347,7 +353,6 @@ impl Supervisor {
         };
         self.forget_away(slot, id);
         if matches!(self.slot(slot).phase, Phase::Filled(_)) {
-            self.seats[id.index()] = None;
             self.extra.push(Extra {
                 process: id,
                 replaced_at: Some(slot),
@@ -397,6 +402,17 @@ impl Supervisor {
         self.enter(to, phase);
     }
 
+    /// Returns the seat that a process sits on or may come back to; none of one that is more than
+    /// is wanted, though it was given up for a seat.
+    pub(super) fn place_of(&self, model: &Model, id: ProcessId) -> Option<SlotId> {
+        let slot = self.seat_of(id)?;
+        let process = model.process(id)?;
+        let (database, row) = self.row_of(slot);
+        let surplus = &self.watches[database.index()].rows[row].surplus;
+        (!surplus.contains(&(process.life, id))).then_some(slot)
+    }
+
+    /// Returns the seat that is a process's own, or that it was given up for.
     pub(super) fn seat_of(&self, id: ProcessId) -> Option<SlotId> {
         self.seats.get(id.index()).copied().flatten()
     }

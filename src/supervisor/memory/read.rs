@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{Changed, Dangling};
-use crate::model::{DatabaseId, DatabaseName, Life, Model, PeerId, PeerName, Role};
+use crate::model::{DatabaseId, DatabaseName, Life, Model, PeerId, PeerName, Presence, Role};
 use crate::mutation::Mutant;
 use crate::supervisor::Settings;
 use crate::supervisor::cold::Cold;
@@ -80,7 +80,13 @@ impl Supervisor {
             match self.seat_of(id) {
                 Some(slot) => {
                     let sits = matches!(self.slot(slot).phase, Phase::Filled(it) if it == id);
-                    if !sits {
+                    let is_away = matches!(process.presence, Presence::Unreachable { .. });
+                    if !sits && !is_away {
+                        // Another took its seat.
+                        if let Some(row) = self.row_for(process) {
+                            row.surplus.insert((process.life, id));
+                        }
+                    } else if !sits {
                         self.note_away(slot, id);
                     }
                 }

@@ -71,7 +71,7 @@ impl Supervisor {
         let peer = PeerName::from(peer);
         let pid = pid.parse().ok()?;
         let process = model.process_with(model.peer_named(&peer)?, pid)?;
-        let seat = self.seat_of(process).map(|it| {
+        let seat = self.place_of(model, process).map(|it| {
             let slot = self.slot(it);
             let database = model.database(slot.database).name.clone();
             (database, slot.rule.role, slot.ordinal)

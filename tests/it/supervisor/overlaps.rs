@@ -292,3 +292,50 @@ fn an_engine_that_comes_late_takes_the_seat_that_it_was_started_for() {
         ",
     );
 }
+
+#[test]
+fn one_that_came_late_and_is_lost_with_the_one_in_its_place_counts_as_well() {
+    check(
+        "
+        0   up a* b c d: sm 1@a, te 2@b, te 3@c
+        10  exit te 2@b
+        11  ready 1
+        41  unanswered 1
+        42  up a* b c d: sm 1@a, te 3@c
+        44  ready 2
+        45  join te 5@b
+        45  registered 2 5
+        60  join te 4@b
+        100 lose b
+        131 unanswered 3
+        300 return b
+        301 join te 4@b
+        301 join te 5@b
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        11 commit 1
+        41 refresh
+        42 action_failed 1 te/1 on b: nothing was heard of the start
+        42.962 action_started 2 te/1 on b: its exit was told; try 2, here; processes there: 0
+        42.962 prepare 2 te on b
+        44 commit 2
+        45 process_joined te 5@b
+        45 action_succeeded 2 te/1 on b
+        45 database_restored teas
+        60 process_joined te 4@b
+        60 process_surplus te 4@b: it was given up for te/1, another was started in its ...
+        100 process_unreachable te 4@b
+        100 process_unreachable te 5@b
+        100 database_degraded teas
+        220 slot_blocked te/1: gate may-overlap
+        301 process_returned te 4@b
+        301 database_restored teas
+        301 process_returned te 5@b
+        301 process_surplus te 5@b: it was given up for te/1, another was started in its ...
+        ",
+    );
+}
