@@ -74,6 +74,7 @@ wait_for 'test -s /tmp/sandbox.json'
 systemctl start dbwarden.service elsewhere.service
 told() { journalctl -q -o cat DBWARDEN_EVENT="$1" DBWARDEN_DATABASE=teas | grep -q .; }
 wait_for 'told database_active'
+wait_for 'grep -q database_active /result/elsewhere.log'
 engine=$(/story/dbwarden sandbox-ctl --control /tmp/control list --json \
   | tr '{' '\n' | sed -n 's/^"pid":\([0-9]*\),.*"role":"TE".*/\1/p')
 kill -KILL "$engine"
