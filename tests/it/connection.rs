@@ -12,13 +12,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dbwarden::sandbox::serve::{DatabaseSettings, Sandbox, Settings};
+use dbwarden::sandbox::world::history::Dice;
 use dbwarden::sandbox::world::{Fault, Pace, PeerNumber};
 
 use director::{Deeds, Director};
 use judge::Judge;
 use watch::{Setup, Watch};
 
-use crate::histories::Dice;
 use crate::storm::{ROUNDS, rounds};
 
 /// Longer than anything here takes on a machine that has much else to do.

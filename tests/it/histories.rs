@@ -8,7 +8,6 @@
 //! `DBWARDEN_HISTORIES` sets how many are played, `DBWARDEN_MUTANTS` in how many a mistake must be
 //! noticed, `DBWARDEN_SEED` where to begin.
 
-pub(crate) mod dice;
 mod driver;
 mod faults;
 mod plan;
@@ -24,8 +23,6 @@ use dbwarden::journal::{fact_from_json, fact_to_json};
 use dbwarden::mutation::Mutant;
 use dbwarden::sandbox::world::history::{self, Broken, Ground, Total};
 use dbwarden::supervisor::Fact;
-
-pub(crate) use dice::Dice;
 
 /// How many histories are played unless `DBWARDEN_HISTORIES` says otherwise.
 const HISTORIES: u64 = 2_000;

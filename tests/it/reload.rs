@@ -21,7 +21,7 @@ use ground::Ground;
 use laws::{Evidence, Outcome, Spans};
 use plan::Plan;
 
-use crate::histories::dice::Dice;
+use dbwarden::sandbox::world::history::Dice;
 
 /// How often the configuration changes unless `DBWARDEN_ROUNDS` says otherwise.
 const ROUNDS: u64 = 20;

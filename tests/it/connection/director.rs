@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dbwarden::sandbox::serve::Sandbox;
+use dbwarden::sandbox::world::history::Dice;
 use dbwarden::sandbox::world::{Fault, PeerNumber};
 
 use super::judge::Judge;
 use super::watch::Watch;
-use crate::histories::Dice;
 use crate::sandbox::caller::start;
 
 /// The agent that is no broker.
@@ -190,7 +190,7 @@ impl<'a> Director<'a> {
     }
 
     async fn pause(&mut self, watch: &mut Watch, from: u64, to: u64) {
-        let pause = self.dice.millis(from, to);
+        let pause = self.dice.whole_millis(from, to);
         watch.pass(pause).await;
     }
 }

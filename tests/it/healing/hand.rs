@@ -10,11 +10,11 @@ use dbwarden::model::Role;
 use dbwarden::nuodb::client::ClientEvent;
 use dbwarden::nuodb::message::{Element, Request, Style};
 use dbwarden::sandbox::serve::{EngineInfo, Sandbox};
+use dbwarden::sandbox::world::history::Dice;
 use dbwarden::transport::dial;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::histories::Dice;
 use crate::sandbox::caller::{Caller, PATIENCE};
 
 /// Asks a peer for a start, which may be gone, and returns what the start is called.
@@ -54,7 +54,7 @@ impl Rival {
         let mut task = JoinSet::new();
         task.spawn(async move {
             while !is_over.load(Ordering::Relaxed) {
-                sleep(dice.millis(20, 150)).await;
+                sleep(dice.whole_millis(20, 150)).await;
                 let engines = sandbox.engines().await.unwrap();
                 let of = |it: &&EngineInfo| {
                     it.database == database && it.role == Role::Te && !it.is_leftover

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use dbwarden::model::Role;
 use dbwarden::sandbox::serve::{DatabaseSettings, EngineInfo, Sandbox, Settings};
+use dbwarden::sandbox::world::history::Dice;
 use dbwarden::sandbox::world::{Fault, Pace, PeerNumber, StartRecord};
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
@@ -14,7 +15,6 @@ use tokio::time::sleep;
 
 use super::hand::try_start;
 use crate::daemon::pid;
-use crate::histories::Dice;
 use crate::storm::House;
 
 const CONFIG: &str = include_str!("healing.toml");
@@ -236,7 +236,7 @@ impl Stage {
     }
 
     pub(super) async fn pause(&mut self, from: u64, to: u64) {
-        sleep(self.dice.millis(from, to)).await;
+        sleep(self.dice.whole_millis(from, to)).await;
     }
 
     /// Kills an engine as nobody does who means well.

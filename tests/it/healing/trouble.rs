@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use dbwarden::model::Role;
 use dbwarden::sandbox::serve::EngineInfo;
+use dbwarden::sandbox::world::history::Dice;
 use dbwarden::sandbox::world::{Fault, NextStart, PeerNumber};
 use tokio::time::sleep;
 
 use super::hand::Rival;
 use super::stage::Stage;
-use crate::histories::Dice;
 
 /// What befalls a domain.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -188,7 +188,7 @@ impl Stage {
         let crashes = 3 + self.dice.below(4);
         for peer in (1..=self.plan.peers).map(PeerNumber) {
             for _ in 0..crashes {
-                let after = self.dice.millis(0, 100);
+                let after = self.dice.whole_millis(0, 100);
                 let how = NextStart::Crash { after };
                 self.fault(Fault::FailNext { peer, how }).await;
             }
@@ -212,7 +212,7 @@ impl Stage {
                     reason: "bad weather".into(),
                 },
                 _ => NextStart::Late {
-                    by: self.dice.millis(50, 1_500),
+                    by: self.dice.whole_millis(50, 1_500),
                 },
             };
             self.fault(Fault::FailNext { peer, how }).await;
@@ -232,7 +232,7 @@ impl Stage {
 
     /// Kills the daemon while something is under way; returns whether it was.
     async fn kill_daemon(&mut self) -> bool {
-        let by = self.dice.millis(5, 60);
+        let by = self.dice.whole_millis(5, 60);
         for peer in (1..=self.plan.peers).map(PeerNumber) {
             self.fault(Fault::Delay { peer, by }).await;
         }

@@ -160,7 +160,7 @@ impl World {
             }
             Deed::Refresh => {
                 let session = self.session;
-                let pause = self.dice.millis(5, 2_000);
+                let pause = self.dice.whole_millis(5, 2_000);
                 self.after(pause, Item::Snapshot { session });
             }
             Deed::Stop { .. } => panic!("the healer stops nothing"),
@@ -184,16 +184,16 @@ impl World {
         } else {
             Outcome::NotSent(loss(LossClass::Connection))
         };
-        let pause = self.dice.millis(1, 3_000);
+        let pause = self.dice.whole_millis(1, 3_000);
         self.after(pause, Item::Report { action, outcome });
     }
 
     fn prepare(&mut self, action: ActionId, peer: usize, valid_until: Timestamp) {
         let slow = !self.calm && self.dice.percent(15);
         let pause = if slow {
-            self.dice.millis(500, 20_000)
+            self.dice.whole_millis(500, 20_000)
         } else {
-            self.dice.millis(1, 300)
+            self.dice.whole_millis(1, 300)
         };
         let lost = !self.calm && self.dice.percent(5);
         let stands = self.peers[peer].answers && !lost;
@@ -243,7 +243,7 @@ impl World {
     fn carry_out(&mut self, action: ActionId, peer: usize, database: usize) {
         let unanswered = || Outcome::Unanswered(loss(LossClass::Connection));
         let fate = self.fate(peer);
-        let (quick, role) = (self.dice.millis(20, 3_000), Role::Te);
+        let (quick, role) = (self.dice.whole_millis(20, 3_000), Role::Te);
         let started = |world: &mut Self| {
             let id = Some(StartId::from(format!("s{}", start_of(action)).as_str()));
             world.report_soon(action, Outcome::Started(id));
@@ -271,17 +271,17 @@ impl World {
             Fate::LostThenRegisters => {
                 self.report_soon(action, unanswered());
                 if self.dice.percent(50) {
-                    pause = self.dice.millis(20, 90_000);
+                    pause = self.dice.whole_millis(20, 90_000);
                 }
             }
             Fate::Registers => started(self),
             Fate::RegistersLate => {
                 started(self);
-                pause = self.plan.start_timeout + self.dice.millis(0, 120_000);
+                pause = self.plan.start_timeout + self.dice.whole_millis(0, 120_000);
             }
             Fate::ShortLived => {
                 started(self);
-                lives_for = Some(self.dice.millis(0, 3_000));
+                lives_for = Some(self.dice.whole_millis(0, 3_000));
             }
         }
         let action = Some(action);
@@ -324,7 +324,7 @@ impl World {
     }
 
     fn report_soon(&mut self, action: ActionId, outcome: Outcome) {
-        let pause = self.dice.millis(1, 400);
+        let pause = self.dice.whole_millis(1, 400);
         self.after(pause, Item::Report { action, outcome });
     }
 }

@@ -61,22 +61,15 @@ const QUIET: Duration = Duration::from_secs(60);
 
 impl World {
     pub(super) fn schedule_faults(&mut self) {
-        let weights = self.plan.weights.clone();
-        let total: usize = weights.iter().sum();
         let length = u64::try_from(STORM.saturating_sub(QUIET).as_millis()).unwrap();
         let mut at = Timestamp::ZERO + QUIET;
         for _ in 0..self.plan.faults {
-            let mut left = self.dice.below(total + 1);
-            let which = weights.iter().position(|it| {
-                let here = left < *it;
-                left = left.saturating_sub(*it);
-                here
-            });
+            let which = self.dice.weigh(&self.plan.weights);
             // Faults like company.
             at = if self.dice.percent(35) {
-                at + self.dice.millis(0, 20_000)
+                at + self.dice.whole_millis(0, 20_000)
             } else {
-                Timestamp::ZERO + QUIET + self.dice.millis(0, length)
+                Timestamp::ZERO + QUIET + self.dice.whole_millis(0, length)
             };
             at = at.min(Timestamp::ZERO + STORM);
             self.at(at, Item::Fault(which.map_or(Fault::Crash, |it| ALL[it])));
@@ -148,7 +141,7 @@ impl World {
         if let Some((at, pid, start)) = self.pick(Role::Te) {
             let database = self.peers[at].engines[&pid].database;
             let down = self.stop(at, pid, start);
-            let pause = down + self.dice.millis(10, 40_000);
+            let pause = down + self.dice.whole_millis(10, 40_000);
             let peer = if self.dice.percent(60) {
                 at
             } else {
@@ -170,7 +163,7 @@ impl World {
         if let Some((peer, pid, start)) = self.pick(Role::Sm) {
             let database = self.peers[peer].engines[&pid].database;
             self.after(Duration::ZERO, Item::Exit { peer, pid, start });
-            let pause = self.dice.millis(500, 200_000);
+            let pause = self.dice.whole_millis(500, 200_000);
             let role = Role::Sm;
             self.after(
                 pause,
@@ -196,7 +189,7 @@ impl World {
     /// Returns for how long something is away: seconds or minutes.
     fn outage(&mut self) -> Duration {
         let longest = self.dice.pick(&[1_500, 15_000, 50_000, 240_000]);
-        self.dice.millis(100, longest)
+        self.dice.whole_millis(100, longest)
     }
 
     fn pick(&mut self, role: Role) -> Option<(usize, u32, u32)> {
@@ -218,7 +211,7 @@ impl World {
             for (pid, engine) in engines {
                 if engine.database == database && engine.role == role {
                     let (peer, start) = (at, engine.start);
-                    let pause = self.dice.millis(0, within);
+                    let pause = self.dice.whole_millis(0, within);
                     self.after(pause, Item::Exit { peer, pid, start });
                 }
             }
@@ -228,7 +221,7 @@ impl World {
     /// An operator asks an engine to leave; returns how long that takes.
     fn stop(&mut self, at: usize, pid: u32, start: u32) -> Duration {
         let word = Word::ShuttingDown;
-        let (peer, down) = (at, self.dice.millis(60, 4_000));
+        let (peer, down) = (at, self.dice.whole_millis(60, 4_000));
         let status = Item::Status {
             peer,
             pid,
@@ -296,7 +289,7 @@ impl World {
         }
         let told = self.leave(peer, true);
         self.peers[peer].answers = false;
-        let pause = self.dice.millis(0, 2_000);
+        let pause = self.dice.whole_millis(0, 2_000);
         let restarted = true;
         self.after(pause, Item::Return { peer, restarted });
         told

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use dbwarden::model::DatabaseName;
-use dbwarden::policy::{AfterStages, Backoff, Bounds, Place, Policy, Stage};
+use dbwarden::policy::Policy;
+use dbwarden::sandbox::world::history::{self, Dice};
 use dbwarden::supervisor::Settings;
-
-use super::dice::Dice;
 
 /// One database.
 #[derive(Clone, Debug)]
@@ -87,42 +86,6 @@ impl Plan {
 }
 
 pub(super) fn policy(dice: &mut Dice) -> Policy {
-    let keep_observed = dice.percent(75);
-    let min = if keep_observed {
-        dice.below(3)
-    } else {
-        1 + dice.below(3)
-    };
-    let stage = |place, tries| Stage { place, tries };
-    let (here, elsewhere) = (Place::Here, Place::Elsewhere);
-    let stages = match dice.below(5) {
-        0 => vec![stage(here, None)],
-        1 => vec![stage(elsewhere, None)],
-        2 => vec![
-            stage(here, Some(1)),
-            stage(elsewhere, Some(3)),
-            stage(here, Some(2)),
-        ],
-        _ => Policy::default().stages,
-    };
-    Policy {
-        keep_observed,
-        te: (min > 0).then(|| Bounds {
-            min: u32::try_from(min).unwrap(),
-            max: None,
-        }),
-        stages,
-        after_stages: dice.pick(&[
-            AfterStages::Hold,
-            AfterStages::Slow(Duration::from_secs(60)),
-            AfterStages::Slow(Duration::from_secs(600)),
-        ]),
-        backoff: Backoff {
-            max: Duration::from_secs(dice.pick(&[10, 300])),
-            ..Backoff::default()
-        },
-        confirm_for: Duration::from_secs(dice.pick(&[0, 10])),
-        strict_siblings: dice.percent(20),
-        ..Policy::default()
-    }
+    let (tail, pause) = (Duration::from_secs(600), Duration::from_secs(300));
+    history::policy(dice, tail, pause)
 }

@@ -15,17 +15,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dbwarden::exchange::{Answer, Deed, LossClass, Observation, Place, Request, RequestId, Wish};
-use dbwarden::journal::{fact_from_json, fact_to_json};
-use dbwarden::model;
-use dbwarden::supervisor::{Accepted, Effect, Fact, FactChange, FactKey, Input};
-use dbwarden::time::{Moment, Timestamp};
-use dbwarden::warden::Warden;
-
-use super::dice::Dice;
 use super::number;
 use super::plan::{Plan, STORM, policy};
 use super::world::{Item, World, loss};
+use dbwarden::exchange::{Answer, Deed, LossClass, Observation, Place, Request, RequestId, Wish};
+use dbwarden::journal::{fact_from_json, fact_to_json};
+use dbwarden::model;
+use dbwarden::sandbox::world::history::Dice;
+use dbwarden::supervisor::{Accepted, Effect, Fact, FactChange, FactKey, Input};
+use dbwarden::time::{Moment, Timestamp};
+use dbwarden::warden::Warden;
 
 /// How many histories are played unless `DBWARDEN_ROUNDS` says otherwise: they are cheap.
 const ROUNDS: u64 = 100;
@@ -125,7 +124,7 @@ impl Twins {
                 }
                 // A doubt lives for seconds only, so that few crashes would meet one.
                 if self.twin.model().has_doubts() && self.dice.percent(30) {
-                    crash = crash.min(self.now + self.dice.millis(0, 2_500));
+                    crash = crash.min(self.now + self.dice.whole_millis(0, 2_500));
                 }
             }
         }
@@ -135,11 +134,11 @@ impl Twins {
     fn next_crash(&mut self) -> Timestamp {
         // Often soon after another, and often while something is under way.
         let longest = self.dice.pick(&[50, 2_000, 60_000, 600_000]);
-        self.now + self.dice.millis(0, longest)
+        self.now + self.dice.whole_millis(0, longest)
     }
 
     fn next_request(&mut self) -> Timestamp {
-        self.now + self.dice.millis(0, 120_000)
+        self.now + self.dice.whole_millis(0, 120_000)
     }
 
     fn request(&mut self) -> Input {
@@ -249,7 +248,7 @@ impl Twins {
             &known,
             &self.disk,
         )?;
-        let pause = self.dice.millis(1, 20_000);
+        let pause = self.dice.whole_millis(1, 20_000);
         self.world.die(pause);
         self.both(&Input::Began(accepted))?;
         if self.dice.percent(50) {

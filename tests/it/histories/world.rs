@@ -6,17 +6,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::driver::Driver;
+use super::faults::{Fault, Trouble};
+use super::plan::Plan;
 use dbwarden::exchange::{ActionId, Deed, Loss, LossClass, Observation, Outcome};
 use dbwarden::model::{
     Address, PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status, StatusSeen,
 };
+use dbwarden::sandbox::world::history::Dice;
 use dbwarden::supervisor::Input;
 use dbwarden::time::Timestamp;
-
-use super::dice::Dice;
-use super::driver::Driver;
-use super::faults::{Fault, Trouble};
-use super::plan::Plan;
 
 /// How an engine is, in the protocol's words.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -327,7 +326,7 @@ impl World {
         let brokers: Vec<usize> = (0..self.peers.len()).filter(open).collect();
         if brokers.is_empty() || (!self.calm && self.now > Timestamp::ZERO && self.dice.percent(20))
         {
-            let pause = self.dice.millis(500, 8_000);
+            let pause = self.dice.whole_millis(500, 8_000);
             self.after(pause, Item::Connect);
             let class = self.dice.pick(&[LossClass::Connection, LossClass::Denied]);
             return vec![Input::Observed(Observation::Lost(loss(class)))];
@@ -426,7 +425,7 @@ impl World {
         if self.entry.is_none() {
             return;
         }
-        let at = self.now + self.dice.millis(0, self.plan.lag);
+        let at = self.now + self.dice.whole_millis(0, self.plan.lag);
         let last = self.last_word.entry((peer, pid)).or_default();
         *last = at.max(*last);
         let (at, session) = (*last, self.session);
@@ -472,7 +471,7 @@ impl World {
                 self.tell(at, pid, Sighting::StatusChanged(status), None);
             }
         }
-        let pause = self.dice.millis(10, 4_000);
+        let pause = self.dice.whole_millis(10, 4_000);
         let word = Word::Running;
         self.after(
             pause,
@@ -609,7 +608,7 @@ impl World {
         }
         let longest = self.plan.reattach;
         for (pid, start) in missing {
-            let pause = self.dice.millis(1, longest);
+            let pause = self.dice.whole_millis(1, longest);
             self.after(
                 pause,
                 Item::Reattach {

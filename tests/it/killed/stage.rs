@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use dbwarden::model::Role;
 use dbwarden::sandbox::serve::{DatabaseSettings, Sandbox, Settings};
+use dbwarden::sandbox::world::history::Dice;
 use dbwarden::sandbox::world::{Fault, NextStart, Pace, PeerNumber};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -13,7 +14,6 @@ use tokio::time::sleep;
 
 use super::ears::{Ear, Letters};
 use super::hook::Hook;
-use crate::histories::Dice;
 use crate::storm::{House, lines};
 
 /// Where the daemon watches the sandbox at `BROKER`, and tells the three at `DIR` and `PORT`.
@@ -98,9 +98,9 @@ impl Stage {
     pub(super) async fn churn(&mut self) {
         // Often before it has even begun, often in the middle of something.
         let longest = self.dice.pick(&[60, 600, 2_000]);
-        let mut left = self.dice.millis(1, longest);
+        let mut left = self.dice.whole_millis(1, longest);
         while !left.is_zero() {
-            let pause = self.dice.millis(1, 60).min(left);
+            let pause = self.dice.whole_millis(1, 60).min(left);
             sleep(pause).await;
             left -= pause;
             let is_alive = self.house.is_alive();

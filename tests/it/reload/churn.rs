@@ -6,9 +6,9 @@ use rustix::process::{Signal, kill_process};
 use tokio::runtime::Builder;
 
 use crate::daemon::{pid, running_te};
-use crate::histories::dice::Dice;
 use crate::sandbox::caller::start;
 use crate::sandbox::outside::{Running, eventually};
+use dbwarden::sandbox::world::history::Dice;
 
 /// More engines than this are not started.
 const ENGINES: usize = 4;

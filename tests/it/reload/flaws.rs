@@ -6,7 +6,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::histories::dice::Dice;
+use dbwarden::sandbox::world::history::Dice;
 
 /// A mistake: what is written, in which line of it the mistake is told, and how.
 struct Flaw {

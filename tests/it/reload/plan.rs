@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::histories::dice::Dice;
+use dbwarden::sandbox::world::history::Dice;
 
 /// What a reload reports: about whom, and what of it.
 pub(super) type Difference = BTreeMap<String, BTreeSet<String>>;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-/// A stream of numbers (splitmix64).
+/// A stream of numbers (splitmix64): the same for the same seed, for ever.
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    /// Returns the stream that begins with this seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0xA24B_AED4_963E_E407) ^ 0x9FB2_1C65_1E98_DF25)
     }
 
@@ -20,13 +21,17 @@ impl Dice {
     }
 
     /// Returns a number below `sides`.
-    pub(super) fn below(&mut self, sides: usize) -> usize {
+    ///
+    /// # Panics
+    ///
+    /// Never: what is below a `usize` is one.
+    pub fn below(&mut self, sides: usize) -> usize {
         let sides = sides.max(1) as u64;
         usize::try_from((self.next() >> 16) % sides).expect("it is below a usize")
     }
 
     /// Returns whether something that happens so many times in a hundred happens.
-    pub(super) fn percent(&mut self, chance: usize) -> bool {
+    pub fn percent(&mut self, chance: usize) -> bool {
         self.below(100) < chance
     }
 
@@ -35,12 +40,34 @@ impl Dice {
         Duration::from_micros(from + (self.next() >> 16) % span)
     }
 
+    /// Returns so many milliseconds, to the microsecond.
     pub(super) fn millis(&mut self, from: u64, to: u64) -> Duration {
         self.micros(from * 1_000, to * 1_000)
     }
 
-    pub(super) fn pick<T: Copy>(&mut self, all: &[T]) -> T {
+    /// Returns so many milliseconds, and no fraction of one.
+    pub fn whole_millis(&mut self, from: u64, to: u64) -> Duration {
+        let span = to.saturating_sub(from) + 1;
+        Duration::from_millis(from + (self.next() >> 16) % span)
+    }
+
+    /// Returns one of them.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is none.
+    pub fn pick<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len())]
+    }
+
+    /// Returns one of them by its weight, or none, which weighs one.
+    pub fn weigh(&mut self, weights: &[usize]) -> Option<usize> {
+        let mut left = self.below(weights.iter().sum::<usize>() + 1);
+        weights.iter().position(|it| {
+            let here = left < *it;
+            left = left.saturating_sub(*it);
+            here
+        })
     }
 
     /// Returns so many bytes.

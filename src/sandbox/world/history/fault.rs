@@ -79,18 +79,11 @@ const QUIET: Duration = Duration::from_secs(60);
 
 impl History {
     pub(super) fn schedule_faults(&mut self) {
-        let weights = self.plan.weights.clone();
-        let total: usize = weights.iter().sum();
         let length = u64::try_from(STORM.saturating_sub(QUIET).as_millis()).unwrap_or_default();
         let storm = Timestamp::ZERO + STORM;
         let mut at = Timestamp::ZERO + QUIET;
         for _ in 0..self.plan.faults {
-            let mut left = self.dice.below(total + 1);
-            let which = weights.iter().position(|it| {
-                let here = left < *it;
-                left = left.saturating_sub(*it);
-                here
-            });
+            let which = self.dice.weigh(&self.plan.weights);
             // Faults like company.
             at = if self.dice.percent(35) {
                 at + self.dice.millis(0, 20_000)

@@ -35,7 +35,6 @@ use crate::time::Timestamp;
 
 use again::Again;
 use daemon::Daemon;
-use dice::Dice;
 use fault::{Fault, Later};
 use hosts::{Hosts, Step};
 use judge::Judge;
@@ -43,8 +42,10 @@ use queue::Queue;
 use swarm::{Plan, STORM};
 use wire::{LineId, Packet, Way, Wire};
 
+pub use dice::Dice;
 pub use figures::{Figures, Total};
 pub use judge::{Broken, Law};
+pub use swarm::policy;
 
 /// How much of a trace a broken history shows.
 const TRACE: usize = 400;

@@ -13,6 +13,10 @@ use crate::nuodb::pilot::PilotSettings;
 use crate::policy::{AfterStages, Backoff, Bounds, Place, Policy, Stage};
 use crate::supervisor::{Accepted, Budget, Settings};
 
+/// What a policy that is drawn says at most, so that histories need not be longer.
+const LONGEST_TAIL: Duration = Duration::from_secs(180);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 /// How long things go wrong.
 pub(super) const STORM: Duration = Duration::from_secs(1_320);
 
@@ -174,7 +178,7 @@ fn drawn(dice: &mut Dice, peers: usize) -> (Vec<Database>, Arc<Accepted>) {
     for index in 0..count {
         let name = format!("db{index}");
         let is_foreign = index == 0 && dice.percent(25);
-        let policy = (!is_foreign).then(|| policy(dice));
+        let policy = (!is_foreign).then(|| policy(dice, LONGEST_TAIL, LONGEST_PAUSE));
         supervisor.policies.extend(policy.clone().map(|it| Policy {
             databases: vec![name.as_str().into()],
             ..it
@@ -187,7 +191,12 @@ fn drawn(dice: &mut Dice, peers: usize) -> (Vec<Database>, Arc<Accepted>) {
     (databases, Arc::new(Accepted { model, supervisor }))
 }
 
-fn policy(dice: &mut Dice) -> Policy {
+/// Draws a policy; a slow tail and a pause are at most that long.
+///
+/// # Panics
+///
+/// Never: what it declares is small.
+pub fn policy(dice: &mut Dice, tail: Duration, pause: Duration) -> Policy {
     let keep_observed = dice.percent(75);
     let min = if keep_observed {
         dice.below(3)
@@ -216,10 +225,10 @@ fn policy(dice: &mut Dice) -> Policy {
         after_stages: dice.pick(&[
             AfterStages::Hold,
             AfterStages::Slow(Duration::from_secs(60)),
-            AfterStages::Slow(Duration::from_secs(180)),
+            AfterStages::Slow(tail),
         ]),
         backoff: Backoff {
-            max: Duration::from_secs(dice.pick(&[10, 60])),
+            max: dice.pick(&[Duration::from_secs(10), pause]),
             ..Backoff::default()
         },
         confirm_for: Duration::from_secs(dice.pick(&[0, 10])),
