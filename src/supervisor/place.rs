@@ -6,7 +6,7 @@ use super::facts::HoldReason;
 use super::rule::{Blocked, Case, Hindrance, Objection, Obstacle, Rule};
 use super::state::{SlotId, Supervisor};
 use crate::exchange::ActionId;
-use crate::model::{DatabaseId, Model, PeerId, PeerPresence, Role};
+use crate::model::{DatabaseId, Model, Peer, PeerId, PeerPresence, Role};
 use crate::mutation::Mutant;
 use crate::policy::{Candidate, Place, SeatKind, Step, choose};
 use crate::time::Timestamp;
@@ -135,25 +135,40 @@ impl Supervisor {
     fn candidates(&self, case: &Case<'_>) -> Vec<Candidate> {
         let (model, slot) = (case.model, self.slot(case.slot));
         let lately = self.policy(case.slot).waits.failed_lately;
-        model
-            .peers()
-            .filter(|(peer, _)| self.may_take(case, *peer).is_ok())
-            .map(|(peer, known)| Candidate {
+        let candidate = |(peer, known): (PeerId, &Peer)| {
+            self.may_host(case, peer).ok()?;
+            let (processes, engines) = crowd(model, peer, slot.database, slot.rule.role);
+            self.has_room(engines).ok()?;
+            let failed = self.failures.get(&(slot.database, slot.rule.role, peer));
+            Some(Candidate {
                 peer,
                 name: known.name.clone(),
                 preferred: self.policy(case.slot).prefers(&known.labels),
-                processes: model.processes_at(peer).count(),
-                failed: self
-                    .failures
-                    .get(&(slot.database, slot.rule.role, peer))
-                    .copied()
-                    .filter(|at| case.now.since(*at) < lately),
+                processes,
+                failed: failed.copied().filter(|at| case.now.since(*at) < lately),
             })
-            .collect()
+        };
+        model.peers().filter_map(candidate).collect()
     }
 
     /// Returns whether a peer may take a process of the slot.
     pub(super) fn may_take(&self, case: &Case<'_>, peer: PeerId) -> Result<(), Hindrance> {
+        self.may_host(case, peer)?;
+        let slot = self.slot(case.slot);
+        let (_, engines) = crowd(case.model, peer, slot.database, slot.rule.role);
+        self.has_room(engines)
+    }
+
+    /// Returns whether a peer that has so many of the kind may take one more.
+    fn has_room(&self, engines: usize) -> Result<(), Hindrance> {
+        if engines == 0 || self.settings.planted.has(Mutant::TwoPerPeer) {
+            return Ok(());
+        }
+        Err(Obstacle::PeerTaken.blocks().into())
+    }
+
+    /// Returns whether a peer may take a process of the slot, whatever runs there.
+    fn may_host(&self, case: &Case<'_>, peer: PeerId) -> Result<(), Hindrance> {
         let slot = self.slot(case.slot);
         if slot.home.is_some_and(|home| home != peer) {
             return Err(Obstacle::NoPeer.blocks().into());
@@ -170,10 +185,6 @@ impl Supervisor {
             Obstacle::HostOut
         } else if !self.policy(case.slot).allows(&case.model.peer(peer).labels) {
             Obstacle::Labels
-        } else if has_engine(case.model, peer, slot.database, slot.rule.role)
-            && !self.settings.planted.has(Mutant::TwoPerPeer)
-        {
-            Obstacle::PeerTaken
         } else {
             return Ok(());
         };
@@ -235,9 +246,18 @@ const fn by_evidence(hindrance: Hindrance) -> Objection {
     }
 }
 
-/// Returns whether a process of that role of that database is known at the peer, in any state.
-pub(super) fn has_engine(model: &Model, peer: PeerId, database: DatabaseId, role: Role) -> bool {
+/// Returns how many processes are known at a peer, in any state, and how many of them are of that
+/// role and database.
+pub(super) fn crowd(
+    model: &Model,
+    peer: PeerId,
+    database: DatabaseId,
+    role: Role,
+) -> (usize, usize) {
     model
         .processes_at(peer)
-        .any(|(_, it)| it.database == database && it.role == role)
+        .fold((0, 0), |(all, engines), (_, it)| {
+            let is_one = it.database == database && it.role == role;
+            (all + 1, engines + usize::from(is_one))
+        })
 }

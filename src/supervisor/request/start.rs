@@ -8,7 +8,7 @@ use crate::policy::Candidate;
 use crate::supervisor::Effect;
 use crate::supervisor::decide::Decision;
 use crate::supervisor::orders::said;
-use crate::supervisor::place::{Choice, has_engine};
+use crate::supervisor::place::{Choice, crowd};
 use crate::supervisor::rule::{Case, Objection, Obstacle, Rule};
 use crate::supervisor::state::{About, Phase, SlotId, Supervisor};
 use crate::time::Moment;
@@ -40,7 +40,7 @@ impl Supervisor {
                     "no peer `{peer}` was ever seen; `dbwarden status` shows those that were"
                 ));
             };
-            if has_engine(model, id, database, Role::Te) {
+            if crowd(model, id, database, Role::Te).1 > 0 {
                 return Err(format!(
                     "{peer} has a transaction engine of {name}; ask for another peer"
                 ));
