@@ -74,3 +74,24 @@ pub enum Change {
         before: Status,
     },
 }
+
+impl Change {
+    /// Returns which process it is about, if it is about one; it may be gone.
+    pub const fn process_id(&self) -> Option<ProcessId> {
+        match self {
+            Self::ProcessEnded { id, .. }
+            | Self::ProcessJoined(id)
+            | Self::ProcessReturned(id)
+            | Self::ProcessUnreachable { id, .. }
+            | Self::StatusChanged { id, .. } => Some(*id),
+            Self::DatabaseActive(_)
+            | Self::DatabaseInactive(_)
+            | Self::DatabaseJoined(_)
+            | Self::DatabaseLeft(_)
+            | Self::PeerJoined(_)
+            | Self::PeerReturned(_)
+            | Self::PeerUnreachable(_)
+            | Self::StartFailed { .. } => None,
+        }
+    }
+}

@@ -47,20 +47,8 @@ impl Progress {
 impl Supervisor {
     /// Takes in what a change says about the progress of a process.
     pub(super) fn watch_progress(&mut self, now: Timestamp, model: &Model, change: &Change) {
-        let id = match change {
-            Change::ProcessEnded { id, .. }
-            | Change::ProcessJoined(id)
-            | Change::ProcessReturned(id)
-            | Change::ProcessUnreachable { id, .. }
-            | Change::StatusChanged { id, .. } => *id,
-            Change::DatabaseActive(_)
-            | Change::DatabaseInactive(_)
-            | Change::DatabaseJoined(_)
-            | Change::DatabaseLeft(_)
-            | Change::PeerJoined(_)
-            | Change::PeerReturned(_)
-            | Change::PeerUnreachable(_)
-            | Change::StartFailed { .. } => return,
+        let Some(id) = change.process_id() else {
+            return;
         };
         let was_starting = self.progress.forget(id);
         let Some(process) = model.process(id) else {

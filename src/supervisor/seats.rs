@@ -420,20 +420,10 @@ impl Supervisor {
 
 /// Returns the database of the storage manager that a change is about, if it is about one.
 fn database_of_storage(model: &Model, change: &Change) -> Option<DatabaseId> {
-    let process = match change {
-        Change::ProcessEnded { process, .. } => process,
-        Change::ProcessJoined(id)
-        | Change::ProcessReturned(id)
-        | Change::ProcessUnreachable { id, .. }
-        | Change::StatusChanged { id, .. } => model.process(*id)?,
-        Change::DatabaseActive(_)
-        | Change::DatabaseInactive(_)
-        | Change::DatabaseJoined(_)
-        | Change::DatabaseLeft(_)
-        | Change::PeerJoined(_)
-        | Change::PeerReturned(_)
-        | Change::PeerUnreachable(_)
-        | Change::StartFailed { .. } => return None,
+    let process = if let Change::ProcessEnded { process, .. } = change {
+        process
+    } else {
+        model.process(change.process_id()?)?
     };
     (process.role == Role::Sm).then_some(process.database)
 }
