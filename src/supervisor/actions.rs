@@ -288,30 +288,6 @@ impl Supervisor {
         }
     }
 
-    fn failed(
-        &mut self,
-        now: Moment,
-        model: &Model,
-        action: ActionId,
-        reason: &str,
-        effects: &mut Vec<Effect>,
-    ) {
-        let it = self.close(action).expect("the caller looked it up");
-        self.remember_failure(now.at, it.slot, it.target);
-        self.spend_wish(&it);
-        self.back_to_vacant(it.slot, action);
-        self.delay(now.at, model, it.slot);
-        self.tell(
-            now,
-            model,
-            Kind::ActionFailed,
-            action,
-            &it,
-            reason.to_owned(),
-            effects,
-        );
-    }
-
     /// Gives an action up before anything was asked; it does not count as a try.
     pub(super) fn abandoned(
         &mut self,

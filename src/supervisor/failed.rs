@@ -22,13 +22,37 @@ impl Supervisor {
         words: &str,
         effects: &mut Vec<Effect>,
     ) {
-        let it = self.close(action).expect("the caller looked it up");
-        let (slot, target) = (it.slot, it.target);
         let meaning = if self.settings.planted.has(Mutant::IgnoreReason) {
             Meaning::Unknown
         } else {
             Meaning::of(words, &self.settings.reasons)
         };
+        self.failed_as(now, model, (action, meaning), words, effects);
+    }
+
+    /// A start came to nothing, and no agent said why.
+    pub(super) fn failed(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        action: ActionId,
+        reason: &str,
+        effects: &mut Vec<Effect>,
+    ) {
+        let meaning = Meaning::Unknown;
+        self.failed_as(now, model, (action, meaning), reason, effects);
+    }
+
+    fn failed_as(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        (action, meaning): (ActionId, Meaning),
+        words: &str,
+        effects: &mut Vec<Effect>,
+    ) {
+        let it = self.close(action).expect("the caller looked it up");
+        let (slot, target) = (it.slot, it.target);
         if meaning != Meaning::NotReady {
             self.spend_wish(&it);
         }
