@@ -80,15 +80,15 @@ impl Supervisor {
         let explanation = match self.entity(model, entity)? {
             Entity::Database(id) => self.explain_database(now, model, id),
             Entity::Domain => self.explain_domain(now, model),
-            Entity::Gone(id) => Explanation {
-                says: format!(
-                    "{entity} is gone; it sat on {}: {}",
-                    self.full_name(model, id),
-                    self.explain_slot(now, model, id).says
-                ),
-                about: entity.to_owned(),
-                ..self.explain_slot(now, model, id)
-            },
+            Entity::Gone(id) => {
+                let of_slot = self.explain_slot(now, model, id);
+                let (seat, says) = (of_slot.about, of_slot.says);
+                Explanation {
+                    about: entity.to_owned(),
+                    says: format!("{entity} is gone; it sat on {seat}: {says}"),
+                    ..of_slot
+                }
+            }
             Entity::Peer(id) => self.explain_peer(now, model, id),
             Entity::Process(id) => self.explain_process(now, model, id)?,
             Entity::Slot(id) => self.explain_slot(now, model, id),
@@ -100,8 +100,8 @@ impl Supervisor {
         if entity.is_empty() {
             return Some(Entity::Domain);
         }
-        let peer = |name: &str| model.peers().find(|(_, it)| it.name.as_str() == name);
-        if let Some((id, _)) = peer(entity) {
+        let peer = |name: &str| model.peer_named(&PeerName::from(name));
+        if let Some(id) = peer(entity) {
             return Some(Entity::Peer(id));
         }
         let database = |name: &str| model.database_named(&DatabaseName::from(name));
@@ -110,7 +110,7 @@ impl Supervisor {
         }
         let (first, last) = entity.rsplit_once('/')?;
         if let Ok(pid) = last.parse::<u32>()
-            && let Some((at, _)) = peer(first)
+            && let Some(at) = peer(first)
         {
             let known = model.process_with(at, pid).map(Entity::Process);
             return known.or_else(|| self.seat_left_by(first, pid).map(Entity::Gone));

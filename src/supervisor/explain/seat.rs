@@ -9,9 +9,23 @@ use crate::supervisor::rule::{Blocked, Case, Hindrance, Obstacle};
 use crate::supervisor::state::{Evidence, Phase, SlotId, Supervisor, Vacancy};
 use crate::time::Moment;
 
+/// How a seat is.
+struct How {
+    /// In a word: its phase.
+    state: &'static str,
+    /// As a sentence.
+    says: String,
+    /// What is in the way of filling it just now, if it is empty and something is.
+    blocked: Option<Blocked>,
+}
+
 impl Supervisor {
     pub(super) fn explain_slot(&self, now: Moment, model: &Model, id: SlotId) -> Explanation {
-        let (state, says) = self.how_it_is(now, model, id);
+        let How {
+            state,
+            says,
+            blocked,
+        } = self.how_it_is(now, model, id);
         let mut because = vec![self.wanted_reason(now, model, id)];
         let of_seat = |it: &OrderFact| self.covers(model, &it.extent, id);
         because.extend(self.order_reasons(now, of_seat));
@@ -54,7 +68,7 @@ impl Supervisor {
             }),
             Phase::Vacant(vacancy) => {
                 because.push(evidence_reason(model, vacancy));
-                because.extend(self.vacant_reasons(now, model, id, vacancy));
+                because.extend(self.vacant_reasons(now, model, id, (vacancy, blocked)));
             }
             Phase::Empty | Phase::Filled(_) => (),
         }
@@ -69,9 +83,13 @@ impl Supervisor {
 
     /// Returns a seat as one line of what it belongs to.
     pub(super) fn seat_reason(&self, now: Moment, model: &Model, id: SlotId) -> Because {
-        let (state, says) = self.how_it_is(now, model, id);
+        let How {
+            state,
+            says,
+            blocked,
+        } = self.how_it_is(now, model, id);
         let until = match &self.slot(id).phase {
-            Phase::Vacant(_) => self.blocked_by(now, model, id).and_then(|it| it.until),
+            Phase::Vacant(_) => blocked.and_then(|it| it.until),
             Phase::Leaving { until, .. } => Some(*until),
             Phase::Acting { action, .. } => self.actions.get(action).map(|it| it.stage.deadline()),
             Phase::Empty | Phase::Filled(_) | Phase::Held { .. } => None,
@@ -82,9 +100,9 @@ impl Supervisor {
         }
     }
 
-    /// Returns how a seat is, in a word and as a sentence.
-    fn how_it_is(&self, now: Moment, model: &Model, id: SlotId) -> (&'static str, String) {
-        match &self.slot(id).phase {
+    fn how_it_is(&self, now: Moment, model: &Model, id: SlotId) -> How {
+        let mut blocked = None;
+        let (state, says) = match &self.slot(id).phase {
             Phase::Acting { action, .. } => {
                 ("acting", format!("action {action} starts a process for it"))
             }
@@ -104,22 +122,35 @@ impl Supervisor {
                 let says = format!("its process at {peer} ended as somebody wished");
                 ("leaving", says)
             }
-            Phase::Vacant(_) => ("vacant", self.why_vacant(now, model, id)),
+            Phase::Vacant(_) => {
+                let decision = self.decide(now.at, model, id);
+                blocked = match &decision {
+                    Decision::Blocked(blocked) => Some(*blocked),
+                    Decision::Ask(_) => Some(Obstacle::AskingAgent.blocks()),
+                    Decision::Hold(_) | Decision::Start(_) => None,
+                };
+                ("vacant", self.why_vacant(model, id, &decision))
+            }
+        };
+        How {
+            state,
+            says,
+            blocked,
         }
     }
 
     /// Returns what is about to be done about an empty seat, or what is in the way.
-    fn why_vacant(&self, now: Moment, model: &Model, id: SlotId) -> String {
+    fn why_vacant(&self, model: &Model, id: SlotId, decision: &Decision) -> String {
         if !self.is_wanted(id) && self.slot(id).vacancy().is_none_or(|it| it.wish.is_none()) {
             return "nobody sits there, and nobody wants it".to_owned();
         }
         if self.settings.mode == Mode::Observe {
             return "nobody sits there, and the mode is observe".to_owned();
         }
-        match self.decide(now.at, model, id) {
+        match decision {
             Decision::Ask(peer) => format!(
                 "nobody sits there; {} is asked whether it lives",
-                model.peer(peer).name
+                model.peer(*peer).name
             ),
             Decision::Blocked(blocked) => {
                 format!("nobody sits there: {}", &*self.in_the_way(blocked.by))
@@ -200,7 +231,7 @@ impl Supervisor {
         now: Moment,
         model: &Model,
         id: SlotId,
-        vacancy: &Vacancy,
+        (vacancy, blocked): (&Vacancy, Option<Blocked>),
     ) -> Vec<Because> {
         let mut because = self.mode_reason();
         if let Some(wish) = &vacancy.wish {
@@ -216,7 +247,6 @@ impl Supervisor {
             because.extend(domain);
             return because;
         }
-        let blocked = self.blocked_by(now, model, id);
         let is_said = |by| matches!(by, Obstacle::Held | Obstacle::Maintenance | Obstacle::Mode);
         if let Some(blocked) = blocked.filter(|it| !is_said(it.by)) {
             because.push(Because {
@@ -232,15 +262,6 @@ impl Supervisor {
         }
         because.extend(self.peer_reasons(now, model, id, vacancy));
         because
-    }
-
-    /// Returns what is in the way of filling an empty seat just now, if something is.
-    fn blocked_by(&self, now: Moment, model: &Model, id: SlotId) -> Option<Blocked> {
-        match self.decide(now.at, model, id) {
-            Decision::Blocked(blocked) => Some(blocked),
-            Decision::Ask(_) => Some(Obstacle::AskingAgent.blocks()),
-            Decision::Hold(_) | Decision::Start(_) => None,
-        }
     }
 
     /// Returns which peers may take it, and what speaks against the others.
