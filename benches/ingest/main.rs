@@ -8,6 +8,8 @@
 //! them; and the heap that a domain of 100,000 processes takes. Names of parts as arguments
 //! (`memory`, `durable`, `recovery`, `heap`) measure these only.
 
+#[path = "../shared/brokers.rs"]
+mod brokers;
 mod durable;
 mod floor;
 mod heap;

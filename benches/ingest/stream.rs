@@ -1,12 +1,12 @@
 //! The stream that is measured: a Monitor session as a broker would send it.
 
-use std::sync::Arc;
-
 use dbwarden::nuodb::cipher::CipherName;
 use dbwarden::nuodb::client::{Credentials, Settings as ClientSettings};
-use dbwarden::nuodb::message::{BrokerElement, Event, ProcessElement, Status};
+use dbwarden::nuodb::message::{Event, ProcessElement, Status};
 use dbwarden::nuodb::server::{Server, ServerEvent, ServerSettings};
 use dbwarden::nuodb::srp::{Agreement, Password};
+
+use crate::brokers::{agent, broker};
 
 /// How many monitor events are measured at once.
 pub(crate) const EVENTS: u32 = 100_000;
@@ -101,21 +101,6 @@ fn status() -> Status {
         peers: (1..PEERS).map(|it| broker(it, false)).collect(),
         processes: Vec::new(),
     }
-}
-
-fn broker(index: u32, is_entry: bool) -> BrokerElement {
-    BrokerElement {
-        agent_id: agent(index),
-        address: (!is_entry).then(|| format!("10.0.0.{index}").into()),
-        port: (!is_entry).then_some(48_004),
-        is_broker: true,
-        hostname: format!("db{index}.example.com").into(),
-        version: "3.0.0".into(),
-    }
-}
-
-fn agent(index: u32) -> Arc<str> {
-    format!("uuid:00000000-0000-4000-8000-{index:012}").into()
 }
 
 fn process(life: u32) -> ProcessElement {

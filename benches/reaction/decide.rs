@@ -8,7 +8,7 @@ use dbwarden::journal::Batch;
 use dbwarden::model::{self, Address};
 use dbwarden::nuodb::cipher::CipherName;
 use dbwarden::nuodb::client::{Credentials, Settings as ClientSettings};
-use dbwarden::nuodb::message::{BrokerElement, Event, ProcessElement, Status};
+use dbwarden::nuodb::message::{Event, ProcessElement, Status};
 use dbwarden::nuodb::pilot::{Command, ConnectionId, Input as PilotInput, Pilot, PilotSettings};
 use dbwarden::nuodb::server::{Server, ServerEvent, ServerSettings};
 use dbwarden::nuodb::srp::{Agreement, Password};
@@ -18,6 +18,7 @@ use dbwarden::time::{Moment, Timestamp};
 use dbwarden::warden::Warden;
 
 use crate::ROUNDS;
+use crate::brokers::{agent, broker};
 
 /// How many processes the domain has.
 pub(crate) const PROCESSES: u32 = PEERS * PER_PEER;
@@ -254,27 +255,12 @@ fn database(index: u32) -> Arc<str> {
     format!("database-{index}").into()
 }
 
-fn agent(index: u32) -> Arc<str> {
-    format!("uuid:00000000-0000-4000-8000-{index:012}").into()
-}
-
 fn status() -> Status {
     Status {
         domain: "domain".into(),
         entry: broker(0, true),
         peers: (1..PEERS).map(|it| broker(it, false)).collect(),
         processes: (0..PROCESSES).map(process).collect(),
-    }
-}
-
-fn broker(index: u32, is_entry: bool) -> BrokerElement {
-    BrokerElement {
-        agent_id: agent(index),
-        address: (!is_entry).then(|| format!("10.0.0.{index}").into()),
-        port: (!is_entry).then_some(48_004),
-        is_broker: true,
-        hostname: format!("db{index}.example.com").into(),
-        version: "3.0.0".into(),
     }
 }
 

@@ -10,18 +10,13 @@ use dbwarden::sandbox::serve::{Sandbox, Settings};
 use dbwarden::transport::{Stream, dial};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::ROUNDS;
+use crate::{ROUNDS, runtime};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Returns how long each of many took.
 pub(crate) fn measure() -> Vec<Duration> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime can be had");
-    runtime.block_on(async {
+    runtime().block_on(async {
         let settings = Settings {
             peers: 1,
             brokers: 1,

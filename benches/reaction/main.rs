@@ -8,6 +8,8 @@
 //! the request as it arrives. Names of parts as arguments (`decide`, `commit`, `handshake`,
 //! `whole`) measure these only.
 
+#[path = "../shared/brokers.rs"]
+mod brokers;
 mod commit;
 mod decide;
 mod handshake;
@@ -61,6 +63,15 @@ fn main() -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// Returns what the parts with sockets run on.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime can be had")
 }
 
 /// What many measurements come to.

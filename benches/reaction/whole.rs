@@ -14,7 +14,7 @@ use dbwarden::sandbox::world::{Asker, Fault, Pace, StartRecord};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use crate::ROUNDS;
+use crate::{ROUNDS, runtime};
 
 /// What the model waits to see whether the peer is gone as well, by default.
 pub(crate) const EXIT_SETTLE: Duration = Duration::from_millis(50);
@@ -53,12 +53,7 @@ const CONFIG: &str = r#"
 
 /// Returns how long each reaction took.
 pub(crate) fn measure() -> Vec<Duration> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime can be had");
-    runtime.block_on(async {
+    runtime().block_on(async {
         let settings = Settings {
             peers: 4,
             pace: Pace::scaled(0),

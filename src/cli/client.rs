@@ -32,6 +32,9 @@ const QUEUE_TRIES: u32 = 1_500;
 /// An answer as a whole, or a line of one, is not longer.
 const ANSWER_LIMIT: usize = 1 << 30;
 
+/// Where a daemon listens unless its configuration says otherwise.
+pub(super) const SOCKET: &str = "/run/dbwarden/dbwarden.sock";
+
 /// Where the daemon is.
 #[derive(Debug, clap::Args)]
 pub(super) struct SocketArgs {
@@ -40,7 +43,7 @@ pub(super) struct SocketArgs {
         long,
         value_name = "PATH",
         env = "DBWARDEN_SOCKET",
-        default_value = "/run/dbwarden/dbwarden.sock"
+        default_value = SOCKET
     )]
     pub(super) socket: PathBuf,
 }

@@ -121,9 +121,8 @@ impl Evidence {
     pub(super) const fn first_says(self) -> &'static str {
         match self {
             Self::Declared => "declared, and nobody sits there",
-            Self::Exit { .. } => "its exit was told",
             Self::Unreachable { .. } => "its peer is out of reach, and it may live on there",
-            Self::Vanished { .. } => "it was gone when we looked again",
+            Self::Exit { .. } | Self::Vanished { .. } => self.says(),
         }
     }
 }

@@ -68,6 +68,20 @@ fn places(engines: &[Engine]) -> Vec<(u64, Option<String>)> {
     sms.map(|it| (it.0, it.1.clone())).collect()
 }
 
+/// Three peers, two of them with a storage manager, one with an engine.
+fn sandbox() -> Running {
+    Running::start(&[
+        "--peers",
+        "3",
+        "--database",
+        "teas",
+        "--sm",
+        "2",
+        "--te",
+        "1",
+    ])
+}
+
 fn started(daemon: &Daemon) -> Vec<Value> {
     let events = daemon.events(&[]).into_iter();
     events
@@ -77,16 +91,7 @@ fn started(daemon: &Daemon) -> Vec<Value> {
 
 #[test]
 fn a_killed_storage_manager_comes_back_on_its_archive() {
-    let sandbox = Running::start(&[
-        "--peers",
-        "3",
-        "--database",
-        "teas",
-        "--sm",
-        "2",
-        "--te",
-        "1",
-    ]);
+    let sandbox = sandbox();
     let before = running(&sandbox);
     let daemon = daemon(&sandbox);
     let (_, _, victim) = before[1];
@@ -108,16 +113,7 @@ fn a_killed_storage_manager_comes_back_on_its_archive() {
 
 #[test]
 fn a_database_whose_engines_were_all_killed_comes_up_in_order() {
-    let sandbox = Running::start(&[
-        "--peers",
-        "3",
-        "--database",
-        "teas",
-        "--sm",
-        "2",
-        "--te",
-        "1",
-    ]);
+    let sandbox = sandbox();
     let before = running(&sandbox);
     let daemon = daemon(&sandbox);
     for (_, _, victim) in &before {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::cli::client::{Client, Failure, encode};
+use crate::cli::client::{Client, Failure, SOCKET, encode};
 use crate::driver::nuodb::Domain;
 use crate::model::ProcessSeen;
 
@@ -25,7 +25,7 @@ pub(super) struct TellArgs {
         long,
         value_name = "PATH",
         env = "DBWARDEN_SOCKET",
-        default_value = "/run/dbwarden/dbwarden.sock"
+        default_value = SOCKET
     )]
     socket: PathBuf,
     /// Tell no daemon: what ends is a failure to it
