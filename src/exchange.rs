@@ -264,6 +264,11 @@ pub enum Wish {
 pub enum Word {
     /// It is about to be ended: an end that follows soon is as somebody wished.
     Announce,
+    /// A database of which nothing runs is brought up again.
+    ColdStart {
+        /// Whose archives are given up.
+        accept_loss: Vec<PeerName>,
+    },
     /// A peer out of reach is dead, and so is all that ran there.
     ConfirmDead,
     /// Its maintenance is over.
@@ -302,6 +307,7 @@ impl Word {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Announce => "announce",
+            Self::ColdStart { .. } => "cold-start",
             Self::ConfirmDead => "confirm-dead",
             Self::EndMaintenance => "end-maintenance",
             Self::Forget => "forget",

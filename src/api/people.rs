@@ -23,6 +23,7 @@ pub(super) struct RequestRecord {
     pub(super) reason: Option<String>,
     start_te: Option<StartTeRecord>,
     announce: Option<OfRecord>,
+    cold_start: Option<ColdStartRecord>,
     confirm_dead: Option<OfRecord>,
     end_maintenance: Option<OfRecord>,
     forget: Option<OfRecord>,
@@ -39,6 +40,14 @@ pub(super) struct RequestRecord {
 #[serde(deny_unknown_fields)]
 struct OfRecord {
     target: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct ColdStartRecord {
+    target: String,
+    #[serde(default)]
+    accept_loss: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,6 +97,14 @@ impl RequestRecord {
         let mut all: Vec<Asking> = plain
             .filter_map(|(it, word)| Some(Asking::Person(word, it?.target)))
             .collect();
+        if let Some(it) = self.cold_start.take() {
+            let lost = it.accept_loss;
+            if let Some(name) = lost.iter().find(|it| !is_name(it)) {
+                return Err(format!("`{}` is no name of a peer", name.escape_debug()));
+            }
+            let accept_loss = lost.iter().map(|it| it.as_str().into()).collect();
+            all.push(Asking::Person(Word::ColdStart { accept_loss }, it.target));
+        }
         if let Some(it) = self.maintain.take() {
             let lasts = lasting(it.seconds)?;
             all.push(Asking::Person(Word::Maintain { lasts }, it.target));
@@ -125,6 +142,7 @@ impl RequestRecord {
 /// Returns whether others will ask why.
 const fn needs_reason(word: &Word) -> bool {
     match word {
+        Word::ColdStart { accept_loss } => !accept_loss.is_empty(),
         Word::ConfirmDead | Word::Hold | Word::Maintain { .. } | Word::Thaw { .. } => true,
         Word::Announce
         | Word::EndMaintenance

@@ -219,9 +219,11 @@ impl OrderRecord {
         let (te, gate) = match it.kind {
             OrderKind::Scale(count) => (Some(count), None),
             OrderKind::Thaw(gate) => (None, Some(gate.as_str())),
-            OrderKind::Announced | OrderKind::Dead | OrderKind::Hold | OrderKind::Maintenance => {
-                (None, None)
-            }
+            OrderKind::Announced
+            | OrderKind::ColdStart
+            | OrderKind::Dead
+            | OrderKind::Hold
+            | OrderKind::Maintenance => (None, None),
         };
         Self {
             order: it.kind.as_str(),

@@ -55,7 +55,10 @@ impl Supervisor {
         let Phase::Vacant(vacancy) = self.enter(id, Phase::Empty) else {
             unreachable!("only a vacancy is decided about");
         };
-        let by = vacancy.wish.as_ref().map(|it| it.by.clone());
+        let is_archive = rule.seat == SeatKind::Archive;
+        let cold = self.cold_order(model, database).filter(|_| is_archive);
+        let wish = vacancy.wish.as_ref().map(|it| it.by.clone());
+        let by = wish.or_else(|| cold.map(|it| it.by.clone()));
         self.enter(id, Phase::Acting { action, vacancy });
         // Counted before it is tried: whatever happens, no try is forgotten.
         self.slot_mut(id).tries += 1;

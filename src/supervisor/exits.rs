@@ -99,6 +99,9 @@ impl Supervisor {
         process: &Process,
         ending: Ending,
     ) {
+        if ending == Ending::Requested {
+            self.take_back_cold(model, process.database);
+        }
         let Some(slot) = self.seat_of(id) else {
             if let Some(row) = self.row_for(process) {
                 row.surplus.remove(&(process.life, id));

@@ -213,6 +213,7 @@ impl Supervisor {
                 OrderKind::Hold => Some("`dbwarden release` ends the hold"),
                 OrderKind::Maintenance => Some("`dbwarden maintenance end` ends it at once"),
                 OrderKind::Announced
+                | OrderKind::ColdStart
                 | OrderKind::Dead
                 | OrderKind::Scale(_)
                 | OrderKind::Thaw(_) => None,

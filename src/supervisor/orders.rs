@@ -24,8 +24,14 @@ impl Supervisor {
     /// Keeps what a person said, in place of what was said of the same before.
     pub(super) fn keep_order(&mut self, model: &Model, order: OrderFact) {
         let name = order.name();
-        if let OrderKind::Scale(count) = order.kind {
-            self.note_scale(model, &order.extent, Some(count));
+        match order.kind {
+            OrderKind::ColdStart => self.note_cold_order(model, &order.extent, true),
+            OrderKind::Scale(count) => self.note_scale(model, &order.extent, Some(count)),
+            OrderKind::Announced
+            | OrderKind::Dead
+            | OrderKind::Hold
+            | OrderKind::Maintenance
+            | OrderKind::Thaw(_) => (),
         }
         self.changed.orders.insert(name.clone());
         self.orders.insert(name, order);
@@ -34,8 +40,14 @@ impl Supervisor {
     /// Takes back what a person said.
     pub(super) fn drop_order(&mut self, model: &Model, name: &str) -> Option<OrderFact> {
         let order = self.orders.remove(name)?;
-        if let OrderKind::Scale(_) = order.kind {
-            self.note_scale(model, &order.extent, None);
+        match order.kind {
+            OrderKind::ColdStart => self.note_cold_order(model, &order.extent, false),
+            OrderKind::Scale(_) => self.note_scale(model, &order.extent, None),
+            OrderKind::Announced
+            | OrderKind::Dead
+            | OrderKind::Hold
+            | OrderKind::Maintenance
+            | OrderKind::Thaw(_) => (),
         }
         self.changed.orders.insert(order.name());
         Some(order)
@@ -199,10 +211,15 @@ impl Supervisor {
             _ => order.until.is_some_and(|it| it <= now.wall),
         };
         if is_over {
-            if let Some(order) = self.drop_order(model, name)
-                && order.kind == OrderKind::Maintenance
-            {
-                self.maintenance_over(now, model, &order, "its time is over", effects);
+            let order = self.drop_order(model, name);
+            match order.as_ref().map(|it| (it, it.kind)) {
+                Some((order, OrderKind::Maintenance)) => {
+                    self.maintenance_over(now, model, order, "its time is over", effects);
+                }
+                Some((order, OrderKind::ColdStart)) => {
+                    self.cold_order_over(now, model, order, effects);
+                }
+                Some(_) | None => (),
             }
             return;
         }

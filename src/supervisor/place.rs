@@ -8,7 +8,7 @@ use super::state::{SlotId, Supervisor};
 use crate::exchange::ActionId;
 use crate::model::{DatabaseId, Model, Peer, PeerId, PeerPresence, Role};
 use crate::mutation::Mutant;
-use crate::policy::{Candidate, Place, SeatKind, Step, choose};
+use crate::policy::{Candidate, Place, Step, choose};
 use crate::time::Timestamp;
 
 /// So many failures at peers are remembered before the old ones are forgotten.
@@ -106,14 +106,7 @@ impl Supervisor {
             Some(reason) => format!("{} asked for it ({reason}); ", it.by),
             None => format!("{} asked for it; ", it.by),
         });
-        let slot = self.slot(case.slot);
-        let is_cold = slot.rule.seat == SeatKind::Archive
-            && !case.model.database(slot.database).is_any_running();
-        let cold = if is_cold {
-            "cold start, it ran last; "
-        } else {
-            ""
-        };
+        let cold = self.cold_says(case);
         let why = format!(
             "{asked}{cold}{evidence}; try {}, {place}; processes there: {}",
             self.slot(case.slot).tries + 1,

@@ -4,6 +4,7 @@
 //! once, however many ask for it, by the evidence, the pace and the gates of the healer's own
 //! starts.
 
+mod cold;
 mod people;
 mod start;
 mod target;
@@ -18,7 +19,7 @@ use super::state::{About, Phase, SlotId, Supervisor};
 use super::{Effect, Mode};
 use crate::event::Kind;
 use crate::exchange::{ActionId, Answer, Place, Request, RequestId, Wish};
-use crate::model::{DatabaseName, Model};
+use crate::model::{DatabaseId, DatabaseName, Model};
 use crate::time::{Moment, Timestamp};
 
 /// What becomes of a request, as far as that is known before the supervisor acts.
@@ -32,6 +33,8 @@ pub struct Asked {
 /// What comes of a request.
 #[derive(Clone, Debug)]
 enum What {
+    /// This database is brought up.
+    Cold(DatabaseId),
     /// It is done, in these words.
     Done(Arc<str>),
     /// It is for this seat.
@@ -63,8 +66,7 @@ impl Supervisor {
         } = request;
         let what = match wish {
             Wish::Person { word, target } => {
-                let said = self.heed(now, model, (by, reason), (&word, &*target), effects);
-                said.map(|it| What::Done(it.into()))
+                self.heed(now, model, (by, reason), (&word, &*target), effects)
             }
             Wish::StartTe { database, place } => {
                 let found = self.ask_for(now, model, (by, reason), (&database, place), effects);
@@ -125,6 +127,7 @@ impl Supervisor {
             Err(reason) => Answer::Refused {
                 reason: reason.clone(),
             },
+            Ok(What::Cold(database)) => self.answer_cold(now, model, *database),
             Ok(What::Done(text)) => Answer::Accepted {
                 action: None,
                 text: text.clone(),

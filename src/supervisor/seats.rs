@@ -35,7 +35,7 @@ impl Supervisor {
             }
             Change::DatabaseActive(id) => {
                 self.watch(model, *id);
-                self.end_cold(*id);
+                self.end_cold(model, *id);
             }
             Change::PeerReturned(id) | Change::PeerUnreachable(id) => {
                 self.lost_peer |= matches!(change, Change::PeerUnreachable(_));

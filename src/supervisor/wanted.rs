@@ -22,7 +22,9 @@ impl Supervisor {
         let is_scaled =
             slot.rule.role == Role::Te && self.watches[slot.database.index()].scale.is_some();
         let is_observed = slot.observed && self.policy(id).keep_observed && !is_scaled;
-        let is_kept = is_observed || self.is_declared(id);
+        let is_brought_up = slot.rule.seat == SeatKind::Archive
+            && self.watches[slot.database.index()].cold.is_asked_for;
+        let is_kept = is_observed || is_brought_up || self.is_declared(id);
         is_kept && self.is_healed(id)
     }
 

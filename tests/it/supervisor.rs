@@ -13,7 +13,7 @@
 //! - `ask BY teas`, `ask BY teas elsewhere`, `ask BY teas on B` somebody requests an engine,
 //!   perhaps `because REASON`;
 //! - `say BY hold teas/te/1 because REASON` and the like: what only people say;
-//!   `maintain b for 60`, `scale teas to 2`, `thaw prod storm for 60`;
+//!   `maintain b for 60`, `scale teas to 2`, `cold-start teas losing b`, `thaw prod storm for 60`;
 //! - `restart` the daemon is killed and starts with what it remembered; `recovered-backup`,
 //!   `recovered-lost`, `journal-failed`, `resume BY` what becomes of its memory;
 //! - `reload off`, `on`, `suggest`, `no-options`, `other-options`, `no-archives` another
@@ -29,6 +29,7 @@
 //! only the beginning of one.
 
 mod budgets;
+mod cold;
 mod disk;
 mod gates;
 mod harness;

@@ -191,6 +191,10 @@ impl Supervisor {
                 ..Because::new("policy", says)
             };
         }
+        if let Some(order) = self.cold_order(model, slot.database) {
+            let says = format!("{} has the database brought up", order.by);
+            return Because::new("wanted", says);
+        }
         if slot.ordinal < min {
             return Because::new("wanted", format!("the policy declares a minimum of {min}"));
         }

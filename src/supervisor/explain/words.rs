@@ -56,10 +56,14 @@ impl Obstacle {
     pub(in crate::supervisor) const fn lift(self) -> Option<&'static str> {
         match self {
             Self::AnotherHealer => Gate::AnotherHealer.lift(),
-            Self::ArchiveUnasked => {
-                Some("bring its peer back, or say that it is dead with `dbwarden confirm-dead`")
-            }
-            Self::DatabaseDown => Some("start a storage manager of the database"),
+            Self::ArchiveUnasked => Some(
+                "bring its peer back, or give it up with `dbwarden request cold-start \
+                 --accept-loss`",
+            ),
+            Self::DatabaseDown => Some(
+                "start a storage manager of the database, or have `dbwarden request cold-start` \
+                 do it",
+            ),
             Self::Gate(gate) => gate.lift(),
             Self::Held => Some("`dbwarden release` ends the hold"),
             Self::HostOut => Some("mend what the agent said of that host"),

@@ -39,6 +39,8 @@ impl OrderFact {
 pub enum OrderKind {
     /// Somebody is about to end it.
     Announced,
+    /// It is brought up from nothing.
+    ColdStart,
     /// It is dead.
     Dead,
     /// Nothing is started for it.
@@ -56,6 +58,7 @@ impl OrderKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Announced => "announced",
+            Self::ColdStart => "cold-start",
             Self::Dead => "dead",
             Self::Hold => "hold",
             Self::Maintenance => "maintenance",
@@ -69,9 +72,12 @@ impl OrderKind {
         let kind = self.as_str();
         match self {
             Self::Thaw(gate) => format!("{kind} {} {extent}", gate.as_str()).into(),
-            Self::Announced | Self::Dead | Self::Hold | Self::Maintenance | Self::Scale(_) => {
-                format!("{kind} {extent}").into()
-            }
+            Self::Announced
+            | Self::ColdStart
+            | Self::Dead
+            | Self::Hold
+            | Self::Maintenance
+            | Self::Scale(_) => format!("{kind} {extent}").into(),
         }
     }
 }

@@ -112,13 +112,10 @@ impl Supervisor {
                 let mut rows = it.rows.iter();
                 rows.any(|row| row.rule.role == Role::Te && row.seats_all)
             }),
-            cold: watch.map_or_else(ColdFact::default, |it| {
-                let name = |peer: &PeerId| model.peer(*peer).name.clone();
-                ColdFact {
-                    is_under_way: it.cold.is_under_way,
-                    is_asked_for: it.cold.is_asked_for,
-                    accepted: it.cold.accepted.iter().map(name).collect(),
-                }
+            cold: watch.map_or_else(ColdFact::default, |it| ColdFact {
+                is_under_way: it.cold.is_under_way,
+                is_asked_for: it.cold.is_asked_for,
+                accepted: it.cold.accepted.iter().cloned().collect(),
             }),
             seats_others: watch.map_or_else(Vec::new, |it| {
                 let rows = it.rows.iter().filter(|row| row.seats_all);

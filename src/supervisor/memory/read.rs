@@ -8,8 +8,8 @@ use crate::mutation::Mutant;
 use crate::supervisor::Settings;
 use crate::supervisor::cold::Cold;
 use crate::supervisor::facts::{
-    AgentFact, ColdFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactKey, PhaseFact,
-    ProcessFact, SlotFact, VacancyFact, slot_name,
+    AgentFact, DatabaseFact, DomainFact, EvidenceFact, Fact, FactKey, PhaseFact, ProcessFact,
+    SlotFact, VacancyFact, slot_name,
 };
 use crate::supervisor::gate::{Foreign, Gate};
 use crate::supervisor::given_up::GivenUp;
@@ -282,14 +282,17 @@ impl Reading<'_> {
     }
 
     fn watched(&mut self, key: &FactKey, it: DatabaseFact) -> Result<(), Dangling> {
-        let cold = self.cold(key, &it.cold)?;
         let database = self.database(key, &it.known.name)?;
         let watch = self.supervisor.watch_mut(database);
         watch.exits = VecDeque::from(it.exits);
         watch.confirm_until = it.confirm_until;
         watch.degraded = it.told_degraded;
         watch.storage_lost = it.storage_lost;
-        watch.cold = cold;
+        watch.cold = Cold {
+            is_under_way: it.cold.is_under_way,
+            is_asked_for: it.cold.is_asked_for,
+            accepted: it.cold.accepted.into_iter().collect(),
+        };
         for row in &mut watch.rows {
             let said = match row.rule.role {
                 Role::Te => it.keeps_observed,
@@ -319,15 +322,6 @@ impl Reading<'_> {
             self.supervisor.give_seat(process, slot);
         }
         Ok(())
-    }
-
-    fn cold(&self, key: &FactKey, fact: &ColdFact) -> Result<Cold, Dangling> {
-        let accepted = fact.accepted.iter().map(|it| self.peer(key, it));
-        Ok(Cold {
-            is_under_way: fact.is_under_way,
-            is_asked_for: fact.is_asked_for,
-            accepted: accepted.collect::<Result<_, _>>()?,
-        })
     }
 
     fn peer(&self, key: &FactKey, name: &PeerName) -> Result<PeerId, Dangling> {

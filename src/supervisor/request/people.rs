@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::What;
 use crate::event::Kind;
 use crate::exchange::Word;
 use crate::model::{Model, PeerPresence};
@@ -53,7 +54,7 @@ impl Supervisor {
         (by, reason): (Arc<str>, Option<Arc<str>>),
         (word, target): (&Word, &str),
         effects: &mut Vec<Effect>,
-    ) -> Result<String, String> {
+    ) -> Result<What, String> {
         if self.gates.journal_failed {
             return Err("the journal cannot be written, so it would not be remembered".to_owned());
         }
@@ -68,8 +69,12 @@ impl Supervisor {
             extent: self.find_target(model, target)?,
         };
         is_meant(word, &saying.extent)?;
-        match word {
+        let said = match word {
             Word::Announce => Ok(self.announce(now, model, &saying, effects)),
+            Word::ColdStart { accept_loss } => {
+                let begun = self.order_cold(now, model, &saying, accept_loss, effects);
+                return begun.map(What::Cold);
+            }
             Word::ConfirmDead => self.confirm_dead(now, model, &saying, effects),
             Word::EndMaintenance => self.end_maintenance(now, model, &saying, effects),
             Word::Forget => self.forget(now, model, &saying, effects),
@@ -82,7 +87,8 @@ impl Supervisor {
                 self.thaw(now, model, &saying, (&**gate, *lasts), effects)
             }
             Word::Want => self.want(now, model, &saying, effects),
-        }
+        };
+        said.map(|it| What::Done(it.into()))
     }
 
     /// Tells that a person said something, and what.
@@ -281,7 +287,9 @@ fn is_meant(word: &Word, extent: &Extent) -> Result<(), String> {
             matches!(extent, Extent::Database(_) | Extent::Slot(..)),
             "a slot or a database",
         ),
-        Word::Scale { .. } => (matches!(extent, Extent::Database(_)), "a database"),
+        Word::ColdStart { .. } | Word::Scale { .. } => {
+            (matches!(extent, Extent::Database(_)), "a database")
+        }
         Word::Thaw { .. } => (matches!(extent, Extent::Domain), "a domain"),
     };
     if fits {

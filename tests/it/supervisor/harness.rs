@@ -388,6 +388,15 @@ impl World {
         let seconds = |it: &str| Duration::from_secs(it.parse().unwrap());
         let word = match (words[1], &words[3..]) {
             ("announce", []) => Word::Announce,
+            ("cold-start", []) => Word::ColdStart {
+                accept_loss: Vec::new(),
+            },
+            ("cold-start", ["losing", lost @ ..]) => Word::ColdStart {
+                accept_loss: lost
+                    .iter()
+                    .map(|it| format!("{it}:1").as_str().into())
+                    .collect(),
+            },
             ("confirm-dead", []) => Word::ConfirmDead,
             ("end-maintenance", []) => Word::EndMaintenance,
             ("forget", []) => Word::Forget,

@@ -10,7 +10,7 @@ use dbwarden::supervisor::{Archive, Settings};
 
 use super::harness::{check_with, settings};
 
-fn archive(peer: &str) -> Archive {
+pub(crate) fn archive(peer: &str) -> Archive {
     Archive {
         peer: format!("{peer}:1").as_str().into(),
         path: format!("/data/{peer}").into(),
@@ -24,7 +24,7 @@ fn archive(peer: &str) -> Archive {
 }
 
 /// Returns settings by which storage managers are healed, on the archives of these peers.
-fn with_archives(peers: &[&str]) -> Settings {
+pub(crate) fn with_archives(peers: &[&str]) -> Settings {
     let mut settings = settings();
     settings.policies[0].roles = vec![Role::Te, Role::Sm];
     let archives = peers.iter().map(|it| archive(it)).collect();

@@ -32,6 +32,7 @@ pub(super) struct OrderRecord<'a> {
 #[serde(rename_all = "kebab-case")]
 enum KindRecord<'a> {
     Announced,
+    ColdStart,
     Dead,
     Hold,
     Maintenance,
@@ -63,6 +64,7 @@ impl<'a> From<&'a OrderFact> for OrderRecord<'a> {
         Self {
             order: match it.kind {
                 OrderKind::Announced => KindRecord::Announced,
+                OrderKind::ColdStart => KindRecord::ColdStart,
                 OrderKind::Dead => KindRecord::Dead,
                 OrderKind::Hold => KindRecord::Hold,
                 OrderKind::Maintenance => KindRecord::Maintenance,
@@ -86,6 +88,7 @@ impl TryFrom<OrderRecord<'_>> for OrderFact {
         Ok(Self {
             kind: match it.order {
                 KindRecord::Announced => OrderKind::Announced,
+                KindRecord::ColdStart => OrderKind::ColdStart,
                 KindRecord::Dead => OrderKind::Dead,
                 KindRecord::Hold => OrderKind::Hold,
                 KindRecord::Maintenance => OrderKind::Maintenance,

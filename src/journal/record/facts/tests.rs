@@ -444,6 +444,7 @@ fn lapsed() -> impl Strategy<Value = Fact> {
 fn order() -> impl Strategy<Value = Fact> {
     let kind = prop_oneof![
         Just(OrderKind::Announced),
+        Just(OrderKind::ColdStart),
         Just(OrderKind::Dead),
         Just(OrderKind::Hold),
         Just(OrderKind::Maintenance),

@@ -135,6 +135,9 @@ fn word() -> BoxedStrategy<Word> {
     ];
     prop_oneof![
         select(plain),
+        vec(text(), 0..3).prop_map(|it| Word::ColdStart {
+            accept_loss: it.iter().map(|it| it.as_str().into()).collect(),
+        }),
         duration().prop_map(|lasts| Word::Maintain { lasts }),
         any::<u32>().prop_map(|count| Word::Scale { count }),
         (text(), duration()).prop_map(|(gate, lasts)| Word::Thaw {

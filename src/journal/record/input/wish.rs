@@ -31,6 +31,10 @@ pub(in crate::journal) enum WishRecord<'a> {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(in crate::journal) enum WordRecord<'a> {
     Announce,
+    ColdStart {
+        #[serde(borrow)]
+        accept_loss: Vec<Text<'a>>,
+    },
     ConfirmDead,
     EndMaintenance,
     Forget,
@@ -56,6 +60,9 @@ impl<'a> From<&'a Word> for WordRecord<'a> {
         let micros = |it: &Duration| u64::try_from(it.as_micros()).unwrap_or(u64::MAX);
         match word {
             Word::Announce => Self::Announce,
+            Word::ColdStart { accept_loss } => Self::ColdStart {
+                accept_loss: accept_loss.iter().map(|it| it.as_str().into()).collect(),
+            },
             Word::ConfirmDead => Self::ConfirmDead,
             Word::EndMaintenance => Self::EndMaintenance,
             Word::Forget => Self::Forget,
@@ -79,6 +86,9 @@ impl From<WordRecord<'_>> for Word {
     fn from(record: WordRecord<'_>) -> Self {
         match record {
             WordRecord::Announce => Self::Announce,
+            WordRecord::ColdStart { accept_loss } => Self::ColdStart {
+                accept_loss: accept_loss.iter().map(|it| PeerName::from(&**it)).collect(),
+            },
             WordRecord::ConfirmDead => Self::ConfirmDead,
             WordRecord::EndMaintenance => Self::EndMaintenance,
             WordRecord::Forget => Self::Forget,
