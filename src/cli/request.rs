@@ -33,7 +33,7 @@ enum Command {
 /// The storage manager that ran last is started first, by the daemon's own record, the others once
 /// it runs, transaction engines last. That is what the healer does by itself after a crash; asked
 /// for, it is done after a stop as well. It is refused while an archive cannot be asked whose loss
-/// is not accepted, and given up if it has not begun within ten minutes.
+/// is not accepted, and given up if it has not begun within `request-patience`.
 #[derive(Debug, clap::Args)]
 struct ColdStartArgs {
     /// The database

@@ -5,7 +5,6 @@
 //! until a second look agrees, and nobody hears of it meanwhile.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::change::{Change, Ending};
 use super::state::{Model, Peer, PeerId, PeerPresence, Presence, Process, ProcessId};
@@ -15,10 +14,6 @@ use crate::time::Timestamp;
 /// In a minority view another look can hardly show more, but must be had: nobody might tell that
 /// the view has widened.
 const MINORITY_FACTOR: u32 = 15;
-
-/// A broker that was lost so long ago, in a view of the majority, does not count as one that ought
-/// to be in view: hosts are replaced, and addresses with them.
-const RETIRE_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// Something that ought to be there did not show.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -227,14 +222,14 @@ impl Model {
     /// Counts the brokers that are in view, as `is_in_view` says of all peers in order, and those
     /// that ought to be.
     fn count_brokers(&mut self, now: Timestamp, mut is_in_view: impl FnMut(&Peer) -> bool) {
-        let was_minority = self.is_minority();
+        let (was_minority, retire_after) = (self.is_minority(), self.settings.retire_after);
         let (mut seen, mut known) = (0_usize, 0_usize);
         for (id, peer) in (0..).map(PeerId).zip(&mut self.peers) {
             let is_seen = is_in_view(peer);
             let was_retired = peer.is_retired;
             if let PeerPresence::Unreachable { since } = peer.presence
                 && !was_minority
-                && since + RETIRE_AFTER <= now
+                && since + retire_after <= now
             {
                 peer.is_retired = true;
             }

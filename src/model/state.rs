@@ -234,6 +234,9 @@ pub struct Settings {
     /// After how long a second look of the same peer at the domain confirms what the first one
     /// did not show.
     pub settle: Duration,
+    /// A broker that was lost so long ago, in a view of the majority, does not count as one that
+    /// ought to be in view: hosts are replaced, and addresses with them.
+    pub retire_after: Duration,
     /// What the configuration says of single peers. Of two that claim one address the first has
     /// it.
     pub peers: Vec<PeerSettings>,
@@ -260,6 +263,7 @@ impl Default for Settings {
             exit_settle: Duration::from_millis(50),
             return_grace: Duration::from_secs(20),
             settle: Duration::from_secs(2),
+            retire_after: Duration::from_secs(24 * 3_600),
             peers: Vec::new(),
             planted: Planted::default(),
         }

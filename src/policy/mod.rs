@@ -20,7 +20,7 @@ pub use pace::{Backoff, Place, Stage, Step, noise};
 pub use pattern::Pattern;
 pub use placement::{Candidate, choose};
 pub use reason::{Meaning, Reason};
-pub use waits::Waits;
+pub use waits::{DomainWaits, Waits};
 
 /// What the healer does when all stages are used up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

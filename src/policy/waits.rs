@@ -3,22 +3,22 @@
 
 use std::time::Duration;
 
-/// Defines [`Waits`] from one table: field, key, seconds by default, what it is.
+/// Defines durations from one table: field, key, seconds by default, what it is.
 macro_rules! waits {
-    ($($field:ident $key:literal $seconds:literal $doc:literal,)*) => {
-        /// Durations of a policy that hardly anybody changes.
+    ($name:ident $whose:literal: $($field:ident $key:literal $seconds:literal $doc:literal,)*) => {
+        #[doc = $whose]
         #[derive(Clone, Debug, Eq, PartialEq)]
-        pub struct Waits {
+        pub struct $name {
             $(#[doc = $doc] pub $field: Duration,)*
         }
 
-        impl Default for Waits {
+        impl Default for $name {
             fn default() -> Self {
                 Self { $($field: Duration::from_secs($seconds),)* }
             }
         }
 
-        impl Waits {
+        impl $name {
             /// Returns each with its key.
             pub fn each(&self) -> Vec<(&'static str, Duration)> {
                 vec![$(($key, self.$field),)*]
@@ -32,7 +32,18 @@ macro_rules! waits {
     };
 }
 
-waits! {
+waits! { DomainWaits "Durations of a whole domain that hardly anybody changes.":
+    announced_for "announced-for" 60
+        "An end that was announced comes within this time, or was not the one that was meant.",
+    look_again "look-again" 60
+        "A fresh picture that was asked for and did not come is asked for again after this time.",
+    maintenance_notice "maintenance-notice" 300
+        "Listeners are told so long before a maintenance ends that it will.",
+    report_slack "report-slack" 5
+        "So much later than a start may take, what became of it is told to us.",
+}
+
+waits! { Waits "Durations of a policy that hardly anybody changes.":
     ask_again "ask-again" 10
         "An agent that answers us, though the domain lost it, is asked again after this time.",
     blocked_after "blocked-after" 120
@@ -49,6 +60,8 @@ waits! {
         "Without any process of a role in its database, pauses are at most this long.",
     late_for "late-for" 600
         "So long a start of which nothing was heard may still come to life.",
+    request_patience "request-patience" 600
+        "So long what somebody asked for waits for its gates before it is given up.",
     stuck_after "stuck-after" 600
         "A process that is starting and about which nothing changed for so long is stuck.",
 }

@@ -1,7 +1,5 @@
 //! What becomes of an action: from a prepared session to a running process, or not.
 
-use std::time::Duration;
-
 use super::Effect;
 use super::facts::ActionStage;
 use super::rule::Case;
@@ -11,9 +9,6 @@ use crate::exchange::{ActionId, Deed, Outcome};
 use crate::model::Model;
 use crate::mutation::Mutant;
 use crate::time::{Moment, Timestamp};
-
-/// How much later than promised a driver may report before an action is looked into without it.
-pub(super) const DRIVER_SLACK: Duration = Duration::from_secs(5);
 
 impl Supervisor {
     /// Takes in what became of a deed. `act` must follow.
@@ -155,7 +150,7 @@ impl Supervisor {
             self.abandoned(now, model, action, objection.says(), effects);
             return;
         }
-        let deadline = now.at + self.policy(slot).start_timeout + DRIVER_SLACK;
+        let deadline = now.at + self.policy(slot).start_timeout + self.settings.waits.report_slack;
         if let Some(it) = self.action_mut(action) {
             it.stage = ActionStage::Committed { deadline };
         }
@@ -201,10 +196,9 @@ impl Supervisor {
 
     /// The process registered. Which one it is the domain tells, before or after.
     fn registered(&mut self, now: Timestamp, action: ActionId) {
+        let deadline = now + self.settings.waits.report_slack;
         if let Some(it) = self.action_mut(action) {
-            it.stage = ActionStage::Registered {
-                deadline: now + DRIVER_SLACK,
-            };
+            it.stage = ActionStage::Registered { deadline };
         }
     }
 

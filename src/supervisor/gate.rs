@@ -273,7 +273,8 @@ impl Supervisor {
             self.gates.storm = self.settings.storm.lost(now, model, before);
         }
         if let Some(storm) = self.gates.storm {
-            self.gates.storm = storm.pass(now, model, self.gates.knows());
+            let slow_for = self.settings.storm.slow_for;
+            self.gates.storm = storm.pass(now, model, (self.gates.knows(), slow_for));
         }
         let raged = before.filter(|it| it.quiet_at.is_some());
         if let Some(storm) = raged.filter(|_| !self.gates.is_closed(Gate::Storm)) {

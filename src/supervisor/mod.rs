@@ -47,7 +47,7 @@ use crate::exchange::{
 };
 use crate::model::{self, DatabaseName, DomainName};
 use crate::mutation::Planted;
-use crate::policy::{Doctrine, NUODB, Pattern, Policy, Reason};
+use crate::policy::{Doctrine, DomainWaits, NUODB, Pattern, Policy, Reason};
 use crate::time::ClockTrouble;
 
 pub use archive::{Archive, Ran, is_for_once};
@@ -173,6 +173,8 @@ pub struct Settings {
     /// A clock that jumps, a turn that is late and a machine that sleeps by more than this make
     /// what is known doubtful.
     pub clock_jump: Duration,
+    /// What hardly anybody changes.
+    pub waits: DomainWaits,
     /// When so many peers are lost at once that nothing is started.
     pub storm: StormLimits,
     /// When somebody else is taken for a healer.
@@ -206,6 +208,7 @@ impl Settings {
             settle_max: Duration::from_secs(10),
             prepare_timeout: Duration::from_secs(15),
             clock_jump: Duration::from_secs(5),
+            waits: DomainWaits::default(),
             storm: StormLimits::default(),
             healer: HealerLimits::default(),
             observe: Vec::new(),
@@ -222,6 +225,7 @@ impl Settings {
         gate::Settling {
             quiet: self.settle,
             most: self.settle_max,
+            look_again: self.waits.look_again,
         }
     }
 }

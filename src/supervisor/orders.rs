@@ -12,13 +12,8 @@ use super::rule::{Case, Hindrance, Obstacle};
 use super::state::{About, Phase, SlotId, Supervisor};
 use crate::event::Kind;
 use crate::model::{Change, Ending, Model, PeerId, PeerName, Process};
+use crate::policy::DomainWaits;
 use crate::time::{Moment, Timestamp};
-
-/// Listeners are told so long before a maintenance ends.
-const ENDING_BEFORE: Duration = Duration::from_secs(300);
-
-/// An end that was announced comes within this time, or was not the one that was meant.
-pub(super) const ANNOUNCED_FOR: Duration = Duration::from_secs(60);
 
 impl Supervisor {
     /// Keeps what a person said, in place of what was said of the same before.
@@ -181,7 +176,8 @@ impl Supervisor {
             Extent::Domain | Extent::Peer(_) | Extent::Slot(..) => false,
         };
         let mut all = self.of_kind(OrderKind::Announced);
-        all.any(|it| now.since(it.since.at) <= ANNOUNCED_FOR && is_meant(it))
+        let lasts = self.settings.waits.announced_for;
+        all.any(|it| now.since(it.since.at) <= lasts && is_meant(it))
     }
 
     /// Ends what has lasted long enough, and says so.
@@ -194,7 +190,8 @@ impl Supervisor {
         for name in names {
             self.mind_order(now, model, &name, effects);
         }
-        let due = self.orders.values().filter_map(|it| due(now, it));
+        let waits = &self.settings.waits;
+        let due = self.orders.values().filter_map(|it| due(now, it, waits));
         self.next_order = due.min();
     }
 
@@ -203,7 +200,9 @@ impl Supervisor {
             return;
         };
         let is_over = match (order.kind, &order.extent) {
-            (OrderKind::Announced, _) => now.at > order.since.at + ANNOUNCED_FOR,
+            (OrderKind::Announced, _) => {
+                now.at > order.since.at + self.settings.waits.announced_for
+            }
             // It came back, so it was not, or another took its name.
             (OrderKind::Dead, Extent::Peer(name)) => model
                 .peer_named(name)
@@ -223,7 +222,11 @@ impl Supervisor {
             }
             return;
         }
-        if order.kind == OrderKind::Maintenance && ends_soon(now, order) && !order.told_ending {
+        let notice = self.settings.waits.maintenance_notice;
+        if order.kind == OrderKind::Maintenance
+            && ends_soon(now, order, notice)
+            && !order.told_ending
+        {
             let mut order = order.clone();
             order.told_ending = true;
             let text = format!("of {}{}", order.extent, said(&order));
@@ -311,22 +314,23 @@ pub(super) fn said(order: &OrderFact) -> String {
 }
 
 /// Returns whether a maintenance ends soon and has lasted for a while.
-fn ends_soon(now: Moment, order: &OrderFact) -> bool {
+fn ends_soon(now: Moment, order: &OrderFact, notice: Duration) -> bool {
     order.until.is_some_and(|until| {
-        until.since(order.since.wall) > ENDING_BEFORE && until.since(now.wall) <= ENDING_BEFORE
+        until.since(order.since.wall) > notice && until.since(now.wall) <= notice
     })
 }
 
 /// Returns when an order is to be looked at again, as far as today's distance between the two
 /// clocks tells.
-fn due(now: Moment, order: &OrderFact) -> Option<Timestamp> {
+fn due(now: Moment, order: &OrderFact, waits: &DomainWaits) -> Option<Timestamp> {
     if order.kind == OrderKind::Announced {
-        return Some(order.since.at + ANNOUNCED_FOR + Duration::from_micros(1));
+        return Some(order.since.at + waits.announced_for + Duration::from_micros(1));
     }
     let left = order.until?.since(now.wall);
+    let notice = waits.maintenance_notice;
     let is_told = order.told_ending
         || order.kind != OrderKind::Maintenance
-        || order.until?.since(order.since.wall) <= ENDING_BEFORE;
-    let before = left.saturating_sub(ENDING_BEFORE);
+        || order.until?.since(order.since.wall) <= notice;
+    let before = left.saturating_sub(notice);
     Some(now.at + if is_told { left } else { before })
 }

@@ -5,7 +5,6 @@
 //! `evidence`. Here it is only counted.
 
 use super::Effect;
-use super::actions::DRIVER_SLACK;
 use super::facts::ActionStage;
 use super::rule::{Blocked, Case, Hindrance, Obstacle};
 use super::state::{About, SlotId, Supervisor};
@@ -134,7 +133,7 @@ impl Supervisor {
         let Some(it) = self.actions.get(&action) else {
             return false;
         };
-        let within = self.policy(it.slot).start_timeout + DRIVER_SLACK;
+        let within = self.policy(it.slot).start_timeout + self.settings.waits.report_slack;
         matches!(it.stage, ActionStage::Committed { deadline } if unproven.at + within == deadline)
     }
 

@@ -11,11 +11,13 @@ mod target;
 mod wanted;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::decide::Decision;
 use super::facts::WishFact;
 use super::rule::Obstacle;
 use super::state::{About, Phase, SlotId, Supervisor};
+use super::tell::in_words;
 use super::{Effect, Mode};
 use crate::event::Kind;
 use crate::exchange::{ActionId, Answer, Place, Request, RequestId, Wish};
@@ -88,6 +90,9 @@ impl Supervisor {
         effects: &mut Vec<Effect>,
     ) -> Result<Found, String> {
         let found = self.find_seat(model, database, &place);
+        let patience = found
+            .as_ref()
+            .map_or(Duration::ZERO, |it| self.patience(it.slot));
         if let Ok(Found {
             slot,
             is_joined: false,
@@ -103,7 +108,7 @@ impl Supervisor {
                 .as_ref()
                 .map_or_else(String::new, |it| format!(": {it}"));
             let text = format!("{by} asks for an engine{where_to}{why}");
-            let until = now.at + WishFact::PATIENCE;
+            let until = now.at + patience;
             vacancy.wish = Some(WishFact {
                 by,
                 reason,
@@ -159,10 +164,9 @@ impl Supervisor {
                     Decision::Hold(_) => Obstacle::DatabaseDown.as_str(),
                     Decision::Start(_) => "suggest",
                 };
-                let minutes = WishFact::PATIENCE.as_secs() / 60;
+                let patience = in_words(self.patience(slot));
                 let text = format!(
-                    "{name} was asked for{joined} and waits for the gate {gate}, at most {minutes} \
-                     minutes"
+                    "{name} was asked for{joined} and waits for the gate {gate}, at most {patience}"
                 );
                 let action = None;
                 Answer::Accepted {
@@ -194,6 +198,11 @@ impl Supervisor {
             return Ok(());
         };
         Err(reason)
+    }
+
+    /// Returns for how long what is asked for a seat may wait.
+    fn patience(&self, slot: SlotId) -> Duration {
+        self.policy(slot).waits.request_patience
     }
 
     fn name_of(&self, slot: SlotId) -> String {

@@ -1,7 +1,9 @@
 //! What listeners are told of slots that wait, and of databases that lack something.
 
+use std::time::Duration;
+
 use super::Effect;
-use super::facts::{HoldReason, WishFact};
+use super::facts::HoldReason;
 use super::orders::said;
 use super::rule::Blocked;
 use super::state::{About, Phase, SlotId, Supervisor};
@@ -86,8 +88,9 @@ impl Supervisor {
             return;
         };
         let wish = vacancy.wish.as_ref();
-        let asked = wish.map_or(vacancy.since, WishFact::asked);
-        let tell_at = vacancy.since.max(asked) + self.policy(id).waits.blocked_after;
+        let waits = &self.policy(id).waits;
+        let asked = wish.map_or(vacancy.since, |it| it.asked(waits.request_patience));
+        let tell_at = vacancy.since.max(asked) + waits.blocked_after;
         let tell = (!vacancy.told.blocked).then_some(tell_at);
         let again = tell.filter(|at| *at > now.at);
         let given_up = wish.map(|it| it.until);
@@ -168,13 +171,16 @@ impl Supervisor {
 
 /// Returns when a gate opens by itself, for people.
 fn opens_in(now: Timestamp, until: Option<Timestamp>) -> String {
-    let Some(left) = until.map(|it| it.since(now)) else {
-        return String::new();
-    };
-    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    let left = until.map(|it| it.since(now));
+    left.map_or_else(String::new, |it| format!("; opens in {}", in_words(it)))
+}
+
+/// Returns a time for people, rounded up to seconds.
+pub(super) fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     match (seconds / 60, seconds % 60) {
-        (0, seconds) => format!("; opens in {seconds} s"),
-        (minutes, 0) => format!("; opens in {minutes} min"),
-        (minutes, seconds) => format!("; opens in {minutes} min {seconds} s"),
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
     }
 }

@@ -22,9 +22,6 @@ use crate::transport::{TlsClient, TlsClientSettings};
 /// Lengths of messages have 31 bits; this is the largest round number of them.
 const MAX_FRAME_LIMIT: usize = 1 << 30;
 
-/// What preparing a start may take beyond opening a session to the agent.
-const PREPARE_MARGIN: Duration = Duration::from_secs(5);
-
 /// What is known of a domain from elsewhere in the file.
 pub(super) struct Given<'a> {
     pub(super) name: DomainName,
@@ -45,6 +42,7 @@ fn check_storm(report: &mut Report, section: &Section<'_>, limits: &mut StormLim
         storm.set(report, "peers", &mut limits.peers, value::number(1, 10_000));
         storm.set(report, "quiet", &mut limits.quiet, value::duration);
         storm.set(report, "pace", &mut limits.pace, value::duration);
+        storm.set(report, "slow-for", &mut limits.slow_for, value::duration);
     }
 }
 
@@ -102,6 +100,8 @@ pub(super) fn check(
         &mut model.exit_settle,
         value::duration,
     );
+    let retire_after = &mut model.retire_after;
+    section.set(report, "retire-brokers-after", retire_after, value::pause);
     if let Some(grace) = longest(|it| it.return_grace) {
         model.return_grace = grace;
     }
@@ -117,10 +117,10 @@ pub(super) fn check(
         policies,
         te_options: databases.te_options,
         archives: databases.archives,
-        prepare_timeout: pilot.dial_timeout + PREPARE_MARGIN,
         ..supervisor::Settings::new(given.name.clone())
     };
     check_limits(report, section, &mut supervisor);
+    supervisor.prepare_timeout = pilot.dial_timeout + supervisor.waits.report_slack;
     model.settle = supervisor.settle;
     DomainSettings {
         name: given.name.clone(),
@@ -137,6 +137,9 @@ fn check_limits(report: &mut Report, section: &Section<'_>, supervisor: &mut sup
     section.set(report, "clock-jump", clock_jump, value::pause);
     let settle_max = &mut supervisor.settle_max;
     section.set(report, "settle-max", settle_max, value::duration);
+    for (key, target) in supervisor.waits.each_mut() {
+        section.set(report, key, target, value::pause);
+    }
     check_storm(report, section, &mut supervisor.storm);
     let Budget {
         max_actions,

@@ -49,8 +49,21 @@ pub(in crate::config) static DOMAIN: Table = Table {
         "clock-jump" Default("\"5s\""),
             "A clock that jumps, a turn of the daemon that is late or a machine that sleeps by \
              more than this: nothing is started before a fresh picture of the domain has settled.";
+        "look-again" Default("\"1m\""),
+            "Such a picture is asked for again when it does not come within this time.";
+        "report-slack" Default("\"5s\""),
+            "How much longer than `dial-timeout` or `start-timeout` the outcome of a start may \
+             take to be told before it is looked for without.";
+        "retire-brokers-after" Default("\"24h\""),
+            "A broker that was lost so long ago does not count any more when it is asked whether \
+             most brokers are in view.";
+        "announced-for" Default("\"1m\""),
+            "An end that somebody announced is as asked for if it comes within this time.";
+        "maintenance-notice" Default("\"5m\""),
+            "So long before the end of a maintenance it is told that it will end.";
         "storm"
-            DefaultTable(&STORM, "{ percent = 30, peers = 2, quiet = \"60s\", pace = \"10s\" }"),
+            DefaultTable(&STORM, "{ percent = 30, peers = 2, quiet = \"60s\", pace = \"10s\", \
+                                  slow-for = \"10m\" }"),
             "Nothing is started while so many peers were lost at once.";
         "max-actions" Default("20"),
             "So many starts at most, whatever they are for, are begun in `action-window`.";
@@ -175,8 +188,9 @@ pub(in crate::config) static STORM: Table = Table {
         "quiet" Default("\"60s\""),
             "A storm is over when no peer was lost for so long.";
         "pace" Default("\"10s\""),
-            "For ten minutes after a storm, or until all its peers are back, there is one start in \
-             this time.";
+            "After a storm there is one start in this time.";
+        "slow-for" Default("\"10m\""),
+            "That is so until all its peers are back, and for so long at most.";
     },
 };
 

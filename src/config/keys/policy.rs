@@ -78,6 +78,8 @@ pub(in crate::config) static POLICY: Table = Table {
             "An agent that answers us, though the domain lost it, is asked again after this time.";
         "blocked-after" Default("\"2m\""),
             "A slot for which nothing was done for so long is told of as blocked.";
+        "request-patience" Default("\"10m\""),
+            "So long what somebody asked for waits for its gates before it is given up.";
         "stuck-after" Default("\"10m\""),
             "A process that is starting and about which nothing changed for so long is told of as \
              stuck.";

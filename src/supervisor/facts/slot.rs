@@ -205,12 +205,9 @@ pub struct WishFact {
 }
 
 impl WishFact {
-    /// For so long what was asked for may wait for the gates.
-    pub const PATIENCE: Duration = Duration::from_secs(600);
-
-    /// Returns when it was asked for.
-    pub(in crate::supervisor) fn asked(&self) -> Timestamp {
-        let patience = u64::try_from(Self::PATIENCE.as_micros()).expect("it is minutes");
+    /// Returns when it was asked for, if it waits for so long.
+    pub(in crate::supervisor) fn asked(&self, patience: Duration) -> Timestamp {
+        let patience = u64::try_from(patience.as_micros()).unwrap_or(u64::MAX);
         Timestamp::from_micros(self.until.as_micros().saturating_sub(patience))
     }
 }

@@ -8,9 +8,6 @@ use super::session::{Session, Settling};
 use crate::exchange::Deed;
 use crate::time::{ClockTrouble, Moment, Timestamp};
 
-/// A picture that did not come is asked for again after this time.
-const ASK_AGAIN: Duration = Duration::from_secs(60);
-
 /// Knowledge that may be old.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::supervisor) struct ClockDoubt {
@@ -49,6 +46,7 @@ impl Supervisor {
     /// Opens the gate when the fresh picture has settled, and asks again for one that does not
     /// come.
     pub(super) fn mind_clock(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let look_again = self.settings.waits.look_again;
         let Some(doubt) = &mut self.gates.clock else {
             return;
         };
@@ -61,7 +59,7 @@ impl Supervisor {
         } else if self.gates.session == Session::None {
             // The next session begins with a picture.
             doubt.picture = Session::None;
-        } else if doubt.picture == Session::None && doubt.asks_again() <= now.at {
+        } else if doubt.picture == Session::None && doubt.asks_again(look_again) <= now.at {
             doubt.asked = now.at;
             effects.push(Effect::Do(Deed::Refresh));
         }
@@ -69,8 +67,8 @@ impl Supervisor {
 }
 
 impl ClockDoubt {
-    fn asks_again(&self) -> Timestamp {
-        self.asked + ASK_AGAIN
+    fn asks_again(&self, look_again: Duration) -> Timestamp {
+        self.asked + look_again
     }
 
     /// Returns when something is to be done about it though nothing happens, while there is a
@@ -78,6 +76,6 @@ impl ClockDoubt {
     pub(super) fn due(&self, settling: Settling) -> Timestamp {
         self.picture
             .opens(settling)
-            .unwrap_or_else(|| self.asks_again())
+            .unwrap_or_else(|| self.asks_again(settling.look_again))
     }
 }

@@ -12,6 +12,8 @@ pub(in crate::supervisor) struct Settling {
     /// or at the latest after this time: membership that never gets quiet must not keep a gate
     /// closed for ever.
     pub(in crate::supervisor) most: Duration,
+    /// A fresh picture that does not come is asked for again after this time.
+    pub(in crate::supervisor) look_again: Duration,
 }
 
 /// The gate `not-synced`.

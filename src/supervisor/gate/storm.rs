@@ -8,9 +8,6 @@ use std::time::Duration;
 use crate::model::{Model, PeerPresence};
 use crate::time::Timestamp;
 
-/// For so long at most things go slowly after a storm.
-const SLOW_FOR: Duration = Duration::from_secs(600);
-
 /// What counts as a storm, and what follows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct StormLimits {
@@ -22,6 +19,8 @@ pub struct StormLimits {
     pub quiet: Duration,
     /// After a storm there is one start in this time.
     pub pace: Duration,
+    /// That is so for so long at most.
+    pub slow_for: Duration,
 }
 
 impl Default for StormLimits {
@@ -31,6 +30,7 @@ impl Default for StormLimits {
             peers: 2,
             quiet: Duration::from_secs(60),
             pace: Duration::from_secs(10),
+            slow_for: Duration::from_secs(600),
         }
     }
 }
@@ -78,7 +78,7 @@ impl StormLimits {
         Some(Storm {
             began: rages.map_or(first, |it| it.began),
             quiet_at: Some(quiet_at),
-            slow_until: quiet_at + SLOW_FOR,
+            slow_until: quiet_at + self.slow_for,
             last_start: None,
         })
     }
@@ -86,17 +86,17 @@ impl StormLimits {
 
 impl Storm {
     /// Returns the storm as it is now, if there is anything left of it; `can_end` in a settled view
-    /// of the majority.
+    /// of the majority, and then things go slowly for `slow_for` at most.
     pub(in crate::supervisor) fn pass(
         self,
         now: Timestamp,
         model: &Model,
-        can_end: bool,
+        (can_end, slow_for): (bool, Duration),
     ) -> Option<Self> {
         match self.quiet_at {
             Some(at) if at <= now && can_end => Some(Self {
                 quiet_at: None,
-                slow_until: now + SLOW_FOR,
+                slow_until: now + slow_for,
                 ..self
             }),
             Some(_) => Some(self),

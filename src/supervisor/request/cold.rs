@@ -5,6 +5,7 @@
 //! the order in which things come up, and every gate, stay.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::people::Saying;
 use crate::event::Kind;
@@ -13,10 +14,11 @@ use crate::model::{DatabaseId, Model, PeerId, PeerName};
 use crate::policy::SeatKind;
 use crate::supervisor::Effect;
 use crate::supervisor::decide::Decision;
-use crate::supervisor::facts::{Extent, HoldReason, OrderFact, OrderKind, WishFact};
+use crate::supervisor::facts::{Extent, HoldReason, OrderFact, OrderKind};
 use crate::supervisor::orders::said;
 use crate::supervisor::rule::{Case, Obstacle};
 use crate::supervisor::state::{About, Evidence, Phase, SlotId, Supervisor, Vacancy};
+use crate::supervisor::tell::in_words;
 use crate::time::{Moment, Timestamp};
 
 /// What is brought up: a database, and the row of the seats that belong to its archives.
@@ -50,7 +52,8 @@ impl Supervisor {
         };
         let does = format!("has {extent} brought up from nothing{giving_up}");
         self.tell_saying(now, model, saying, &does, effects);
-        let order = saying.order(now, OrderKind::ColdStart, Some(WishFact::PATIENCE));
+        let lasts = self.cold_patience(database);
+        let order = saying.order(now, OrderKind::ColdStart, Some(lasts));
         self.keep_order(model, order);
         let seats: Vec<SlotId> = self.watches[database.index()].seats().collect();
         for id in seats {
@@ -183,7 +186,7 @@ impl Supervisor {
         database: DatabaseId,
     ) -> Answer {
         let name = &model.database(database).name;
-        let minutes = WishFact::PATIENCE.as_secs() / 60;
+        let patience = in_words(self.cold_patience(database));
         let (action, text) = match self.first_of_cold(model, database) {
             Some((_, Phase::Acting { action, .. })) => (
                 Some(*action),
@@ -193,7 +196,7 @@ impl Supervisor {
                 None,
                 format!(
                     "{name} is brought up, beginning with {}, which waits for the gate {}, at most \
-                     {minutes} minutes",
+                     {patience}",
                     self.name_of(slot),
                     self.gate_of(now, model, slot)
                 ),
@@ -207,6 +210,13 @@ impl Supervisor {
             action,
             text: text.into(),
         }
+    }
+
+    /// Returns for how long a cold start may wait.
+    fn cold_patience(&self, database: DatabaseId) -> Duration {
+        let keeper = self.settings.doctrine.keeper();
+        let policy = keeper.map_or(&self.unhealed, |it| self.policy_of(database, it));
+        policy.waits.request_patience
     }
 
     /// Returns the seat that a cold start begins with, or began with.

@@ -10,8 +10,9 @@ use crate::model::{Model, PeerPresence};
 use crate::supervisor::Effect;
 use crate::supervisor::facts::{ActionStage, Extent, OrderFact, OrderKind};
 use crate::supervisor::gate::Gate;
-use crate::supervisor::orders::{ANNOUNCED_FOR, said};
+use crate::supervisor::orders::said;
 use crate::supervisor::state::{Action, Supervisor};
+use crate::supervisor::tell::in_words;
 use crate::time::Moment;
 
 /// So much may hold at a time.
@@ -196,8 +197,8 @@ impl Supervisor {
         let does = format!("is about to end {extent}");
         self.tell_saying(now, model, saying, &does, effects);
         self.keep_order(model, saying.order(now, OrderKind::Announced, None));
-        let seconds = ANNOUNCED_FOR.as_secs();
-        format!("an end of {extent} within {seconds} s is as asked for")
+        let within = in_words(self.settings.waits.announced_for);
+        format!("an end of {extent} within {within} is as asked for")
     }
 
     fn thaw(

@@ -45,7 +45,7 @@ fn who_asks_gets_an_engine_elsewhere_by_the_evidence_that_the_healer_needs() {
         10.05 process_failed te 2@b
         11 operator_command te/1: page-me asks for an engine elsewhere
         11 ask 1 whether b answers
-        11 accepted: te/1 was asked for and waits for the gate asking-agent, at most 10 minutes
+        11 accepted: te/1 was asked for and waits for the gate asking-agent, at most 10 min
         12 action_started 2 te/1 on c: page-me asked for it; its exit was told; try 1, ...
         12 prepare 2 te on c
         13 commit 2
@@ -81,7 +81,7 @@ fn a_thousand_who_ask_at_once_start_one_engine() {
         10.05 process_failed te 2@b
         11 operator_command te/1: script asks for an engine elsewhere
         11 ask 1 whether b answers
-        11 accepted: te/1 was asked for and waits for the gate asking-agent, at most 10 minutes
+        11 accepted: te/1 was asked for and waits for the gate asking-agent, at most 10 min
         {}
         12 action_started 2 te/1 on c: script asked for it; its exit was told; try 1, ...
         12 prepare 2 te on c
@@ -170,7 +170,7 @@ fn an_engine_out_of_reach_is_replaced_for_those_who_ask_as_for_the_healer() {
         "
         10 process_unreachable te 2@b
         11 operator_command te/1: page-me asks for an engine elsewhere
-        11 accepted: te/1 was asked for and waits for the gate unreachable-grace, at most 10 minutes
+        11 accepted: te/1 was asked for and waits for the gate unreachable-grace, at most 10 min
         40 ask 1 whether b answers
         60 action_started 2 te/1 on c: page-me asked for it; its peer is out of reach, of us ...
         60 prepare 2 te on c
@@ -199,7 +199,7 @@ fn what_was_asked_for_waits_ten_minutes_and_says_when_it_is_given_up() {
         10.05 process_failed te 2@b
         11.05 process_failed sm 1@a
         30 operator_command te/1: page-me asks for an engine
-        30 accepted: te/1 was asked for and waits for the gate database-down, at most 10 minutes
+        30 accepted: te/1 was asked for and waits for the gate database-down, at most 10 min
         150 slot_blocked te/1: gate database-down
         630 slot_blocked te/1: gate database-down; what page-me asked for is given up
         ",
@@ -360,7 +360,7 @@ fn who_asks_beside_the_healer_says_where() {
         10.05 prepare 1 te on b
         10.55 process_failed te 3@c
         11 operator_command te/2: page-me asks for an engine elsewhere
-        11 accepted: te/2 was asked for and waits for the gate lane, at most 10 minutes
+        11 accepted: te/2 was asked for and waits for the gate lane, at most 10 min
         11 refused: te/1 on b (action 1) is being started already
         ",
     );

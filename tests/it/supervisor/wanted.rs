@@ -123,10 +123,10 @@ fn an_end_that_was_announced_is_as_asked_for() {
         ",
         "
         5 operator_command te 2@b: ada is about to end b/2
-        5 accepted: an end of b/2 within 60 s is as asked for
+        5 accepted: an end of b/2 within 1 min is as asked for
         6.05 process_left te 2@b
         60 operator_command te 3@c: ada is about to end c/3
-        60 accepted: an end of c/3 within 60 s is as asked for
+        60 accepted: an end of c/3 within 1 min is as asked for
         130.05 process_failed te 3@c
         130.05 database_degraded teas
         130.05 action_started 1 te/2 on c: its exit was told; try 1, here; processes there: 0

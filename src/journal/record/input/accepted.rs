@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::exchange::EngineOption;
 use crate::model::{self, Address, DatabaseName, DomainName, PeerName, PeerSettings};
 use crate::mutation::Planted;
-use crate::policy::{Meaning, Pattern, Reason};
+use crate::policy::{DomainWaits, Meaning, Pattern, Reason};
 use crate::supervisor::{Accepted, Archive, Budget, HealerLimits, Mode, Settings, StormLimits};
 
 use policy::PolicyRecord;
@@ -38,6 +38,9 @@ pub(in crate::journal) struct AcceptedRecord {
     prepare_timeout: u64,
     #[serde(default = "clock_jump")]
     clock_jump: u64,
+    /// By key; what is not there is as by default.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    waits: BTreeMap<String, u64>,
     #[serde(default)]
     storm: StormRecord,
     #[serde(default)]
@@ -68,6 +71,8 @@ struct StormRecord {
     peers: u32,
     quiet: u64,
     pace: u64,
+    #[serde(default = "slow_for")]
+    slow_for: u64,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -144,6 +149,8 @@ struct ModelRecord {
     exit_settle: u64,
     return_grace: u64,
     settle: u64,
+    #[serde(default = "retire_after")]
+    retire_after: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     peers: Vec<PeerRecord>,
 }
@@ -161,6 +168,33 @@ struct PeerRecord {
 /// What older records meant.
 fn settle_max() -> u64 {
     micros(Settings::new(DomainName::from("")).settle_max)
+}
+
+/// What older records meant.
+fn slow_for() -> u64 {
+    micros(StormLimits::default().slow_for)
+}
+
+/// What older records meant.
+fn retire_after() -> u64 {
+    micros(model::Settings::default().retire_after)
+}
+
+/// Returns durations by their keys.
+fn waits_record(waits: Vec<(&'static str, Duration)>) -> BTreeMap<String, u64> {
+    let waits = waits.into_iter();
+    waits
+        .map(|(key, it)| (key.to_owned(), micros(it)))
+        .collect()
+}
+
+/// Reads durations by their keys.
+fn read_waits(record: &BTreeMap<String, u64>, waits: Vec<(&'static str, &mut Duration)>) {
+    for (key, it) in waits {
+        if let Some(read) = record.get(key) {
+            *it = Duration::from_micros(*read);
+        }
+    }
 }
 
 /// What older records meant.
@@ -183,6 +217,7 @@ impl From<&Accepted> for AcceptedRecord {
             settle_max,
             prepare_timeout,
             clock_jump,
+            waits,
             storm,
             healer,
             observe,
@@ -218,6 +253,7 @@ impl From<&Accepted> for AcceptedRecord {
             settle_max: micros(*settle_max),
             prepare_timeout: micros(*prepare_timeout),
             clock_jump: micros(*clock_jump),
+            waits: waits_record(waits.each()),
             storm: storm.into(),
             healer: healer.into(),
             observe: observe.iter().map(Pattern::to_string).collect(),
@@ -255,6 +291,11 @@ impl From<AcceptedRecord> for Accepted {
             settle_max: Duration::from_micros(it.settle_max),
             prepare_timeout: Duration::from_micros(it.prepare_timeout),
             clock_jump: Duration::from_micros(it.clock_jump),
+            waits: {
+                let mut waits = DomainWaits::default();
+                read_waits(&it.waits, waits.each_mut());
+                waits
+            },
             storm: it.storm.into(),
             healer: it.healer.into(),
             observe: it.observe.iter().map(|it| Pattern::from(&**it)).collect(),
@@ -306,12 +347,14 @@ impl From<&StormLimits> for StormRecord {
             peers,
             quiet,
             pace,
+            slow_for,
         } = limits;
         Self {
             percent: *percent,
             peers: *peers,
             quiet: micros(*quiet),
             pace: micros(*pace),
+            slow_for: micros(*slow_for),
         }
     }
 }
@@ -323,6 +366,7 @@ impl From<StormRecord> for StormLimits {
             peers: it.peers,
             quiet: Duration::from_micros(it.quiet),
             pace: Duration::from_micros(it.pace),
+            slow_for: Duration::from_micros(it.slow_for),
         }
     }
 }
@@ -406,6 +450,7 @@ impl From<&model::Settings> for ModelRecord {
             exit_settle,
             return_grace,
             settle,
+            retire_after,
             peers,
             planted: _,
         } = settings;
@@ -413,6 +458,7 @@ impl From<&model::Settings> for ModelRecord {
             exit_settle: micros(*exit_settle),
             return_grace: micros(*return_grace),
             settle: micros(*settle),
+            retire_after: micros(*retire_after),
             peers: peers.iter().map(Into::into).collect(),
         }
     }
@@ -424,6 +470,7 @@ impl From<ModelRecord> for model::Settings {
             exit_settle: Duration::from_micros(it.exit_settle),
             return_grace: Duration::from_micros(it.return_grace),
             settle: Duration::from_micros(it.settle),
+            retire_after: Duration::from_micros(it.retire_after),
             peers: it.peers.into_iter().map(Into::into).collect(),
             planted: Planted::default(),
         }

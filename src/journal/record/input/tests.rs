@@ -13,8 +13,8 @@ use crate::model::{
     self, Address, DatabaseName, PeerSeen, PeerSettings, ProcessSeen, Role, Status, StatusSeen,
 };
 use crate::policy::{
-    self, AfterStages, Backoff, Bounds, Leftover, Meaning, NUODB, Pattern, Policy, Reason, Stage,
-    Waits,
+    self, AfterStages, Backoff, Bounds, DomainWaits, Leftover, Meaning, NUODB, Pattern, Policy,
+    Reason, Stage, Waits,
 };
 use crate::supervisor::{Accepted, Archive, Budget, HealerLimits, Mode, Settings, StormLimits};
 use crate::time::ClockTrouble;
@@ -296,12 +296,14 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
         aliases,
         labels,
     });
-    let model = (duration(), duration(), duration(), vec(peer, 0..3));
+    let times = (duration(), duration(), duration(), duration());
+    let model = (times, vec(peer, 0..3));
     let model = model.prop_map(
-        |(exit_settle, return_grace, settle, peers)| model::Settings {
+        |((exit_settle, return_grace, settle, retire_after), peers)| model::Settings {
             exit_settle,
             return_grace,
             settle,
+            retire_after,
             peers,
             ..model::Settings::default()
         },
@@ -343,12 +345,20 @@ fn accepted() -> BoxedStrategy<Arc<Accepted>> {
 
 /// Settings that differ in their limits alone.
 fn limits() -> BoxedStrategy<Settings> {
-    let storm = (any::<u32>(), any::<u32>(), duration(), duration());
-    let storm = storm.prop_map(|(percent, peers, quiet, pace)| StormLimits {
+    let storm = (any::<u32>(), any::<u32>(), vec(duration(), 3));
+    let storm = storm.prop_map(|(percent, peers, times)| StormLimits {
         percent,
         peers,
-        quiet,
-        pace,
+        quiet: times[0],
+        pace: times[1],
+        slow_for: times[2],
+    });
+    let waits = vec(duration(), DomainWaits::default().each().len()).prop_map(|times| {
+        let mut waits = DomainWaits::default();
+        for ((_, it), time) in waits.each_mut().into_iter().zip(times) {
+            *it = time;
+        }
+        waits
     });
     let reason = (text(), select(Meaning::ALL.to_vec()));
     let reason = reason.prop_map(|(contains, means)| Reason { contains, means });
@@ -364,21 +374,24 @@ fn limits() -> BoxedStrategy<Settings> {
     (
         duration(),
         duration(),
-        storm,
+        (storm, waits),
         healer,
         budget,
         vec(reason, 0..3),
     )
         .prop_map(
-            |(settle_max, clock_jump, storm, (healer, observe), budget, reasons)| Settings {
-                settle_max,
-                clock_jump,
-                storm,
-                healer,
-                observe,
-                budget,
-                reasons,
-                ..Settings::new("".into())
+            |(settle_max, clock_jump, (storm, waits), (healer, observe), budget, reasons)| {
+                Settings {
+                    settle_max,
+                    clock_jump,
+                    waits,
+                    storm,
+                    healer,
+                    observe,
+                    budget,
+                    reasons,
+                    ..Settings::new("".into())
+                }
             },
         )
         .boxed()

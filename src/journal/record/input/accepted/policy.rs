@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::micros;
+use super::{micros, read_waits, waits_record};
 use crate::model::Role;
 use crate::policy::{AfterStages, Backoff, Bounds, Leftover, Pattern, Place, Policy, Stage, Waits};
 
@@ -142,7 +142,7 @@ impl From<&Policy> for PolicyRecord {
             strict_siblings: *strict_siblings,
             require: require.clone(),
             prefer: prefer.clone(),
-            waits: waits_record(waits),
+            waits: waits_record(waits.each()),
         }
     }
 }
@@ -197,19 +197,8 @@ impl From<PolicyRecord> for Policy {
     }
 }
 
-fn waits_record(waits: &Waits) -> BTreeMap<String, u64> {
-    let waits = waits.each().into_iter();
-    waits
-        .map(|(key, it)| (key.to_owned(), micros(it)))
-        .collect()
-}
-
 fn waits(record: &BTreeMap<String, u64>) -> Waits {
     let mut waits = Waits::default();
-    for (key, it) in waits.each_mut() {
-        if let Some(micros) = record.get(key) {
-            *it = Duration::from_micros(*micros);
-        }
-    }
+    read_waits(record, waits.each_mut());
     waits
 }
