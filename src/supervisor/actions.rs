@@ -6,7 +6,7 @@ use super::rule::Case;
 use super::state::{About, Action, Agent, Lapsed, Phase, SlotId, Supervisor, Vacancy};
 use crate::event::Kind;
 use crate::exchange::{ActionId, Deed, Outcome};
-use crate::model::Model;
+use crate::model::{Model, PeerId};
 use crate::mutation::Mutant;
 use crate::time::{Moment, Timestamp};
 
@@ -172,18 +172,9 @@ impl Supervisor {
     }
 
     fn lapse(&mut self, now: Moment, model: &Model, action: ActionId, effects: &mut Vec<Effect>) {
-        let (slot, target, start_id) = {
-            let it = &self.actions[&action];
-            (it.slot, it.target, it.start_id.clone())
-        };
-        let lapsed = Lapsed {
-            slot: Some(slot),
-            database: self.slot(slot).database,
-            role: self.slot(slot).rule.role,
-            peer: target,
-            start_id,
-            at: now.at,
-        };
+        let it = &self.actions[&action];
+        let slot = self.slot(it.slot);
+        let lapsed = Lapsed::of(it, (slot.database, slot.rule.role), now.at);
         self.remember_lapsed(action, lapsed);
         self.failed(
             now,
@@ -215,14 +206,8 @@ impl Supervisor {
         self.spend_wish(&it);
         self.back_to_vacant(it.slot, action);
         self.delay(now.at, model, it.slot);
-        let lapsed = Lapsed {
-            slot: Some(it.slot),
-            database: self.slot(it.slot).database,
-            role: self.slot(it.slot).rule.role,
-            peer: it.target,
-            start_id: it.start_id.clone(),
-            at: now.at,
-        };
+        let slot = self.slot(it.slot);
+        let lapsed = Lapsed::of(&it, (slot.database, slot.rule.role), now.at);
         self.remember_lapsed(action, lapsed);
         self.tell(
             now,
@@ -371,6 +356,24 @@ impl Supervisor {
             | Outcome::Unanswered(_)
             | Outcome::Withdrawn => Agent::Silent,
         };
+        if let Agent::Answers { .. } = vacancy.agent
+            && let Some(peer) = vacancy.evidence.here()
+        {
+            self.hear_again(peer);
+        }
+    }
+
+    /// An agent answers: that it was silent when it was asked for other seats is out of date.
+    fn hear_again(&mut self, peer: PeerId) {
+        for id in self.busy.clone() {
+            let is_stale =
+                |it: &Vacancy| it.agent == Agent::Silent && it.evidence.here() == Some(peer);
+            if self.slot(id).vacancy().is_some_and(is_stale)
+                && let Some(vacancy) = self.slot_mut(id).vacancy_mut()
+            {
+                vacancy.agent = Agent::Unasked;
+            }
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "all of it goes into one event")]

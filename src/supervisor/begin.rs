@@ -72,6 +72,7 @@ impl Supervisor {
             Action {
                 slot: id,
                 target,
+                agent: Some(model.peer(target).agent_id.clone()),
                 stage,
                 start_id: None,
                 by,

@@ -7,7 +7,7 @@
 use super::Effect;
 use super::facts::ActionStage;
 use super::rule::{Blocked, Case, Hindrance, Obstacle};
-use super::state::{About, SlotId, Supervisor};
+use super::state::{About, Lapsed, SlotId, Supervisor};
 use super::watch::Row;
 use crate::event::{Cause, Kind};
 use crate::exchange::ActionId;
@@ -80,23 +80,38 @@ impl Supervisor {
     fn owed_starts(&self, case: &Case<'_>) -> impl Iterator<Item = Timestamp> {
         let lapsed = self.lapsed.values();
         let lapsed = lapsed.filter(|it| it.slot == Some(case.slot));
+        let lapsed = lapsed.map(|it| (it.peer, self.starts_until(case, it)));
         let unproven = self.slot(case.slot).unproven;
         let is_own = |it: &Unproven| case.leaving.is_some_and(|id| self.is_noted_by(id, *it));
         let unproven = unproven.filter(|it| !is_own(it));
         lapsed
-            .map(|it| (it.peer, it.at))
-            .chain(unproven.map(|it| (it.peer, it.at)))
+            .chain(unproven.map(|it| (it.peer, self.returns_until(case, it))))
             .filter(|(peer, _)| !self.is_dead(case.model, *peer))
-            .map(|(peer, at)| self.comes_until(case, peer, at))
+            .map(|(_, until)| until)
             .filter(|until| *until > case.now)
     }
 
-    /// Returns until when what was started or lost at a peer then may show itself: for long, or
-    /// until the peer has come back anew and has been there for long enough.
-    fn comes_until(&self, case: &Case<'_>, peer: PeerId, at: Timestamp) -> Timestamp {
-        let until = at + self.policy(case.slot).waits.late_for;
-        match case.model.peer(peer).presence {
-            PeerPresence::Connected { since } if since > at => {
+    /// Returns until when a start that was given up may come to life: for long, or until another
+    /// agent has been at the peer for long enough. An agent that was only out of reach may still
+    /// do what it was asked.
+    fn starts_until(&self, case: &Case<'_>, lapsed: &Lapsed) -> Timestamp {
+        let until = lapsed.at + self.policy(case.slot).waits.late_for;
+        let peer = case.model.peer(lapsed.peer);
+        let is_other = lapsed.agent.as_ref().is_some_and(|it| *it != peer.agent_id);
+        match peer.presence {
+            PeerPresence::Connected { since } if is_other => {
+                until.min(since + self.policy(case.slot).return_grace)
+            }
+            PeerPresence::Connected { .. } | PeerPresence::Unreachable { .. } => until,
+        }
+    }
+
+    /// Returns until when a process whose agent was silent may show itself: for long, or until the
+    /// peer has come back and has been there for long enough to list what runs.
+    fn returns_until(&self, case: &Case<'_>, it: Unproven) -> Timestamp {
+        let until = it.at + self.policy(case.slot).waits.late_for;
+        match case.model.peer(it.peer).presence {
+            PeerPresence::Connected { since } if since > it.at => {
                 until.min(since + self.policy(case.slot).return_grace)
             }
             PeerPresence::Connected { .. } | PeerPresence::Unreachable { .. } => until,

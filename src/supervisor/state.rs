@@ -16,7 +16,7 @@ use super::watch::Watch;
 use super::{Effect, Settings};
 use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
 use crate::exchange::ActionId;
-use crate::model::{DatabaseId, Model, PeerId, ProcessId, Role, StartId};
+use crate::model::{AgentId, DatabaseId, Model, PeerId, ProcessId, Role, StartId};
 use crate::policy::{Policy, RoleRule};
 use crate::time::{Moment, Timestamp};
 
@@ -111,6 +111,8 @@ pub(super) enum Phase {
 pub(super) struct Action {
     pub(super) slot: SlotId,
     pub(super) target: PeerId,
+    /// Which of the agents of that peer is asked. Older records do not say.
+    pub(super) agent: Option<AgentId>,
     pub(super) stage: ActionStage,
     /// What the agent calls the start, once it said so.
     pub(super) start_id: Option<StartId>,
@@ -126,8 +128,26 @@ pub(super) struct Lapsed {
     pub(super) database: DatabaseId,
     pub(super) role: Role,
     pub(super) peer: PeerId,
+    /// Which of the agents of that peer was asked. Older records do not say.
+    pub(super) agent: Option<AgentId>,
     pub(super) start_id: Option<StartId>,
     pub(super) at: Timestamp,
+}
+
+impl Lapsed {
+    /// Returns what is left of an action that is given up now.
+    pub(super) fn of(action: &Action, kind: (DatabaseId, Role), at: Timestamp) -> Self {
+        let (database, role) = kind;
+        Self {
+            slot: Some(action.slot),
+            database,
+            role,
+            peer: action.target,
+            agent: action.agent.clone(),
+            start_id: action.start_id.clone(),
+            at,
+        }
+    }
 }
 
 /// Watches the slots of one domain and decides what is started.

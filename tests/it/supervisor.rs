@@ -6,7 +6,8 @@
 //! - `up A* B C: sm 1@A, te 2@B` a snapshot, told by `A`: the peers, and what runs on them; the
 //!   first has been so for an hour, unless it is `first-up`;
 //! - `syncs te 5@B`, `runs te 5@B` a process joins and is starting, and runs;
-//! - `join te 5@B`, `exit te 5@B`, `leaving te 5@B`, `lose B`, `return B` what the domain tells;
+//! - `join te 5@B`, `exit te 5@B`, `leaving te 5@B`, `lose B` what the domain tells;
+//! - `return B`, `rejoin B` a lost peer is there again: with another agent, or the same;
 //! - `lost` the session is gone;
 //! - `ready 1`, `started 1`, `registered 1 5`, `failed 1 REASON`, `refused 1 TEXT`, `not-sent 1`,
 //!   `unanswered 1`, `answers 1`, `stopped 1` what the driver tells of an action;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::exchange::ActionId;
-use crate::model::{DatabaseName, PeerName, Role, StartId};
+use crate::model::{AgentId, DatabaseName, PeerName, Role, StartId};
 use crate::time::Timestamp;
 
 /// One start of the healer's that is not settled.
@@ -19,6 +19,8 @@ pub struct ActionFact {
     pub ordinal: u32,
     /// The peer that shall start it.
     pub target: PeerName,
+    /// Which of the agents of that peer is asked. Older records do not say.
+    pub agent: Option<AgentId>,
     /// How far it got.
     pub stage: ActionStage,
     /// What the agent calls the start, once it said so.
@@ -92,6 +94,8 @@ pub struct LapsedFact {
     pub ordinal: Option<u32>,
     /// The peer that was asked.
     pub peer: PeerName,
+    /// Which of the agents of that peer was asked. Older records do not say.
+    pub agent: Option<AgentId>,
     /// What its agent calls the start, if it said so.
     pub start_id: Option<StartId>,
     /// When it was given up.

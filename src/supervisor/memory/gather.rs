@@ -204,6 +204,7 @@ impl Supervisor {
             role: slot.rule.role,
             ordinal: slot.ordinal,
             target: model.peer(it.target).name.clone(),
+            agent: it.agent.clone(),
             stage: it.stage,
             start_id: it.start_id.clone(),
             by: it.by.clone(),
@@ -234,6 +235,7 @@ impl Supervisor {
             role: it.role,
             ordinal: it.slot.map(|id| self.slot(id).ordinal),
             peer: model.peer(it.peer).name.clone(),
+            agent: it.agent.clone(),
             start_id: it.start_id.clone(),
             at: it.at,
         })

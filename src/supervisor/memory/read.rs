@@ -230,6 +230,7 @@ impl Reading<'_> {
                 let action = Action {
                     slot: self.seat(&key, database, it.role, it.ordinal)?,
                     target: self.peer(&key, &it.target)?,
+                    agent: it.agent,
                     stage: it.stage,
                     start_id: it.start_id,
                     by: it.by,
@@ -269,6 +270,7 @@ impl Reading<'_> {
                     database,
                     role: it.role,
                     peer: self.peer(&key, &it.peer)?,
+                    agent: it.agent,
                     start_id: it.start_id,
                     at: it.at,
                 };

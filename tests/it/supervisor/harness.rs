@@ -276,6 +276,7 @@ impl World {
                 agent.push('\'');
                 return sighted(Sighting::PeerJoined(self.peer(first)));
             }
+            "rejoin" => return sighted(Sighting::PeerJoined(self.peer(first))),
             "join" => return sighted(Sighting::ProcessJoined(self.process(rest, "RUNNING"))),
             "syncs" => return sighted(Sighting::ProcessJoined(self.process(rest, "SYNCING"))),
             "runs" => return sighted(Sighting::StatusChanged(self.process(rest, "RUNNING"))),

@@ -339,3 +339,74 @@ fn one_that_came_late_and_is_lost_with_the_one_in_its_place_counts_as_well() {
         ",
     );
 }
+
+#[test]
+fn an_agent_that_was_only_out_of_reach_may_still_do_what_it_was_asked() {
+    let mut settings = settings();
+    settings.policies[0].strict_siblings = true;
+    check_with(
+        settings,
+        "
+        0   up a* b c: sm 1@a, te 2@b, te 3@c
+        10  exit te 2@b
+        11  ready 1
+        41  unanswered 1
+        42  up a* b c: sm 1@a, te 3@c
+        50  lose b
+        60  rejoin b
+        400 join te 7@b
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        11 commit 1
+        41 refresh
+        42 action_failed 1 te/1 on b: nothing was heard of the start
+        130.05 slot_blocked te/1: gate may-overlap; opens in 8 min 32 s
+        400 process_joined te 7@b
+        400 database_restored teas
+        ",
+    );
+}
+
+#[test]
+fn an_agent_that_answers_for_one_seat_was_not_silent_for_another() {
+    check(
+        "
+        0   up a* b c d e: sm 1@a, te 2@b, te 3@c, te 4@b
+        10  lose b
+        20  exit te 3@c
+        21  ready 1
+        51  failed 1 no more
+        53.5 answers 4
+        54  not-sent 2
+        55  answers 3
+        56  ready 5
+        57  join te 6@d
+        58  not-sent 6
+        ",
+        "
+        10 process_unreachable te 2@b
+        10 process_unreachable te 4@b
+        10 database_degraded teas
+        20.05 process_failed te 3@c
+        20.05 action_started 1 te/2 on c: its exit was told; try 1, here; processes there: 0
+        20.05 prepare 1 te on c
+        21 commit 1
+        51 action_failed 1 te/2 on c: no more
+        51 ask 2 whether b answers
+        51 ask 3 whether b answers
+        52.046 ask 4 whether c answers
+        53.5 action_started 5 te/2 on d: its exit was told; try 2, elsewhere; processes there: 0
+        53.5 prepare 5 te on d
+        56 commit 5
+        57 process_joined te 6@d
+        57 action_succeeded 5 te/2 on d
+        57 ask 6 whether b answers
+        58 action_started 7 te/1 on e: its peer is out of reach, of us too; try 1, elsewhere; ...
+        58 prepare 7 te on e
+        ",
+    );
+}

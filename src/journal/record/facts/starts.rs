@@ -18,6 +18,8 @@ pub(super) struct ActionRecord<'a> {
     ordinal: u32,
     #[serde(borrow)]
     target: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    agent: Option<Text<'a>>,
     stage: StageRecord,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     start_id: Option<Text<'a>>,
@@ -43,6 +45,7 @@ impl<'a> From<&'a ActionFact> for ActionRecord<'a> {
             role: role_word(&it.role),
             ordinal: it.ordinal,
             target: it.target.as_str().into(),
+            agent: it.agent.as_ref().map(|it| it.as_str().into()),
             stage: match it.stage {
                 ActionStage::Checking { .. } => StageRecord::Checking { deadline },
                 ActionStage::Committed { .. } => StageRecord::Committed { deadline },
@@ -65,6 +68,7 @@ impl TryFrom<ActionRecord<'_>> for ActionFact {
             role: role_of(it.role.as_ref())?,
             ordinal: it.ordinal,
             target: shared(&it.target).into(),
+            agent: it.agent.as_ref().map(|it| shared(it).into()),
             stage: match it.stage {
                 StageRecord::Checking { deadline } => ActionStage::Checking {
                     deadline: at(deadline),
@@ -138,6 +142,8 @@ pub(super) struct LapsedRecord<'a> {
     #[serde(borrow)]
     peer: Text<'a>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    agent: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     start_id: Option<Text<'a>>,
     at: u64,
 }
@@ -150,6 +156,7 @@ impl<'a> From<&'a LapsedFact> for LapsedRecord<'a> {
             role: role_word(&it.role),
             ordinal: it.ordinal,
             peer: it.peer.as_str().into(),
+            agent: it.agent.as_ref().map(|it| it.as_str().into()),
             start_id: it.start_id.as_ref().map(|it| it.as_str().into()),
             at: it.at.as_micros(),
         }
@@ -166,6 +173,7 @@ impl TryFrom<LapsedRecord<'_>> for LapsedFact {
             role: role_of(it.role.as_ref())?,
             ordinal: it.ordinal,
             peer: shared(&it.peer).into(),
+            agent: it.agent.as_ref().map(|it| shared(it).into()),
             start_id: it.start_id.as_ref().map(|it| shared(it).into()),
             at: at(it.at),
         })

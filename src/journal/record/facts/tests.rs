@@ -347,7 +347,7 @@ fn action() -> impl Strategy<Value = Fact> {
         time().prop_map(|deadline| ActionStage::Preparing { deadline }),
         time().prop_map(|deadline| ActionStage::Registered { deadline }),
     ];
-    let names = (text(), text(), of(text()), of(text()));
+    let names = (text(), text(), of(text()), of(text()), of(text()));
     let seat = (role(), any::<u32>());
     (any::<u64>(), seat, names, stage).prop_map(|(action, (role, ordinal), names, stage)| {
         Fact::Action(ActionFact {
@@ -359,6 +359,7 @@ fn action() -> impl Strategy<Value = Fact> {
             stage,
             start_id: names.2.map(|it| it.as_str().into()),
             by: names.3.map(Into::into),
+            agent: names.4.map(|it| it.as_str().into()),
         })
     })
 }
@@ -426,7 +427,7 @@ fn failure() -> impl Strategy<Value = Fact> {
 }
 
 fn lapsed() -> impl Strategy<Value = Fact> {
-    let names = (text(), text(), of(text()));
+    let names = (text(), text(), of(text()), of(text()));
     let seat = (role(), of(any::<u32>()));
     (any::<u64>(), seat, names, time()).prop_map(|(action, (role, ordinal), names, at)| {
         Fact::Lapsed(LapsedFact {
@@ -436,6 +437,7 @@ fn lapsed() -> impl Strategy<Value = Fact> {
             ordinal,
             peer: names.1.as_str().into(),
             start_id: names.2.map(|it| it.as_str().into()),
+            agent: names.3.map(|it| it.as_str().into()),
             at,
         })
     })

@@ -1,6 +1,7 @@
 //! Who may come to life beside the process of a seat, because it was given up there, and whether
 //! more of them do than may.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,8 +63,10 @@ impl Judge {
                 }
             }
             let is_there = |life: usize| told.processes.values().any(|it| it.life == life);
+            // Whoever came late and was replaced in its turn is still one.
+            let mut seen = BTreeSet::new();
             seat.claims.retain(|it| match it {
-                Claim::Life(life) => is_there(*life) && !bound.contains(life),
+                Claim::Life(life) => is_there(*life) && !bound.contains(life) && seen.insert(*life),
                 Claim::Start(_, at) => now.since(*at) <= FORGOTTEN_AFTER,
             });
             let is_live = |life: usize| {
