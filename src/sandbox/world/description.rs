@@ -1,6 +1,7 @@
 //! Managed databases: what the service `Description` says of them, and starts and stops.
 //!
-//! Databases are managed from the beginning or never: the sandbox creates none for a client.
+//! A description is made of a database that runs, as it runs: the sandbox brings up no new
+//! database for one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,6 +60,8 @@ impl World {
             Some("GetDescription") => self.get_description(name),
             Some("StartDescription") => self.start_description(now, name),
             Some("StopDescription") => self.stop_description(now, name),
+            Some("CreateDescription") => self.create_description(name),
+            Some("DeleteDescription") => self.delete_description(name),
             Some(other) => Element::error(format!("The sandbox has no description action {other}")),
             None => Element::error("No description action was named"),
         }
@@ -99,6 +102,40 @@ impl World {
                 Element::new("LiveStatus"),
                 if is_met { "MET" } else { "UNMET" },
             ))
+    }
+
+    /// Has a database managed from now on: it consists of what runs of it now.
+    fn create_description(&mut self, name: &str) -> Element {
+        if self.descriptions.contains_key(name) {
+            return Element::error(format!("Description {name} already exists"));
+        }
+        let managers: Vec<EngineId> = self.members(name, Role::Sm).collect();
+        if managers.is_empty() {
+            return Element::error(format!(
+                "No storage manager of {name} runs; the sandbox describes databases that do"
+            ));
+        }
+        let archives = managers.iter().filter_map(|it| {
+            let engine = self.engines.get(it)?;
+            Some((engine.peer, engine.start.archive.clone()?))
+        });
+        let description = Description {
+            is_started: true,
+            engines: self.members(name, Role::Te).count(),
+            archives: archives.collect(),
+            ..Description::default()
+        };
+        self.descriptions.insert(name.into(), description);
+        self.arm_enforcer();
+        success()
+    }
+
+    /// Leaves a database to others from now on; what runs of it runs on.
+    fn delete_description(&mut self, name: &str) -> Element {
+        match self.descriptions.remove(name) {
+            None => unknown(name),
+            Some(_) => success(),
+        }
     }
 
     fn start_description(&mut self, now: Timestamp, name: &str) -> Element {

@@ -118,7 +118,7 @@ fn a_description_is_listed_shown_stopped_and_started() {
         900   s7 1 Description Action=GetDescription DatabaseName=teas
         950   s8 1 Description Action=StartDescription DatabaseName=teas
         960   s9 3 Description Action=ListDescriptions
-        970   s10 1 Description Action=CreateDescription DatabaseName=nuts
+        970   s10 1 Description Action=UpdateDescription DatabaseName=nuts
         ",
         1_000,
         expect![[r"
@@ -160,10 +160,55 @@ fn a_description_is_listed_shown_stopped_and_started() {
             950   done s8
             960   s9 Error text=Description is a service of brokers; this peer is an agent
             960   close s9
-            970   s10 Error text=The sandbox has no description action CreateDescription
+            970   s10 Error text=The sandbox has no description action UpdateDescription
             970   done s10
         "]],
     );
+}
+
+#[test]
+fn a_database_that_runs_can_be_described_and_left_to_others_again() {
+    let script = "
+        500   s1 1 Description Action=CreateDescription DatabaseName=nuts
+        500   s2 1 Description Action=CreateDescription DatabaseName=teas
+        500   s3 1 Description Action=CreateDescription DatabaseName=teas
+        500   s4 1 Description Action=GetDescription DatabaseName=teas
+        40000 exited 2 137
+        40100 up 4 110
+        60000 s5 1 Description Action=DeleteDescription DatabaseName=teas
+        60000 s6 1 Description Action=DeleteDescription DatabaseName=teas
+        70000 exited 4 137
+        ";
+    let told = play(
+        &mut three_peers(Pace::REAL),
+        &(TEAS.to_owned() + script),
+        120_000,
+    );
+    expect![[r"
+        0     spawn e1 at 1 SM teas /a
+        0     spawn e2 at 2 TE teas -
+        0     spawn e3 at 3 TE teas -
+        500   s1 Error text=No storage manager of nuts runs; the sandbox describes databases that do
+        500   done s1
+        500   s2 Success
+        500   done s2
+        500   s3 Error text=Description teas already exists
+        500   done s3
+        500   s4 Description DatabaseName=teas
+              Template: Multi Host
+              Variables
+              Variable Key=SM_MIN: 1
+              Variable Key=TE_MIN: 2
+              Status: ACTIVE
+              LiveStatus: MET
+        500   done s4
+        40000 spawn e4 at 1 TE teas -
+        60000 s5 Success
+        60000 done s5
+        60000 s6 Error text=Unknown description: teas
+        60000 done s6
+    "]]
+    .assert_eq(&told);
 }
 
 #[test]
