@@ -162,6 +162,8 @@ pub(super) struct Session {
     /// `None` until the connection stands.
     client: Option<Box<Client>>,
     has_heard: bool,
+    /// Whether the peer let us in, also once the client has ended over what it said then.
+    was_authorised: bool,
 }
 
 impl Session {
@@ -173,6 +175,7 @@ impl Session {
             patience,
             client: None,
             has_heard: false,
+            was_authorised: false,
         }
     }
 
@@ -198,7 +201,10 @@ impl Session {
         self.has_heard = true;
         self.patience.extend(now);
         match &mut self.client {
-            Some(client) => client.handle_bytes(bytes),
+            Some(client) => {
+                self.was_authorised |= client.is_authorised();
+                client.handle_bytes(bytes)
+            }
             None => Ok(()),
         }
     }
@@ -237,7 +243,9 @@ impl Session {
             | Purpose::Look
             | Purpose::Monitor
             | Purpose::Probe
-            | Purpose::Refresh => self.purpose.is_open_to_all() || client.is_authorised(),
+            | Purpose::Refresh => {
+                self.purpose.is_open_to_all() || self.was_authorised || client.is_authorised()
+            }
         }
     }
 

@@ -504,6 +504,9 @@ impl World {
                 Reply::Refuse(text) => server.send(&Element::error(text)),
                 Reply::WithoutId => server.send(&Element::new("Process")),
             },
+            "ProcessStop" if request.attribute("PID") == Some("0") => {
+                server.send(&Element::error("No process has that id"));
+            }
             "ProcessStop" => server.send(&Element::new("Process").with("ExitCode", "9")),
             "Tag" => {
                 let tag = Element::new("Tag").with("Key", "zone").with("Value", "b");

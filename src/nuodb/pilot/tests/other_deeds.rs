@@ -15,6 +15,16 @@ fn a_kill_is_asked_of_the_owner_and_answered_with_the_exit_code() {
 }
 
 #[test]
+fn a_kill_that_is_refused_is_told_as_such() {
+    let mut world = watched();
+    world.order(stop(1, "c", 0, Stop::Kill));
+    assert_eq!(
+        world.outcomes(),
+        ["action 1: refused, No process has that id"]
+    );
+}
+
+#[test]
 fn a_graceful_stop_is_asked_on_the_session_that_watches() {
     let mut world = watched();
     world.order(stop(1, "c", 7, Stop::Graceful));
