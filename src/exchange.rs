@@ -25,10 +25,21 @@ impl fmt::Display for ActionId {
 pub enum Observation {
     /// The session to the domain is gone, or could not be had: from here on knowledge grows stale.
     Lost(Loss),
+    /// Which databases the domain manages itself: these, and no others.
+    Managed(Vec<Managed>),
     /// One change.
     Sighted(Sighting),
     /// The whole domain; complete for everything it could contain.
     Snapshot(Snapshot),
+}
+
+/// A database that the domain manages itself: it has a healer of its own.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Managed {
+    /// Which.
+    pub database: DatabaseName,
+    /// How it stands with it, in the domain's own words; empty if it does not say.
+    pub status: Arc<str>,
 }
 
 /// Why there is no session to the domain.

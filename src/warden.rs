@@ -117,6 +117,9 @@ impl Warden {
                 self.supervisor.refreshed(now, &self.model, effects);
             }
             Input::Observed(Observation::Lost(loss)) => self.lost(now, &loss, effects),
+            Input::Observed(Observation::Managed(all)) => {
+                self.supervisor.note_managed(&self.model, all);
+            }
             Input::Reported { action, outcome } => {
                 self.supervisor
                     .report(now, &self.model, action, &outcome, effects);

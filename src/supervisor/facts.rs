@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::archive::Archive;
 use super::gate::{Foreign, Gate, Storm};
 use super::progress::Starting;
-use crate::exchange::{ActionId, LossClass};
+use crate::exchange::{ActionId, LossClass, Managed};
 use crate::model::{
     DatabaseName, KnownDatabase, KnownDomain, KnownPeer, KnownProcess, PeerName, Role,
 };
@@ -232,6 +232,8 @@ pub struct DomainFact {
     pub minority_since: Option<Timestamp>,
     /// A storm, or the time after one.
     pub storm: Option<Storm>,
+    /// Which databases the domain manages itself.
+    pub managed: Vec<Managed>,
     /// When the starts were decided that count against the budget, the oldest first.
     pub spent: Vec<Moment>,
     /// The number of the last action.

@@ -181,6 +181,8 @@ pub struct Settings {
     pub healer: HealerLimits,
     /// Databases that are watched and left alone.
     pub observe: Vec<Pattern>,
+    /// Whether those are too that the domain manages itself.
+    pub leave_managed: bool,
     /// How many starts the domain has in a while.
     pub budget: Budget,
     /// What agents say of failed starts, and what it means; before what they are known to say.
@@ -212,6 +214,7 @@ impl Settings {
             storm: StormLimits::default(),
             healer: HealerLimits::default(),
             observe: Vec::new(),
+            leave_managed: true,
             budget: Budget::default(),
             reasons: Vec::new(),
             seed: 0,

@@ -16,7 +16,7 @@ use super::watch::Watch;
 use super::{Effect, Settings};
 use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
 use crate::exchange::ActionId;
-use crate::model::{AgentId, DatabaseId, Model, PeerId, ProcessId, Role, StartId};
+use crate::model::{AgentId, DatabaseId, DatabaseName, Model, PeerId, ProcessId, Role, StartId};
 use crate::policy::{Policy, RoleRule};
 use crate::time::{Moment, Timestamp};
 
@@ -178,6 +178,8 @@ pub struct Supervisor {
     pub(super) progress: Progress,
     /// What others start, by database.
     pub(super) foreign: BTreeMap<DatabaseId, Foreign>,
+    /// Which databases the domain manages itself, and what it says of them.
+    pub(super) managed: BTreeMap<DatabaseName, Arc<str>>,
     /// When a process of a role of a database last failed at a peer.
     pub(super) failures: BTreeMap<(DatabaseId, Role, PeerId), Timestamp>,
     /// Where processes of a role of a database cannot run, by what an agent said.
@@ -227,6 +229,7 @@ impl Supervisor {
             spent: Spent::default(),
             progress: Progress::default(),
             foreign: BTreeMap::new(),
+            managed: BTreeMap::new(),
             failures: BTreeMap::new(),
             out: BTreeSet::new(),
             lapsed: BTreeMap::new(),

@@ -15,6 +15,7 @@ mod docs;
 mod doctrine;
 mod domain;
 mod driver;
+mod enforcer;
 mod healing;
 mod histories;
 mod journal;

@@ -8,7 +8,8 @@
 //! - `syncs te 5@B`, `runs te 5@B` a process joins and is starting, and runs;
 //! - `join te 5@B`, `exit te 5@B`, `leaving te 5@B`, `lose B` what the domain tells;
 //! - `return B`, `rejoin B` a lost peer is there again: with another agent, or the same;
-//! - `lost` the session is gone;
+//! - `lost` the session is gone; `managed teas ACTIVE, coffee` which databases the domain manages
+//!   itself;
 //! - `ready 1`, `started 1`, `registered 1 5`, `failed 1 REASON`, `refused 1 TEXT`, `not-sent 1`,
 //!   `unanswered 1`, `answers 1`, `stopped 1` what the driver tells of an action;
 //! - `ask BY teas`, `ask BY teas elsewhere`, `ask BY teas on B` somebody requests an engine,
@@ -17,8 +18,8 @@
 //!   `maintain b for 60`, `scale teas to 2`, `cold-start teas losing b`, `thaw prod storm for 60`;
 //! - `restart` the daemon is killed and starts with what it remembered; `recovered-backup`,
 //!   `recovered-lost`, `journal-failed`, `resume BY` what becomes of its memory;
-//! - `reload off`, `on`, `suggest`, `no-options`, `other-options`, `no-archives` another
-//!   configuration is read; `restart on` and so forth does so when the daemon starts;
+//! - `reload off`, `on`, `suggest`, `no-options`, `other-options`, `no-archives`, `heal-managed`
+//!   another configuration is read; `restart on` and so forth does so when the daemon starts;
 //! - `why teas/te/1`, `why teas`, `why b`, `why b/5`, `why` somebody asks why it is so;
 //! - `clock slept 60`, `clock late 6`, `clock jumped -60` what the clocks of the daemon show;
 //! - `slow` from here on the disk takes its time, and `disk`: it answers;
@@ -36,6 +37,7 @@ mod gates;
 mod harness;
 mod holds;
 mod maintenance;
+mod managed;
 mod overlaps;
 mod pauses;
 mod places;

@@ -22,6 +22,7 @@ brokers = [{brokers}]
 user = "{user}"
 password = {{ file = "{folder}/password" }}
 settle = "50ms"
+ask-descriptions = "100ms"
 reconnect-first = "50ms"
 reconnect-max = "200ms"
 
@@ -183,6 +184,34 @@ def a_lost_broker_is_replaced_by_the_next_and_healing_goes_on():
         sandbox.ask("drop", 2)
         warden.tells("domain_disconnected")
         warden.tells("domain_failover")
+        loses_and_gets_back(domain, witness, warden)
+
+
+@story
+def a_described_database_is_left_to_the_domain():
+    sandbox = Sandbox("--peers", 3, "--database", "teas", "--te", 2, "--sm", 1)
+    warden = Warden(sandbox, where="here")
+    with entered(sandbox) as (domain, witness):
+        warden.tells("domain_connected")
+        assert domain.create_description("teas", "Multi Host", {"REGION": "east"}, "dba", "goalie")
+        assert list(domain.descriptions) == ["teas"], domain.descriptions
+        description = domain.get_description("teas")
+        assert (description.status, description.live_status) == ("ACTIVE", "MET"), description
+        frozen = warden.tells("domain_frozen", database="teas")
+        assert frozen["text"] == "gate another-healer", frozen
+
+        # The enforcer starts another one, and we do not.
+        before = engines(domain)
+        os.kill(next(iter(before)), signal.SIGKILL)
+        successor, = witness.hears("process_joined", lambda it: it.pid not in before
+                                   and it.is_transactional and it.database.name == "teas")
+        assert successor.wait_for_status("RUNNING", PATIENCE), successor.status
+        warden.tells("process_joined", pid=successor.pid)
+        assert not warden.told("action_started"), warden.events()
+
+        assert domain.delete_description("teas")
+        assert not list(domain.descriptions), domain.descriptions
+        warden.tells("domain_thawed", database="teas")
         loses_and_gets_back(domain, witness, warden)
 
 

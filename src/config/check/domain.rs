@@ -22,6 +22,9 @@ use crate::transport::{TlsClient, TlsClientSettings};
 /// Lengths of messages have 31 bits; this is the largest round number of them.
 const MAX_FRAME_LIMIT: usize = 1 << 30;
 
+/// How often a broker is asked for descriptions.
+const DESCRIPTIONS: Duration = Duration::from_secs(60);
+
 /// What is known of a domain from elsewhere in the file.
 pub(super) struct Given<'a> {
     pub(super) name: DomainName,
@@ -152,6 +155,8 @@ fn check_limits(report: &mut Report, section: &Section<'_>, supervisor: &mut sup
     section.set(report, "healer-window", window, value::pause);
     let pattern = |node: &Node| value::name(node).map(|it| Pattern::from(it.as_str()));
     supervisor.observe = section.list(report, "observe", pattern).unwrap_or_default();
+    let leave_managed = &mut supervisor.leave_managed;
+    section.set(report, "leave-managed", leave_managed, value::boolean);
     supervisor.reasons = check_reasons(report, section);
 }
 
@@ -196,6 +201,9 @@ fn check_pilot(
     ] {
         section.set(report, key, target, value::pause);
     }
+    let mut descriptions = DESCRIPTIONS;
+    section.set(report, "ask-descriptions", &mut descriptions, value::pause);
+    pilot.descriptions = Some(descriptions);
     let misses = &mut pilot.probe_misses;
     section.set(report, "probe-misses", misses, value::number(1, 100));
     section.check_order(

@@ -77,6 +77,11 @@ pub(in crate::config) static DOMAIN: Table = Table {
         "observe" Default("[]"),
             "Databases that are watched and left alone, whatever the policies say, since somebody \
              else heals them; * stands for any run of characters.";
+        "leave-managed" Default("true"),
+            "Leaves alone, too, the databases that the domain manages itself by descriptions, as \
+             NuoDB up to 2.x does. false if its enforcer is switched off for good.";
+        "ask-descriptions" Default("\"1m\""),
+            "How often a broker is asked which those are, besides at login.";
         "reason" Sections(&REASON), "";
         "database" Sections(&DATABASE), "";
         "peer" Sections(&PEER), "";

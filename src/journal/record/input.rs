@@ -23,6 +23,7 @@ use crate::supervisor::{Input, Recovery};
 use crate::time::ClockTrouble;
 use accepted::AcceptedRecord;
 use reported::{LossRecord, OutcomeRecord};
+pub(in crate::journal) use seen::ManagedRecord;
 use seen::{PeerRecord, ProcessRecord};
 use wish::WishRecord;
 
@@ -38,6 +39,8 @@ pub(in crate::journal) enum InputRecord<'a> {
     JournalFailed,
     #[serde(borrow)]
     Lost(LossRecord<'a>),
+    #[serde(borrow)]
+    Managed(Vec<ManagedRecord<'a>>),
     #[serde(borrow)]
     PeerJoined(PeerRecord<'a>),
     #[serde(borrow)]
@@ -143,6 +146,9 @@ impl<'a> From<&'a Input> for InputRecord<'a> {
             Input::Configured(accepted) => Self::Configured(Box::new((&**accepted).into())),
             Input::JournalFailed => Self::JournalFailed,
             Input::Observed(Observation::Lost(loss)) => Self::Lost(loss.into()),
+            Input::Observed(Observation::Managed(all)) => {
+                Self::Managed(all.iter().map(Into::into).collect())
+            }
             Input::Observed(Observation::Sighted(sighting)) => sighting.into(),
             Input::Observed(Observation::Snapshot(snapshot)) => {
                 let Snapshot {
@@ -193,6 +199,10 @@ impl TryFrom<InputRecord<'_>> for Input {
             InputRecord::Configured(it) => Self::Configured(accepted(it)),
             InputRecord::JournalFailed => Self::JournalFailed,
             InputRecord::Lost(loss) => Self::Observed(Observation::Lost(loss.into())),
+            InputRecord::Managed(all) => {
+                let all = all.into_iter().map(Into::into).collect();
+                Self::Observed(Observation::Managed(all))
+            }
             InputRecord::PeerJoined(peer) => sighted(Sighting::PeerJoined(peer.into())),
             InputRecord::PeerLost(peer) => sighted(Sighting::PeerLost(peer.into())),
             InputRecord::ProcessGone(it) => sighted(Sighting::ProcessGone(it.try_into()?)),

@@ -93,6 +93,7 @@ impl Pilot {
             }
             // Committed before it was ready, or twice: the first answer stands.
             Purpose::Ask { .. }
+            | Purpose::Describe(_)
             | Purpose::Kill { .. }
             | Purpose::Look
             | Purpose::Monitor
@@ -185,7 +186,12 @@ impl Pilot {
     }
 
     /// Takes in the answer to a request.
-    pub(super) fn answered(&mut self, session: &Session, answer: &Element) -> Verdict {
+    pub(super) fn answered(
+        &mut self,
+        now: Timestamp,
+        session: &Session,
+        answer: &Element,
+    ) -> Verdict {
         if !session.is_asked() {
             let text = format!("peer sent `{}` and was not asked anything", answer.name);
             return Verdict::Fail(session.loss(LossClass::Protocol, &text));
@@ -202,6 +208,7 @@ impl Pilot {
                 };
                 self.finish(*action, Outcome::Answered(pairs));
             }
+            Purpose::Describe(database) => self.described(now, database.as_ref(), answer),
             Purpose::Kill { action, .. } => {
                 let exit_code = answer.attribute("ExitCode").and_then(|it| it.parse().ok());
                 self.finish(*action, Outcome::Stopped { exit_code });
@@ -241,11 +248,12 @@ impl Pilot {
     }
 
     /// Takes in a refusal; returns whether it settles what the session was for.
-    pub(super) fn refused(&mut self, session: &Session, text: &str) -> bool {
+    pub(super) fn refused(&mut self, now: Timestamp, session: &Session, text: &str) -> bool {
         match &session.purpose {
             Purpose::Monitor | Purpose::Refresh => return false,
             // Who refuses is alive.
             Purpose::Look | Purpose::Probe => self.answered_probe(),
+            Purpose::Describe(database) => self.undescribed(now, database.as_ref()),
             Purpose::Ask { action, .. } | Purpose::Kill { action, .. } => {
                 self.finish(*action, Outcome::Refused(Arc::from(text)));
             }

@@ -133,6 +133,7 @@ impl Pilot {
         {
             self.start_refresh(now, tries);
         }
+        self.expire_descriptions(now);
     }
 
     /// Notes that bytes came: on the Monitor session they show that the entry peer lives.
@@ -172,7 +173,7 @@ impl Pilot {
                 let length = self.settings.answer_timeout;
                 session.patience = Patience::while_bytes_arrive(now, length);
             }
-            Purpose::Ask { .. } | Purpose::Kill { .. } | Purpose::Probe => {
+            Purpose::Ask { .. } | Purpose::Describe(_) | Purpose::Kill { .. } | Purpose::Probe => {
                 session.patience = Patience::fixed(now, self.settings.answer_timeout);
             }
         }
@@ -241,15 +242,18 @@ impl Pilot {
                 self.brokers
                     .stood(&session.address, &snapshot.entry.agent_id);
                 self.see(snapshot);
+                self.want_descriptions(now);
                 Verdict::Keep
             }
             Purpose::Refresh => {
                 self.refreshed(now, words::snapshot(status, &session.address));
                 Verdict::Done
             }
-            Purpose::Ask { .. } | Purpose::Kill { .. } | Purpose::Probe | Purpose::Start(_) => {
-                Verdict::Keep
-            }
+            Purpose::Ask { .. }
+            | Purpose::Describe(_)
+            | Purpose::Kill { .. }
+            | Purpose::Probe
+            | Purpose::Start(_) => Verdict::Keep,
         }
     }
 
@@ -320,6 +324,7 @@ impl Pilot {
         {
             self.drop_connection(connection);
         }
+        self.forget_descriptions();
         self.note_next_try(now, &loss);
         self.observe(Observation::Lost(loss));
     }
@@ -458,6 +463,7 @@ impl Pilot {
             overlay::apply(&mut snapshot, sighting);
         }
         self.see(snapshot);
+        self.want_descriptions(now);
         if is_wanted_again {
             self.start_refresh(now, 0);
         }

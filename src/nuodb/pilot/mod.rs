@@ -5,6 +5,7 @@
 //! by a number, and reported on by [`Input`]. It does not know what is healed, or why.
 
 mod brokers;
+mod descriptions;
 mod errands;
 mod hearing;
 mod link;
@@ -24,6 +25,7 @@ pub use overlay::apply;
 pub use words::status;
 
 use self::brokers::{Brokers, Miss, Pace};
+use self::descriptions::Descriptions;
 use self::link::{Link, Refresh};
 use self::session::{Patience, Purpose, Session};
 use self::starts::Starts;
@@ -72,6 +74,9 @@ pub struct PilotSettings {
     pub probe_misses: u32,
     /// From the moment a start is asked for until its fate must be known.
     pub start_timeout: Duration,
+    /// How long after its last answer a broker is asked again which databases the domain manages
+    /// itself; `None` if nobody wants to know.
+    pub descriptions: Option<Duration>,
     /// Makes the pauses of two daemons differ.
     pub seed: u64,
     /// A mistake on purpose, in simulations.
@@ -94,6 +99,7 @@ impl PilotSettings {
             probe_interval: Duration::from_secs(10),
             probe_misses: 3,
             start_timeout: Duration::from_secs(30),
+            descriptions: None,
             seed: 0,
             planted: Planted::default(),
         }
@@ -226,6 +232,7 @@ pub struct Pilot {
     brokers: Brokers,
     link: Link,
     refresh: Refresh,
+    descriptions: Descriptions,
     starts: Starts,
     sessions: BTreeMap<ConnectionId, Session>,
     /// The connection of each action that has one.
@@ -264,6 +271,7 @@ impl Pilot {
             settings,
             link: Link::Down,
             refresh: Refresh::Idle,
+            descriptions: Descriptions::default(),
             sessions: BTreeMap::new(),
             errands: BTreeMap::new(),
             connections: 0,
@@ -300,6 +308,7 @@ impl Pilot {
             self.starts.next_timeout(),
             self.link_timeout(),
             self.refresh.due(),
+            self.descriptions.due(),
         ]
         .into_iter()
         .flatten()
@@ -381,7 +390,7 @@ impl Pilot {
         match event {
             ClientEvent::Authorised { cipher } => self.authorised(now, session, cipher),
             ClientEvent::Event(event) => self.follow(session, event),
-            ClientEvent::Response(answer) => self.answered(session, &answer),
+            ClientEvent::Response(answer) => self.answered(now, session, &answer),
             ClientEvent::Status(status) => self.snapped(now, connection, session, *status),
             ClientEvent::Unreadable(problem) => self.puzzled(session, &problem),
         }
@@ -432,7 +441,7 @@ impl Pilot {
     ) {
         if let ClientError::Refused { text } = error
             && session.is_asked()
-            && self.refused(session, text)
+            && self.refused(now, session, text)
         {
             return;
         }
@@ -460,6 +469,7 @@ impl Pilot {
             }
             Purpose::Monitor => self.unlink(now, loss, miss),
             Purpose::Look | Purpose::Probe => self.missed_probe(now, connection, &loss),
+            Purpose::Describe(_) => self.missed_descriptions(now),
             Purpose::Refresh => self.missed_refresh(now),
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::errands::expired;
 use super::{Failure, sentence, words};
 use crate::exchange::{ActionId, Loss, LossClass, Question, Start};
-use crate::model::Address;
+use crate::model::{Address, DatabaseName};
 use crate::nuodb::client::{Client, ClientError, ClientEvent, ErrorClass, Settings};
 use crate::nuodb::message::{Element, Request};
 use crate::time::Timestamp;
@@ -21,6 +21,8 @@ pub(super) enum Purpose {
         action: ActionId,
         question: Question,
     },
+    /// To be told which databases the domain manages itself, or how it stands with one of them.
+    Describe(Option<DatabaseName>),
     /// To end a process.
     Kill { action: ActionId, pid: u32 },
     /// To see whether the session still tells of all that happens.
@@ -61,7 +63,7 @@ impl Purpose {
         match self {
             Self::Ask { action, .. } | Self::Kill { action, .. } => Some(*action),
             Self::Start(preparation) => Some(preparation.action),
-            Self::Look | Self::Monitor | Self::Probe | Self::Refresh => None,
+            Self::Describe(_) | Self::Look | Self::Monitor | Self::Probe | Self::Refresh => None,
         }
     }
 
@@ -69,6 +71,8 @@ impl Purpose {
     fn request(&self) -> Option<Request> {
         match self {
             Self::Ask { question, .. } => Some(words::question(question)),
+            Self::Describe(None) => Some(words::list_descriptions()),
+            Self::Describe(Some(name)) => Some(words::show_description(name)),
             Self::Kill { pid, .. } => Some(words::process_stop(*pid)),
             Self::Look | Self::Monitor | Self::Refresh => Some(words::monitor()),
             Self::Probe => Some(words::identity()),
@@ -96,6 +100,7 @@ impl Purpose {
                 Question::Identity(_) => "Identity",
                 Question::Quiesce(_) | Question::Unquiesce(_) => "ChorusManagement",
             },
+            Self::Describe(_) => words::DESCRIPTION,
             Self::Kill { .. } => "ProcessStop",
             Self::Look | Self::Monitor | Self::Refresh => "Monitor",
             Self::Probe => "Identity",
@@ -239,6 +244,7 @@ impl Session {
         match &self.purpose {
             Purpose::Start(preparation) => preparation.phase == Phase::Sent,
             Purpose::Ask { .. }
+            | Purpose::Describe(_)
             | Purpose::Kill { .. }
             | Purpose::Look
             | Purpose::Monitor

@@ -3,6 +3,7 @@
 mod harness;
 mod histories;
 mod hostile_peers;
+mod managed;
 mod other_deeds;
 mod probes;
 mod refreshing;

@@ -2,6 +2,7 @@
 //!
 //! Text is moved, never copied: this is what every event of a busy domain passes through.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::exchange::{EngineOption, Question, Start};
@@ -15,6 +16,12 @@ use crate::nuodb::message::{
 
 /// The port of an agent that does not say.
 pub(super) const AGENT_PORT: u16 = 48_004;
+
+/// The service that tells which databases the domain manages itself.
+pub(super) const DESCRIPTION: &str = "Description";
+
+/// What is kept of what a description says of its status: words, for people.
+const STATUS_MAX: usize = 80;
 
 /// Returns the domain as `status` shows it, the entry peer under the address that was dialled.
 pub(super) fn snapshot(status: message::Status, dialled: &Address) -> Snapshot {
@@ -175,6 +182,45 @@ pub(super) fn question(question: &Question) -> Request {
         Question::Tags(agent_id) => tags("GetHostTags", agent_id),
         Question::Unquiesce(database) => manage("Unquiesce", database),
     }
+}
+
+/// Asks which databases the domain manages itself.
+pub(super) fn list_descriptions() -> Request {
+    Request::new(DESCRIPTION, Style::Request).with("Action", "ListDescriptions")
+}
+
+/// Asks how it stands with one of them.
+pub(super) fn show_description(database: &DatabaseName) -> Request {
+    Request::new(DESCRIPTION, Style::Request)
+        .with("Action", "GetDescription")
+        .with("DatabaseName", database.as_str())
+}
+
+/// Reads the databases out of the answer to the question which there are. What has no name that a
+/// database may have is none.
+pub(super) fn descriptions(answer: &Element) -> BTreeSet<DatabaseName> {
+    let names = answer
+        .children
+        .iter()
+        .filter_map(|it| it.attribute("DatabaseName"));
+    let names = names.filter(|it| !it.is_empty() && !it.contains(char::is_control));
+    names.map(DatabaseName::from).collect()
+}
+
+/// Reads out of a description how it stands: the status, then whether the domain has what the
+/// description asks for.
+pub(super) fn description_status(answer: &Element) -> Arc<str> {
+    let word = |name: &str| {
+        let it = answer.children.iter().find(|it| it.name == name)?;
+        let word = it.text.split(char::is_control).collect::<String>();
+        let word: String = word.trim().chars().take(STATUS_MAX).collect();
+        (!word.is_empty()).then_some(word)
+    };
+    let words: Vec<String> = ["Status", "LiveStatus"]
+        .into_iter()
+        .filter_map(word)
+        .collect();
+    words.join(", ").into()
 }
 
 /// Reads the tags out of the answer to a question for them.

@@ -4,6 +4,7 @@
 //! A person who starts what is missing looks the same, and has the same wish: to be left alone.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::rule::{Case, Hindrance, Obstacle};
@@ -11,6 +12,7 @@ use super::super::state::{About, Evidence, Phase, SlotId, Supervisor};
 use super::super::{Effect, view::ClosedGate};
 use super::Gate;
 use crate::event::Kind;
+use crate::exchange::Managed;
 use crate::model::{DatabaseId, Model};
 use crate::mutation::Mutant;
 use crate::time::{Moment, Timestamp};
@@ -44,6 +46,49 @@ pub struct Foreign {
     pub is_told: bool,
 }
 
+/// Who else heals a database.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Other {
+    /// Whoever the configuration has in mind.
+    Configured,
+    /// The domain itself; how it stands with the database, in its words.
+    Domain(Arc<str>),
+    /// Somebody whose starts were seen; they count until then.
+    Unknown(Timestamp),
+}
+
+impl Other {
+    /// Returns when the database is healed again if nothing else happens.
+    fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Configured | Self::Domain(_) => None,
+            Self::Unknown(until) => Some(*until),
+        }
+    }
+
+    /// Returns why the database is left alone, as a sentence.
+    fn says(&self) -> Arc<str> {
+        match self {
+            Self::Configured => "the configuration says that it is only observed".into(),
+            Self::Domain(status) => {
+                let status = if status.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({status})")
+                };
+                format!(
+                    "the domain manages it by a description of its own{status}: what it lacks is \
+                     for NuoDB's enforcer to start"
+                )
+                .into()
+            }
+            Self::Unknown(_) => {
+                "somebody else starts what it lacks; a healer of its own should not".into()
+            }
+        }
+    }
+}
+
 impl Supervisor {
     /// A process that the healer did not start sits down on a seat: counts it if the seat was
     /// missed. What was never there, and what the healer gave up on, is for anybody to start.
@@ -66,39 +111,70 @@ impl Supervisor {
         self.changed.databases.insert(database);
     }
 
-    /// Returns whether a database is left alone, and until when if time opens the gate.
-    fn left_alone(
-        &self,
-        now: Timestamp,
-        model: &Model,
-        id: DatabaseId,
-    ) -> (bool, Option<Timestamp>) {
-        let name = model.database(id).name.as_str();
-        if self.settings.observe.iter().any(|it| it.matches(name)) {
-            return (true, None);
+    /// Takes in which databases the domain manages itself.
+    pub fn note_managed(&mut self, model: &Model, all: Vec<Managed>) {
+        let all = all.into_iter().map(|it| (it.database, it.status)).collect();
+        if self.managed == all {
+            return;
+        }
+        let before = std::mem::replace(&mut self.managed, all);
+        let names = before.keys().chain(self.managed.keys());
+        for id in names.filter_map(|it| model.database_named(it)) {
+            self.foreign.entry(id).or_default();
+        }
+        self.changed.domain = true;
+    }
+
+    /// Returns which databases the domain manages itself.
+    pub(in crate::supervisor) fn managed(&self) -> impl Iterator<Item = Managed> {
+        self.managed.iter().map(|(database, status)| Managed {
+            database: database.clone(),
+            status: status.clone(),
+        })
+    }
+
+    /// Remembers which those were.
+    pub(in crate::supervisor) fn recall_managed(&mut self, all: &[Managed]) {
+        let all = all.iter().cloned();
+        self.managed = all.map(|it| (it.database, it.status)).collect();
+    }
+
+    /// Returns who heals a database besides us, if anybody does.
+    fn other_healer(&self, now: Timestamp, model: &Model, id: DatabaseId) -> Option<Other> {
+        let name = &model.database(id).name;
+        let mut observed = self.settings.observe.iter();
+        if observed.any(|it| it.matches(name.as_str())) {
+            return Some(Other::Configured);
         }
         if self.is_thawed(Gate::AnotherHealer) {
-            return (false, None);
+            return None;
+        }
+        let status = self.managed.get(name);
+        if let Some(status) = status.filter(|_| self.settings.leave_managed) {
+            return Some(Other::Domain(status.clone()));
         }
         let until = self.foreign.get(&id).map(|it| it.until);
-        let until = until.filter(|it| *it > now);
-        (until.is_some(), until)
+        until.filter(|it| *it > now).map(Other::Unknown)
     }
 
     /// Returns whether the healer may heal the database.
     pub(in crate::supervisor) fn heals_alone(&self, case: &Case<'_>) -> Result<(), Hindrance> {
-        match self.left_alone(case.now, case.model, self.slot(case.slot).database) {
-            (false, _) => Ok(()),
-            (true, _) if self.settings.planted.has(Mutant::BesideOthers) => Ok(()),
-            (true, Some(until)) => Err(Obstacle::AnotherHealer.blocks_until(until).into()),
-            (true, None) => Err(Obstacle::AnotherHealer.blocks().into()),
+        let database = self.slot(case.slot).database;
+        let Some(other) = self.other_healer(case.now, case.model, database) else {
+            return Ok(());
+        };
+        match other.until() {
+            _ if self.settings.planted.has(Mutant::BesideOthers) => Ok(()),
+            Some(until) => Err(Obstacle::AnotherHealer.blocks_until(until).into()),
+            None => Err(Obstacle::AnotherHealer.blocks().into()),
         }
     }
 
-    /// Notes which databases are left alone by the configuration.
+    /// Notes which databases are left alone from the beginning.
     pub(in crate::supervisor) fn note_observed(&mut self, model: &Model, id: DatabaseId) {
-        let name = model.database(id).name.as_str();
-        if self.settings.observe.iter().any(|it| it.matches(name)) {
+        let name = &model.database(id).name;
+        let mut observed = self.settings.observe.iter();
+        if observed.any(|it| it.matches(name.as_str())) || self.managed.contains_key(name) {
             self.foreign.entry(id).or_default();
         }
     }
@@ -107,7 +183,7 @@ impl Supervisor {
     pub(super) fn mind_healers(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
         let all: Vec<DatabaseId> = self.foreign.keys().copied().collect();
         for id in all {
-            let (is_closed, _) = self.left_alone(now.at, model, id);
+            let is_closed = self.other_healer(now.at, model, id).is_some();
             let Some(foreign) = self.foreign.get_mut(&id) else {
                 continue;
             };
@@ -148,17 +224,13 @@ impl Supervisor {
         model: &Model,
     ) -> impl Iterator<Item = ClosedGate> {
         self.foreign.keys().filter_map(move |id| {
-            let (is_closed, until) = self.left_alone(now, model, *id);
-            let text = match until {
-                Some(_) => "somebody else starts what it lacks; a healer of its own should not",
-                None => "the configuration says that it is only observed",
-            };
-            is_closed.then(|| ClosedGate {
+            let other = self.other_healer(now, model, *id)?;
+            Some(ClosedGate {
                 name: Gate::AnotherHealer.as_str(),
                 database: Some(model.database(*id).name.clone()),
                 since: None,
-                until,
-                text: text.into(),
+                until: other.until(),
+                text: other.says(),
             })
         })
     }

@@ -93,6 +93,7 @@ impl Supervisor {
             recovered_until: self.gates.recovered_until,
             minority_since: self.gates.minority_since,
             storm: self.gates.storm,
+            managed: self.managed().collect(),
             spent: self.spent.starts.iter().copied().collect(),
             last_action: ActionId(self.last_action),
             seed: self.settings.seed,

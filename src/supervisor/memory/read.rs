@@ -106,6 +106,7 @@ impl Reading<'_> {
         supervisor.last_action = fact.last_action.0;
         supervisor.settings.seed = fact.seed;
         supervisor.settings.generation = fact.generation;
+        supervisor.recall_managed(&fact.managed);
         supervisor.gates.memory_lost = fact.memory_lost;
         supervisor.gates.recovered_until = fact.recovered_until;
         supervisor.gates.minority_since = fact.minority_since;

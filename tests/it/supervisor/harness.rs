@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use dbwarden::event::{Event, Group, Kind};
 use dbwarden::exchange::{
-    ActionId, Answer, Deed, EngineOption, Loss, LossClass, Observation, Outcome, Place, Question,
-    Request, RequestId, Stop, Wish, Word,
+    ActionId, Answer, Deed, EngineOption, Loss, LossClass, Managed, Observation, Outcome, Place,
+    Question, Request, RequestId, Stop, Wish, Word,
 };
 use dbwarden::model::{
     self, Address, AgentId, PeerSeen, PeerSettings, ProcessSeen, Role, Sighting, Snapshot, Status,
@@ -69,6 +69,19 @@ pub(crate) fn check_labelled(
         told.join("\n"),
         expected.join("\n"),
     );
+}
+
+/// Reads `teas ACTIVE, coffee`.
+fn managed(text: &str) -> Vec<Managed> {
+    let all = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+    let all = all.map(|it| {
+        let (database, status) = it.split_once(' ').unwrap_or((it, ""));
+        Managed {
+            database: database.into(),
+            status: status.into(),
+        }
+    });
+    all.collect()
 }
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {
@@ -214,6 +227,7 @@ impl World {
             "on" => self.settings.policies = vec![Policy::default()],
             "suggest" => self.settings.mode = Mode::Suggest,
             "no-archives" => self.settings.archives.clear(),
+            "heal-managed" => self.settings.leave_managed = false,
             "no-options" => self.settings.te_options.clear(),
             "other-options" => {
                 let option = EngineOption {
@@ -270,6 +284,7 @@ impl World {
             "resume" => return Some(Input::Resumed { by: first.into() }),
             "up" | "first-up" => return seen(Observation::Snapshot(self.snapshot(rest))),
             "lost" => return seen(Observation::Lost(loss)),
+            "managed" => return seen(Observation::Managed(managed(rest))),
             "lose" => return sighted(Sighting::PeerLost(self.peer(first))),
             "return" => {
                 let agent = self.agents.get_mut(first).unwrap();

@@ -105,7 +105,8 @@ impl Domain {
                         return Ok(domain);
                     }
                     Report::Observed(Observation::Lost(loss)) => losses.push(loss),
-                    Report::Observed(Observation::Sighted(_)) | Report::Finished { .. } => (),
+                    Report::Observed(Observation::Managed(_) | Observation::Sighted(_))
+                    | Report::Finished { .. } => (),
                 }
             }
             if let Some(loss) = telling(&losses, brokers.len()) {
@@ -208,7 +209,7 @@ impl Domain {
                 }
             }
             // The driver connects again, and then a snapshot follows.
-            Report::Observed(Observation::Lost(_)) => (),
+            Report::Observed(Observation::Lost(_) | Observation::Managed(_)) => (),
             Report::Observed(Observation::Sighted(sighting)) => {
                 pilot::apply(&mut self.snapshot, &sighting);
             }

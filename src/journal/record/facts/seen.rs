@@ -6,6 +6,7 @@ use super::archive::ColdRecord;
 use super::{Text, at, meaning, shared};
 use crate::exchange::{ActionId, LossClass};
 use crate::journal::record::RecordError;
+use crate::journal::record::input::ManagedRecord;
 use crate::model::{
     Address, KnownDatabase, KnownDomain, KnownDoubt, KnownPeer, KnownProcess, PeerPresence,
     Presence, Role, Status,
@@ -38,6 +39,8 @@ pub(super) struct DomainRecord<'a> {
     minority_since: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     storm: Option<StormRecord>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    managed: Vec<ManagedRecord<'a>>,
     /// By the timeline and by the wall clock.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     spent: Vec<(u64, u64)>,
@@ -91,6 +94,7 @@ impl<'a> From<&'a DomainFact> for DomainRecord<'a> {
                 slow_until: it.slow_until.as_micros(),
                 last_start: it.last_start.map(Timestamp::as_micros),
             }),
+            managed: it.managed.iter().map(Into::into).collect(),
             spent: it.spent.iter().map(pair).collect(),
             last_action: it.last_action.0,
             seed: it.seed,
@@ -131,6 +135,7 @@ impl TryFrom<DomainRecord<'_>> for DomainFact {
                 slow_until: at(it.slow_until),
                 last_start: it.last_start.map(at),
             }),
+            managed: it.managed.into_iter().map(Into::into).collect(),
             spent: it.spent.into_iter().map(moment).collect(),
             last_action: ActionId(it.last_action),
             seed: it.seed,

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{at, from_json, to_json};
 use crate::event::Kind;
-use crate::exchange::{ActionId, EngineOption, LossClass, Place};
+use crate::exchange::{ActionId, EngineOption, LossClass, Managed, Place};
 use crate::model::{
     Address, KnownDatabase, KnownDomain, KnownDoubt, KnownPeer, KnownProcess, PeerPresence,
     Presence, Role, Status,
@@ -68,7 +68,13 @@ fn domain() -> impl Strategy<Value = Fact> {
     });
     let rest = (
         any::<bool>(),
-        (of(time()), of(time()), of(storm), vec(moment(), 0..3)),
+        (
+            of(time()),
+            of(time()),
+            of(storm),
+            vec(moment(), 0..3),
+            vec(managed(), 0..3),
+        ),
         any::<u64>(),
         any::<u64>(),
         any::<u64>(),
@@ -77,7 +83,7 @@ fn domain() -> impl Strategy<Value = Fact> {
         let (name, was_synced, entry, lives, starts) = known;
         let (
             memory_lost,
-            (recovered_until, minority_since, storm, spent),
+            (recovered_until, minority_since, storm, spent, managed),
             last_action,
             seed,
             generation,
@@ -99,11 +105,19 @@ fn domain() -> impl Strategy<Value = Fact> {
             recovered_until,
             minority_since,
             storm,
+            managed,
             spent,
             last_action: ActionId(last_action),
             seed,
             generation,
         })
+    })
+}
+
+fn managed() -> impl Strategy<Value = Managed> {
+    (text(), text()).prop_map(|(database, status)| Managed {
+        database: database.as_str().into(),
+        status: status.into(),
     })
 }
 

@@ -16,6 +16,7 @@ use crate::mutation::Planted;
 use crate::policy::{DomainWaits, Meaning, Pattern, Reason};
 use crate::supervisor::{Accepted, Archive, Budget, HealerLimits, Mode, Settings, StormLimits};
 
+use super::is_false;
 use policy::PolicyRecord;
 
 /// Stands where a secret value was not written.
@@ -47,6 +48,8 @@ pub(in crate::journal) struct AcceptedRecord {
     healer: HealerRecord,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     observe: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    heal_managed: bool,
     #[serde(default)]
     budget: BudgetRecord,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -221,6 +224,7 @@ impl From<&Accepted> for AcceptedRecord {
             storm,
             healer,
             observe,
+            leave_managed,
             budget,
             reasons,
             seed,
@@ -257,6 +261,7 @@ impl From<&Accepted> for AcceptedRecord {
             storm: storm.into(),
             healer: healer.into(),
             observe: observe.iter().map(Pattern::to_string).collect(),
+            heal_managed: !leave_managed,
             budget: budget.into(),
             reasons: reasons.iter().map(reason_record).collect(),
             model: model.into(),
@@ -299,6 +304,7 @@ impl From<AcceptedRecord> for Accepted {
             storm: it.storm.into(),
             healer: it.healer.into(),
             observe: it.observe.iter().map(|it| Pattern::from(&**it)).collect(),
+            leave_managed: !it.heal_managed,
             budget: it.budget.into(),
             reasons: it.reasons.into_iter().map(reason).collect(),
             seed: it.seed,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{InputRecord, Text, is_false, shared, text};
+use crate::exchange::Managed;
 use crate::journal::record::RecordError;
 use crate::journal::record::event::{role_of, status_of};
 use crate::model::{
@@ -49,6 +50,34 @@ pub(in crate::journal) struct ProcessRecord<'a> {
     node_id: Option<u32>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     start_id: Option<Text<'a>>,
+}
+
+/// A database that the domain manages, and what it says of it.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(in crate::journal) struct ManagedRecord<'a> {
+    #[serde(borrow)]
+    database: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
+    status: Text<'a>,
+}
+
+impl<'a> From<&'a Managed> for ManagedRecord<'a> {
+    fn from(it: &'a Managed) -> Self {
+        Self {
+            database: it.database.as_str().into(),
+            status: text(&it.status),
+        }
+    }
+}
+
+impl From<ManagedRecord<'_>> for Managed {
+    fn from(record: ManagedRecord<'_>) -> Self {
+        Self {
+            database: DatabaseName::from(&*record.database),
+            status: shared(&record.status),
+        }
+    }
 }
 
 impl<'a> From<&'a Sighting> for InputRecord<'a> {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::exchange::{EngineOption, Loss, LossClass, Outcome, Place, Wish, Word};
+use crate::exchange::{EngineOption, Loss, LossClass, Managed, Outcome, Place, Wish, Word};
 use crate::model::{
     self, Address, DatabaseName, PeerSeen, PeerSettings, ProcessSeen, Role, Status, StatusSeen,
 };
@@ -370,7 +370,7 @@ fn limits() -> BoxedStrategy<Settings> {
     let healer = (any::<u32>(), duration());
     let healer = healer.prop_map(|(starts, window)| HealerLimits { starts, window });
     let observe = vec(text().prop_map(|it| Pattern::from(&*it)), 0..3);
-    let healer = (healer, observe);
+    let healer = (healer, observe, any::<bool>());
     (
         duration(),
         duration(),
@@ -380,21 +380,29 @@ fn limits() -> BoxedStrategy<Settings> {
         vec(reason, 0..3),
     )
         .prop_map(
-            |(settle_max, clock_jump, (storm, waits), (healer, observe), budget, reasons)| {
-                Settings {
-                    settle_max,
-                    clock_jump,
-                    waits,
-                    storm,
-                    healer,
-                    observe,
-                    budget,
-                    reasons,
-                    ..Settings::new("".into())
-                }
+            |(settle_max, clock_jump, (storm, waits), healer, budget, reasons)| Settings {
+                settle_max,
+                clock_jump,
+                waits,
+                storm,
+                healer: healer.0,
+                observe: healer.1,
+                leave_managed: healer.2,
+                budget,
+                reasons,
+                ..Settings::new("".into())
             },
         )
         .boxed()
+}
+
+fn managed() -> BoxedStrategy<Managed> {
+    let both = (text(), text());
+    both.prop_map(|(database, status)| Managed {
+        database: database.as_str().into(),
+        status: status.into(),
+    })
+    .boxed()
 }
 
 fn any_input() -> BoxedStrategy<Input> {
@@ -411,6 +419,7 @@ fn any_input() -> BoxedStrategy<Input> {
         trouble().prop_map(Input::Clock),
         Just(Input::JournalFailed),
         loss().prop_map(|it| Input::Observed(Observation::Lost(it))),
+        vec(managed(), 0..3).prop_map(|it| Input::Observed(Observation::Managed(it))),
         sighting().prop_map(|it| Input::Observed(Observation::Sighted(it))),
         snapshot.prop_map(|it| Input::Observed(Observation::Snapshot(it))),
         Just(Input::Recovered(Recovery::Backup)),

@@ -55,6 +55,9 @@ pub(super) struct World {
     lines: BTreeMap<ConnectionId, Line>,
     processes: Vec<ProcessElement>,
     holds_snapshots: bool,
+    /// Which databases the domain manages, and how it stands with them; `None` if it knows of no
+    /// descriptions.
+    managed: Option<BTreeMap<&'static str, &'static str>>,
     log: String,
     /// What was written down of the search for a session.
     pub(super) notes: Vec<String>,
@@ -112,6 +115,7 @@ impl World {
             lines: BTreeMap::new(),
             processes: Vec::new(),
             holds_snapshots: false,
+            managed: Some(BTreeMap::new()),
             log: String::new(),
             notes: Vec::new(),
             heard: Vec::new(),
@@ -158,6 +162,41 @@ impl World {
     /// Makes a process part of every snapshot from now on.
     pub(super) fn run_process(&mut self, process: ProcessElement) {
         self.processes.push(process);
+    }
+
+    /// Has the domain manage a database from now on, and say so of its state.
+    pub(super) fn manage(&mut self, database: &'static str, status: &'static str) {
+        let managed = self.managed.get_or_insert_default();
+        managed.insert(database, status);
+    }
+
+    /// Has it manage none of that name any more.
+    pub(super) fn unmanage(&mut self, database: &str) {
+        self.managed.get_or_insert_default().remove(database);
+    }
+
+    /// Lets it know of no descriptions at all.
+    pub(super) fn know_no_descriptions(&mut self) {
+        self.managed = None;
+    }
+
+    fn describe(&self, request: &Request) -> Element {
+        let Some(managed) = &self.managed else {
+            return Element::error("Unknown service: Description");
+        };
+        let Some(name) = request.attribute("DatabaseName") else {
+            let all = managed.keys();
+            let all = all.map(|it| Element::new("Description").with("DatabaseName", *it));
+            return all.fold(Element::new("Descriptions"), Element::child);
+        };
+        let Some(status) = managed.get(name) else {
+            return Element::error(format!("Unknown description: {name}"));
+        };
+        let mut word = Element::new("Status");
+        (*status).clone_into(&mut word.text);
+        Element::new("Description")
+            .with("DatabaseName", name)
+            .child(word)
     }
 
     /// Lets new snapshots be taken from now on, but not arrive.
@@ -481,6 +520,7 @@ impl World {
             self.heard.push(format!("{host} {request:?}"));
         }
         let status = self.status(host);
+        let described = self.describe(request);
         let reply = self.peers[host].reply;
         let server = &mut self.lines.get_mut(&connection).unwrap().server;
         match request.service.as_str() {
@@ -504,6 +544,7 @@ impl World {
                 Reply::Refuse(text) => server.send(&Element::error(text)),
                 Reply::WithoutId => server.send(&Element::new("Process")),
             },
+            "Description" => server.send(&described),
             "ProcessStop" if request.attribute("PID") == Some("0") => {
                 server.send(&Element::error("No process has that id"));
             }

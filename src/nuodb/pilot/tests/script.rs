@@ -115,6 +115,13 @@ pub(super) fn outcome_text(outcome: &Outcome) -> String {
 pub(super) fn observation_text(observation: &Observation) -> String {
     match observation {
         Observation::Lost(loss) => format!("lost {:?} {}", loss.class, loss.reason),
+        Observation::Managed(all) => {
+            let all: Vec<_> = all
+                .iter()
+                .map(|it| format!("{} ({})", it.database, it.status))
+                .collect();
+            format!("managed {}: {}", all.len(), all.join(", "))
+        }
         Observation::Sighted(sighting) => match sighting {
             Sighting::PeerJoined(peer) => format!("peer joined {}", peer.address.host),
             Sighting::PeerLost(peer) => format!("peer lost {}", peer.address.host),

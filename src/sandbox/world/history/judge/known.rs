@@ -119,7 +119,7 @@ impl Known {
                         let failed = (agent_id.clone(), start_id.clone());
                         self.failed_starts.insert(failed);
                     }
-                    Observation::Sighted(_) => (),
+                    Observation::Managed(_) | Observation::Sighted(_) => (),
                 }
             }
             Input::Began(_) => {

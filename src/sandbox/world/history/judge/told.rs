@@ -148,6 +148,7 @@ impl Told {
         self.pass(now);
         match observation {
             Observation::Lost(_) => self.forget_session(),
+            Observation::Managed(_) => (),
             Observation::Sighted(sighting) => self.sight(sighting),
             Observation::Snapshot(snapshot) => self.snapshot(snapshot),
         }
