@@ -38,6 +38,7 @@ mod harness;
 mod holds;
 mod maintenance;
 mod managed;
+mod orders;
 mod overlaps;
 mod pauses;
 mod places;
