@@ -93,6 +93,7 @@ impl Supervisor {
         for action in std::mem::take(&mut self.void) {
             if self.actions.contains_key(&action) {
                 let reason = "not sent: the daemon ended before the request left";
+                self.forget_step(action);
                 self.failed(now, model, action, reason, effects);
             }
         }
@@ -276,6 +277,7 @@ impl Supervisor {
         says: String,
         effects: &mut Vec<Effect>,
     ) {
+        self.forget_step(action);
         let it = self.close(action).expect("the caller looked it up");
         self.back_to_vacant(it.slot, action);
         let slot = self.slot_mut(it.slot);

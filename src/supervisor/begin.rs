@@ -48,9 +48,11 @@ impl Supervisor {
             return;
         };
         self.note_start(now.at);
-        self.spend(now);
-        self.note_cold(model, id);
+        if !self.is_cold_step(id) {
+            self.spend(now);
+        }
         let action = self.new_action();
+        self.note_cold(model, id, action);
         let valid_until = now.at + self.settings.prepare_timeout;
         let Phase::Vacant(vacancy) = self.enter(id, Phase::Empty) else {
             unreachable!("only a vacancy is decided about");

@@ -75,8 +75,11 @@ impl Supervisor {
         self.mind_budget(now);
     }
 
-    /// Returns whether the domain may have one more start.
+    /// Returns whether the domain may have one more start. The steps of a cold start are one.
     pub(super) fn has_budget(&self, case: &Case<'_>) -> Result<(), Hindrance> {
+        if self.is_cold_step(case.slot) {
+            return Ok(());
+        }
         match self.spent.full_until.filter(|_| case.leaving.is_none()) {
             Some(until) if until > case.now && !self.settings.planted.has(Mutant::NoBudget) => {
                 Err(Obstacle::Budget.blocks_until(until).into())

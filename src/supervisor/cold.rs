@@ -1,9 +1,10 @@
 //! The cold start: nothing of a database runs, and it is brought up again in order.
 //!
 //! First the storage manager that ran last, for its archive is the newest by our own record; then
-//! the others; transaction engines last. While an archive that is known cannot be asked, nothing is
-//! started, unless a person accepts its loss: it may be newer. Taking in what people say of it
-//! belongs to `request::cold`.
+//! the others; transaction engines last. All of it is one action with steps, one after the other:
+//! the domain's budget counts it once, and does not stop it half-way. While an archive that is
+//! known cannot be asked, nothing is started, unless a person accepts its loss: it may be newer.
+//! Taking in what people say of it belongs to `request::cold`.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -11,7 +12,8 @@ use std::collections::BTreeSet;
 use super::facts::{Extent, HoldReason, OrderFact, OrderKind};
 use super::rule::{Blocked, Case, Hindrance, Obstacle, Rule};
 use super::state::{Evidence, Phase, SlotId, Supervisor};
-use crate::model::{DatabaseId, Model, PeerId, PeerName, Process};
+use crate::exchange::ActionId;
+use crate::model::{DatabaseId, Model, PeerId, PeerName, Process, Role};
 use crate::policy::SeatKind;
 
 /// What is kept of a database that is brought up from nothing.
@@ -19,6 +21,10 @@ use crate::policy::SeatKind;
 pub(super) struct Cold {
     /// Whether a first storage manager was started, and the order still counts.
     pub(super) is_under_way: bool,
+    /// The start that it began with. Older records do not say.
+    pub(super) begun_by: Option<ActionId>,
+    /// The seats that had a start as a step of it: of a role, and which from 0.
+    pub(super) steps: BTreeSet<(Role, u32)>,
     /// Whether a person asked for it.
     pub(super) is_asked_for: bool,
     /// Whose archives a person gave up, by names they are known under.
@@ -157,7 +163,7 @@ impl Supervisor {
                         ..*case
                     });
                     // A first try is waited for, one after a failure is not.
-                    let is_first = slot.tries == 0;
+                    let is_first = slot.tries == 0 || self.is_cold_step(id);
                     objection.is_none_or(|it| {
                         it.rule == Rule::Lane || (it.rule == Rule::Pace && is_first)
                     })
@@ -167,15 +173,41 @@ impl Supervisor {
         })
     }
 
-    /// A start leaves for its agent: if nothing of the database runs, a cold start begins with it.
-    pub(super) fn note_cold(&mut self, model: &Model, id: SlotId) {
-        let database = self.slot(id).database;
-        let is_first = self.slot(id).rule.seat == SeatKind::Archive
-            && !model.database(database).is_any_running();
-        if is_first && !self.watches[database.index()].cold.is_under_way {
-            self.watch_mut(database).cold.is_under_way = true;
+    /// A start is begun: if nothing of the database runs, a cold start begins with it; else it may
+    /// be a step of one.
+    pub(super) fn note_cold(&mut self, model: &Model, id: SlotId, action: ActionId) {
+        let slot = self.slot(id);
+        let (database, step) = (slot.database, (slot.rule.role, slot.ordinal));
+        let is_first =
+            slot.rule.seat == SeatKind::Archive && !model.database(database).is_any_running();
+        let cold = &mut self.watches[database.index()].cold;
+        if is_first && !cold.is_under_way {
+            cold.is_under_way = true;
+            cold.begun_by = Some(action);
+        }
+        if cold.is_under_way && cold.steps.insert(step) {
             self.changed.databases.insert(database);
         }
+    }
+
+    /// A start never left, and was no try: if it was a step of a cold start, that is still to come.
+    pub(super) fn forget_step(&mut self, action: ActionId) {
+        let Some(id) = self.actions.get(&action).map(|it| it.slot) else {
+            return;
+        };
+        let slot = self.slot(id);
+        let (database, step) = (slot.database, (slot.rule.role, slot.ordinal));
+        if self.watch_mut(database).cold.steps.remove(&step) {
+            self.changed.databases.insert(database);
+        }
+    }
+
+    /// Returns whether the next start of a seat is a step of a cold start that has begun: each seat
+    /// has one. Together they are one action, which the domain has had a start for.
+    pub(super) fn is_cold_step(&self, id: SlotId) -> bool {
+        let slot = self.slot(id);
+        let cold = &self.watches[slot.database.index()].cold;
+        cold.is_under_way && !cold.steps.contains(&(slot.rule.role, slot.ordinal))
     }
 
     /// Returns what a person said who had a database brought up from nothing.
@@ -223,6 +255,13 @@ impl Supervisor {
         let slot = self.slot(case.slot);
         let is_cold = slot.rule.seat == SeatKind::Archive
             && !case.model.database(slot.database).is_any_running();
+        let cold = &self.watches[slot.database.index()].cold;
+        if self.is_cold_step(case.slot)
+            && let Some(action) = cold.begun_by
+        {
+            let step = cold.steps.len() + 1;
+            return format!("step {step} of the cold start that action {action} began; ");
+        }
         if !is_cold {
             return String::new();
         }

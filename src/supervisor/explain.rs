@@ -268,6 +268,7 @@ impl Supervisor {
             });
         }
         because.extend(self.mode_reason());
+        because.extend(self.cold_reason(id));
         because.extend(self.gate_reasons(now, model, Some(id)));
         let of_seat = |it: &OrderFact| watch.seats().any(|id| self.covers(model, &it.extent, id));
         because.extend(self.order_reasons(now, of_seat));
@@ -281,6 +282,18 @@ impl Supervisor {
             because,
             history: Vec::new(),
         }
+    }
+
+    /// Returns that a database is being brought up from nothing, if it is.
+    fn cold_reason(&self, id: DatabaseId) -> Option<Because> {
+        let cold = &self.watches[id.index()].cold;
+        let action = cold.begun_by.filter(|_| cold.is_under_way)?;
+        let steps = cold.steps.len();
+        let says = format!(
+            "it is brought up from nothing since action {action}, in {steps} steps so far: storage \
+             managers first, then engines"
+        );
+        Some(Because::new("cold-start", says))
     }
 
     fn explain_peer(&self, now: Moment, model: &Model, id: PeerId) -> Explanation {

@@ -273,6 +273,10 @@ pub struct DatabaseFact {
 pub struct ColdFact {
     /// Whether a first storage manager was started, and the order still counts.
     pub is_under_way: bool,
+    /// The start that it began with. Older records do not say.
+    pub begun_by: Option<ActionId>,
+    /// The seats that had a start as a step of it: of a role, and which from 0.
+    pub steps: Vec<(Role, u32)>,
     /// Whether a person asked for it.
     pub is_asked_for: bool,
     /// Whose archives a person gave up.

@@ -115,6 +115,8 @@ impl Supervisor {
             }),
             cold: watch.map_or_else(ColdFact::default, |it| ColdFact {
                 is_under_way: it.cold.is_under_way,
+                begun_by: it.cold.begun_by,
+                steps: it.cold.steps.iter().copied().collect(),
                 is_asked_for: it.cold.is_asked_for,
                 accepted: it.cold.accepted.iter().cloned().collect(),
             }),

@@ -293,6 +293,8 @@ impl Reading<'_> {
         watch.storage_lost = it.storage_lost;
         watch.cold = Cold {
             is_under_way: it.cold.is_under_way,
+            begun_by: it.cold.begun_by,
+            steps: it.cold.steps.into_iter().collect(),
             is_asked_for: it.cold.is_asked_for,
             accepted: it.cold.accepted.into_iter().collect(),
         };

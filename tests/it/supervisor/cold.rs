@@ -2,6 +2,10 @@
 //!
 //! `a` and `b` have an archive each, as the configuration tells; `c` has none.
 
+use std::time::Duration;
+
+use dbwarden::supervisor::Budget;
+
 use super::harness::{check_with, settings};
 use super::sm::{archive, with_archives};
 
@@ -40,12 +44,12 @@ fn a_database_that_was_stopped_comes_up_when_a_person_says_so() {
         101 commit 1
         102 process_joined sm 5@b
         102 action_succeeded 1 sm/2 on b
-        102 action_started 2 sm/1 on a: its exit was told; try 1, here; processes there: 0
+        102 action_started 2 sm/1 on a: step 2 of the cold start that action 1 began; ...
         102 prepare 2 sm on a --archive /data/a --mem 1g
         103 commit 2
         104 process_joined sm 6@a
         104 action_succeeded 2 sm/1 on a
-        104 action_started 3 te/1 on c: its exit was told; try 1, here; processes there: 0
+        104 action_started 3 te/1 on c: step 3 of the cold start that action 1 began; ...
         104 prepare 3 te on c
         105 commit 3
         106 process_joined te 7@c
@@ -95,7 +99,7 @@ fn an_archive_that_cannot_be_asked_is_given_up_by_name_or_waited_for() {
         76 commit 1
         77 process_joined sm 5@a
         77 action_succeeded 1 sm/1 on a
-        77 action_started 2 te/1 on c: its exit was told; try 1, here; processes there: 0
+        77 action_started 2 te/1 on c: step 2 of the cold start that action 1 began; ...
         77 prepare 2 te on c
         78 commit 2
         79 process_joined te 6@c
@@ -144,12 +148,12 @@ fn a_database_that_was_gone_when_we_looked_again_comes_up_when_a_person_says_so(
         91 action_failed 1 sm/1 on a: not sent: the daemon ended before the request left
         92 domain_connected
         92 domain_thawed: gate not-synced
-        92 action_started 2 sm/1 on a: ada asked for it (of the outage); cold start, it ran ...
+        92 action_started 2 sm/1 on a: step 1 of the cold start that action 1 began; its exit ...
         92 prepare 2 sm on a --archive /data/a --mem 1g
         93 commit 2
         94 process_joined sm 5@a
         94 action_succeeded 2 sm/1 on a
-        94 action_started 3 sm/2 on b: its exit was told; try 1, here; processes there: 0
+        94 action_started 3 sm/2 on b: step 2 of the cold start that action 1 began; ...
         94 prepare 3 sm on b --archive /data/b --mem 1g
         ",
     );
@@ -228,7 +232,7 @@ fn who_stops_what_is_being_brought_up_takes_it_back() {
         101 commit 1
         102 process_joined sm 5@a
         102 action_succeeded 1 sm/1 on a
-        102 action_started 2 te/1 on c: its exit was told; try 1, here; processes there: 0
+        102 action_started 2 te/1 on c: step 2 of the cold start that action 1 began; ...
         102 prepare 2 te on c
         103 process_left sm 5@a
         132 abandon 2
@@ -327,10 +331,79 @@ fn of_archives_that_never_ran_a_person_names_all_but_one() {
         72 commit 1
         73 process_joined sm 5@a
         73 action_succeeded 1 sm/1 on a
-        73 action_started 2 sm/2 on b: declared, and missing; try 1, here; processes there: 0
+        73 action_started 2 sm/2 on b: step 2 of the cold start that action 1 began; ...
         73 prepare 2 sm on b --archive /data/b --mem 1g
         74 commit 2
         75 process_joined te 7@c
+        ",
+    );
+}
+
+#[test]
+fn a_cold_start_is_one_action_with_steps_and_its_budget_does_not_end_half_way() {
+    let mut settings = with_archives(&["a", "b"]);
+    settings.budget = Budget {
+        max_actions: 1,
+        window: Duration::from_secs(600),
+    };
+    check_with(
+        settings,
+        "
+        0    up a* b c: sm 1@a, sm 2@b, te 3@c
+        100  exit te 3@c
+        100  exit sm 1@a
+        101  exit sm 2@b
+        112  ready 1
+        113  join sm 5@b
+        113  registered 1 5
+        114  why teas
+        115  restart
+        116  up a* b c: sm 5@b
+        117.5 ready 3
+        118  join sm 6@a
+        118  registered 3 6
+        119  ready 4
+        120  join te 7@c
+        120  registered 4 7
+        160  exit te 7@c
+        712  wait
+        ",
+        "
+        100.05 process_failed sm 1@a
+        100.05 process_failed te 3@c
+        100.05 database_degraded teas
+        101.05 process_failed sm 2@b
+        111.05 action_started 1 sm/2 on b: cold start, it ran last; its exit was told; try 1, ...
+        111.05 prepare 1 sm on b --archive /data/b --mem 1g
+        112 commit 1
+        113 process_joined sm 5@b
+        113 action_succeeded 1 sm/2 on b
+        113 action_started 2 sm/1 on a: step 2 of the cold start that action 1 began; its exit ...
+        113 prepare 2 sm on a --archive /data/a --mem 1g
+        114 teas inactive: transaction engines: 0 running, 1 wanted; storage managers: 1 running
+        - cold-start: it is brought up from nothing since action 1, in 2 steps so far: storage ...
+        - vacant: teas/te/1: nobody sits there: others of its database are started first
+        - acting: teas/sm/1: action 2 starts a process for it, until 143
+        - filled: teas/sm/2: b/5 runs; nothing is to be done
+        115 domain_frozen: gate not-synced
+        115 action_failed 2 sm/1 on a: not sent: the daemon ended before the request left
+        116 domain_connected
+        116 domain_thawed: gate not-synced
+        116 action_started 3 sm/1 on a: step 2 of the cold start that action 1 began; its exit ...
+        116 prepare 3 sm on a --archive /data/a --mem 1g
+        117.5 commit 3
+        118 process_joined sm 6@a
+        118 action_succeeded 3 sm/1 on a
+        118 action_started 4 te/1 on c: step 3 of the cold start that action 1 began; its exit ...
+        118 prepare 4 te on c
+        119 commit 4
+        120 process_joined te 7@c
+        120 action_succeeded 4 te/1 on c
+        120 database_restored teas
+        160.05 process_failed te 7@c
+        160.05 database_degraded teas
+        280.05 slot_blocked te/1: gate budget; opens in 7 min 11 s
+        711.05 ask 5 whether c answers
         ",
     );
 }

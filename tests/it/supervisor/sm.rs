@@ -190,12 +190,12 @@ fn a_database_that_is_down_comes_up_by_the_archive_that_ran_last_and_engines_las
         21 commit 1
         22 process_joined sm 5@b
         22 action_succeeded 1 sm/2 on b
-        22 action_started 2 sm/1 on a: its exit was told; try 1, here; processes there: 0
+        22 action_started 2 sm/1 on a: step 2 of the cold start that action 1 began; its ...
         22 prepare 2 sm on a --archive /data/a --mem 1g
         23 commit 2
         24 process_joined sm 6@a
         24 action_succeeded 2 sm/1 on a
-        24 action_started 3 te/1 on c: its exit was told; try 1, here; processes there: 0
+        24 action_started 3 te/1 on c: step 3 of the cold start that action 1 began; its ...
         24 prepare 3 te on c
         25 commit 3
         26 process_joined te 7@c
@@ -233,7 +233,7 @@ fn nothing_comes_up_while_an_archive_cannot_be_asked() {
         321 commit 1
         322 process_joined sm 5@a
         322 action_succeeded 1 sm/1 on a
-        322 action_started 2 sm/2 on b: its exit was told; try 1, here; processes there: 0
+        322 action_started 2 sm/2 on b: step 2 of the cold start that action 1 began; its ...
         322 prepare 2 sm on b --archive /data/b --mem 1g
         ",
     );

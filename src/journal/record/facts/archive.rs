@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Text, shared};
-use crate::exchange::EngineOption;
+use super::{Text, meaning, shared};
+use crate::exchange::{ActionId, EngineOption};
+use crate::journal::record::RecordError;
+use crate::model::Role;
 use crate::supervisor::{Archive, ArchiveFact, ColdFact};
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -66,6 +68,10 @@ impl From<ArchiveRecord<'_>> for ArchiveFact {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct ColdRecord<'a> {
     under_way: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begun_by: Option<u64>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<(Text<'a>, u32)>,
     asked_for: bool,
     #[serde(borrow)]
     accepted: Vec<Text<'a>>,
@@ -76,18 +82,31 @@ impl<'a> ColdRecord<'a> {
     pub(super) fn of(it: &'a ColdFact) -> Option<Self> {
         (*it != ColdFact::default()).then(|| Self {
             under_way: it.is_under_way,
+            begun_by: it.begun_by.map(|it| it.0),
+            steps: it
+                .steps
+                .iter()
+                .map(|(role, ordinal)| (role.as_str().into(), *ordinal))
+                .collect(),
             asked_for: it.is_asked_for,
             accepted: it.accepted.iter().map(|it| it.as_str().into()).collect(),
         })
     }
 }
 
-impl From<ColdRecord<'_>> for ColdFact {
-    fn from(it: ColdRecord<'_>) -> Self {
-        Self {
+impl TryFrom<ColdRecord<'_>> for ColdFact {
+    type Error = RecordError;
+
+    fn try_from(it: ColdRecord<'_>) -> Result<Self, RecordError> {
+        let steps = it.steps.iter();
+        let steps =
+            steps.map(|(role, ordinal)| Ok((meaning("role", role, Role::named)?, *ordinal)));
+        Ok(Self {
             is_under_way: it.under_way,
+            begun_by: it.begun_by.map(ActionId),
+            steps: steps.collect::<Result<_, RecordError>>()?,
             is_asked_for: it.asked_for,
             accepted: it.accepted.iter().map(|it| shared(it).into()).collect(),
-        }
+        })
     }
 }

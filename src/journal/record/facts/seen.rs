@@ -377,7 +377,11 @@ impl TryFrom<DatabaseRecord<'_>> for DatabaseFact {
             storage_lost: it.storage_lost.map(at),
             foreign: it.foreign.map(Into::into).unwrap_or_default(),
             seats_others: others.collect::<Result<_, _>>()?,
-            cold: it.cold.map(Into::into).unwrap_or_default(),
+            cold: it
+                .cold
+                .map(TryInto::try_into)
+                .transpose()?
+                .unwrap_or_default(),
         })
     }
 }

@@ -184,6 +184,8 @@ fn database() -> impl Strategy<Value = Fact> {
             storage_lost: said.4,
             cold: ColdFact {
                 is_under_way: said.1,
+                begun_by: said.1.then_some(ActionId(7)),
+                steps: vec![(Role::Sm, number)],
                 is_asked_for: said.1,
                 accepted: vec!["db1:48004".into()],
             },

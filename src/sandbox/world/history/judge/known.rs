@@ -319,7 +319,11 @@ impl Known {
             Kind::DomainFrozen => drop(self.gates.insert(gate(), true)),
             Kind::DomainThawed => drop(self.gates.insert(gate(), false)),
             Kind::ActionStarted => {
-                self.starts.push(now);
+                // The steps of a cold start are one start.
+                let text = event.text.as_deref().unwrap_or_default();
+                if !text.contains(" of the cold start that action ") {
+                    self.starts.push(now);
+                }
                 self.storms.started(now);
                 let subject = &event.subject;
                 let database = subject.database.as_ref().map(ToString::to_string);
