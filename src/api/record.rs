@@ -3,6 +3,8 @@
 //! It is a promise to everybody who wrote a script against it: names are never reused, new ones may
 //! come. What is not known is left out.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::office::Look;
@@ -160,6 +162,8 @@ pub(super) struct ProcessRecord {
 pub(super) struct SlotRecord {
     database: String,
     slot: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, String>,
     phase: &'static str,
     wanted: bool,
     tries: u32,
@@ -363,6 +367,7 @@ pub(super) fn slots(view: &View) -> Vec<SlotRecord> {
     let record = |it: &SlotView| SlotRecord {
         database: it.database.to_string(),
         slot: it.slot.to_string(),
+        labels: it.labels.clone(),
         phase: it.phase,
         wanted: it.is_wanted,
         tries: it.tries,

@@ -20,7 +20,7 @@ pub(super) use domain::{
 pub(super) use listener::{
     LISTENER, LISTENER_HEADER, LISTENER_SECRET, LISTENER_TLS, LISTENER_URL, RETRY,
 };
-pub(super) use policy::{BOUNDS, LEAST, POLICY, STAGE};
+pub(super) use policy::{BOUNDS, LEAST, POLICY, SHARE, STAGE};
 
 /// A table of the file.
 #[derive(Debug)]

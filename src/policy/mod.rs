@@ -50,6 +50,16 @@ pub struct Bounds {
     pub max: Option<u32>,
 }
 
+/// So many transaction engines of a database are kept on peers with certain labels, whatever was
+/// observed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Share {
+    /// All of these a peer must have.
+    pub labels: BTreeMap<String, String>,
+    /// How many.
+    pub min: u32,
+}
+
 /// How the slots of some databases are healed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Policy {
@@ -63,6 +73,8 @@ pub struct Policy {
     pub keep_observed: bool,
     /// How many transaction engines are wanted, whatever was observed.
     pub te: Option<Bounds>,
+    /// How many of those are wanted where; an engine counts for one of them.
+    pub te_per: Vec<Share>,
     /// How many storage managers are wanted, whatever was observed.
     pub sm: Option<Bounds>,
     /// What is done about a process that the domain forgot and that holds an archive.
@@ -105,6 +117,7 @@ impl Default for Policy {
             roles: vec![Role::Te],
             keep_observed: true,
             te: None,
+            te_per: Vec::new(),
             sm: None,
             leftover: Leftover::Hold,
             stages: vec![
@@ -156,7 +169,22 @@ impl Policy {
 
     /// Returns how many transaction engines are kept, whatever was observed.
     pub fn te_min(&self) -> u32 {
-        self.te.map_or(0, |it| it.min)
+        let per = self.te_per.iter().map(|it| it.min);
+        let per = per.fold(0, u32::saturating_add);
+        self.te.map_or(0, |it| it.min).max(per)
+    }
+
+    /// Returns which labels the peer of a seat must have beside those that are required: the first
+    /// seats belong to the shares, in their order.
+    pub fn share_of(&self, role: Role, ordinal: u32) -> Option<&Share> {
+        if role != Role::Te {
+            return None;
+        }
+        let mut before = 0_u32;
+        self.te_per.iter().find(|it| {
+            before = before.saturating_add(it.min);
+            ordinal < before
+        })
     }
 
     /// Returns how many processes of a role are kept, whatever was observed.

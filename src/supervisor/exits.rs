@@ -33,7 +33,7 @@ impl Supervisor {
         if is_one_less {
             self.slot_mut(id).observed = false;
             if self.is_wanted(id)
-                && let Some(last) = self.last_beyond_declared(id)
+                && let Some(last) = self.last_beyond_declared(model, id)
             {
                 // One less is wanted, but this seat is declared: the last one goes in its place.
                 self.move_seat(model, last, id);
@@ -49,7 +49,7 @@ impl Supervisor {
     }
 
     /// Returns the last seat of a slot's database that is in use though it is not declared.
-    fn last_beyond_declared(&self, id: SlotId) -> Option<SlotId> {
+    fn last_beyond_declared(&self, model: &Model, id: SlotId) -> Option<SlotId> {
         let (database, row) = self.row_of(id);
         let row = &self.watches[database.index()].rows[row];
         if row.rule.seat.has_home() {
@@ -63,7 +63,8 @@ impl Supervisor {
                 Phase::Acting { .. } | Phase::Filled(_) | Phase::Leaving { .. } | Phase::Vacant(_)
             )
         };
-        seats.iter().skip(declared).copied().rfind(in_use)
+        let will_do = |it: &SlotId| in_use(it) && self.may_move(model, *it, id);
+        seats.iter().skip(declared).copied().rfind(will_do)
     }
 
     pub(super) fn out_of_reach(&mut self, now: Timestamp, model: &Model, id: ProcessId) {

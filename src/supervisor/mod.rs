@@ -29,6 +29,7 @@ mod relief;
 mod request;
 mod rule;
 mod seats;
+mod share;
 mod state;
 mod tell;
 mod vacancy;

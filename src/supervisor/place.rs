@@ -176,7 +176,9 @@ impl Supervisor {
             Obstacle::PeerBusy
         } else if self.out.contains(&(slot.database, slot.rule.role, peer)) {
             Obstacle::HostOut
-        } else if !self.policy(case.slot).allows(&case.model.peer(peer).labels) {
+        } else if !self.policy(case.slot).allows(&case.model.peer(peer).labels)
+            || !self.suits(case.model, case.slot, peer)
+        {
             Obstacle::Labels
         } else {
             return Ok(());

@@ -214,7 +214,10 @@ impl Supervisor {
         let is_scaled = !has_home && self.watches[process.database.index()].scale.is_some();
         let is_surplus = !seats_all || is_scaled || (is_ours && !has_home);
         let at = (process.database, row);
-        let will_do = |slot| home.is_none() || self.slot(slot).home == home;
+        let will_do = |slot| {
+            let is_home = home.is_none() || self.slot(slot).home == home;
+            is_home && self.suits(model, slot, process.peer)
+        };
         let is_missed =
             |slot| will_do(slot) && (self.is_wanted(slot) || self.slot(slot).vacancy().is_some());
         let missed = self
@@ -262,7 +265,7 @@ impl Supervisor {
     }
 
     /// Returns the lowest free seat of a role in a database that will do.
-    fn free_seat(
+    pub(super) fn free_seat(
         &self,
         (database, row): (DatabaseId, usize),
         will_do: impl Fn(SlotId) -> bool,
@@ -299,7 +302,10 @@ impl Supervisor {
             return;
         }
         let home = self.slot(slot).home;
-        let will_do = |it: &Process| it.is_live() && home.is_none_or(|home| home == it.peer);
+        let will_do = |it: &Process| {
+            let is_home = home.is_none_or(|home| home == it.peer);
+            it.is_live() && is_home && self.suits(model, slot, it.peer)
+        };
         let spare = self.watches[database.index()].rows[row]
             .surplus
             .iter()
@@ -311,7 +317,7 @@ impl Supervisor {
     }
 
     /// Puts a process on a seat, and ends what was under way for it.
-    fn fill(
+    pub(super) fn fill(
         &mut self,
         now: Moment,
         model: &Model,

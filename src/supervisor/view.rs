@@ -3,6 +3,7 @@
 //! Names instead of numbers, and readings of the daemon's timeline. It changes nothing, and nothing
 //! is decided by it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Mode;
@@ -36,6 +37,8 @@ pub struct SlotView {
     pub database: DatabaseName,
     /// Which of its seats, such as `te/1`.
     pub slot: Arc<str>,
+    /// Which labels a peer must have to be for it.
+    pub labels: BTreeMap<String, String>,
     /// How it is: `acting`, `empty`, `filled`, `held`, `leaving` or `vacant`.
     pub phase: &'static str,
     /// Whether somebody should sit there.
@@ -215,6 +218,9 @@ impl Supervisor {
     fn slot_view(&self, now: Timestamp, model: &Model, id: SlotId) -> SlotView {
         let slot = self.slot(id);
         let plain = SlotView {
+            labels: self
+                .share_of(id)
+                .map_or_else(BTreeMap::new, |it| it.labels.clone()),
             database: model.database(slot.database).name.clone(),
             slot: slot.name().into(),
             phase: "empty",

@@ -84,6 +84,7 @@ impl Supervisor {
         self.row_mut(id, row).policy = policy;
         self.declare_seats(id, row);
         self.declare_archives(model, id);
+        self.regroup(now, model, (id, row), effects);
         let seats_all = self.seats_all(&self.watches[id.index()].rows[row]);
         let seated_all = std::mem::replace(&mut self.row_mut(id, row).seats_all, seats_all);
         if seated_all != seats_all {

@@ -18,8 +18,9 @@
 //!   `maintain b for 60`, `scale teas to 2`, `cold-start teas losing b`, `thaw prod storm for 60`;
 //! - `restart` the daemon is killed and starts with what it remembered; `recovered-backup`,
 //!   `recovered-lost`, `journal-failed`, `resume BY` what becomes of its memory;
-//! - `reload off`, `on`, `suggest`, `no-options`, `other-options`, `no-archives`, `heal-managed`
-//!   another configuration is read; `restart on` and so forth does so when the daemon starts;
+//! - `reload off`, `on`, `suggest`, `no-options`, `other-options`, `no-archives`, `heal-managed`,
+//!   `per-region` another configuration is read; `restart on` and so forth does so when the daemon
+//!   starts;
 //! - `why teas/te/1`, `why teas`, `why b`, `why b/5`, `why` somebody asks why it is so;
 //! - `clock slept 60`, `clock late 6`, `clock jumped -60` what the clocks of the daemon show;
 //! - `slow` from here on the disk takes its time, and `disk`: it answers;

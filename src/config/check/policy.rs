@@ -7,7 +7,7 @@ use crate::config::nearest::nearest;
 use crate::config::section::{Report, Section, Wrong};
 use crate::config::value;
 use crate::model::Role;
-use crate::policy::{AfterStages, Bounds, Leftover, Pattern, Place, Policy, Stage};
+use crate::policy::{AfterStages, Bounds, Leftover, Pattern, Place, Policy, Share, Stage};
 
 /// More engines of one database than this are a slip of the keyboard.
 const MAX_ENGINES: u32 = 1000;
@@ -105,6 +105,14 @@ fn check_wanted(report: &mut Report, section: &Section<'_>, policy: &mut Policy)
             bounds.complain(report, "max", wrong);
         }
         policy.te = Some(Bounds { min, max });
+        policy.te_per = check_shares(report, &bounds);
+        let shares = policy.te_per.iter().map(|it| it.min);
+        let shares = shares.fold(0, u32::saturating_add);
+        if max.is_some_and(|max| max < shares) {
+            let problem = format!("is less than what `per` keeps, {shares}");
+            let wrong = Wrong::new(problem, format!("write {shares} or more"));
+            bounds.complain(report, "max", wrong);
+        }
     }
     if let Some(least) = section.table(report, "sm", &keys::LEAST) {
         let read = value::number(0, MAX_ENGINES);
@@ -125,6 +133,21 @@ fn check_wanted(report: &mut Report, section: &Section<'_>, policy: &mut Policy)
         let advice = "write te = { min = 2 }, or keep = \"observed\"";
         section.complain(report, "keep", Wrong::new(problem, advice));
     }
+}
+
+/// Reads how many engines are kept at peers with certain labels.
+fn check_shares(report: &mut Report, bounds: &Section<'_>) -> Vec<Share> {
+    let shares = bounds.tables(report, "per", &keys::SHARE);
+    let shares = shares.iter().filter_map(|it| {
+        let labels = check_labels(report, it, "labels");
+        if labels.is_empty() {
+            let wrong = Wrong::new("names no label", "write labels = { region = \"eu\" }");
+            it.complain(report, "labels", wrong);
+        }
+        let min = it.required(report, "min", value::number(1, MAX_ENGINES))?;
+        Some(Share { labels, min })
+    });
+    shares.collect()
 }
 
 /// Reads where to try, and what comes then.

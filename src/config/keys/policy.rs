@@ -96,6 +96,18 @@ pub(in crate::config) static BOUNDS: Table = Table {
             "So many are kept, whatever was observed.";
         "max" Example("3"),
             "So many may be asked for.";
+        "per" Example("[{ labels = { region = \"eu\" }, min = 1 }]"),
+            "So many of them (`min`) are kept at peers with certain labels (`labels`), whatever \
+             was observed. There may be several; each engine counts for one.";
+    },
+};
+
+pub(in crate::config) static SHARE: Table = Table {
+    path: "policy.te.per",
+    doc: "",
+    keys: keys! {
+        "labels" Required("{ region = \"eu\" }"), "All of these a peer must have.";
+        "min" Required("1"), "So many are kept there, whatever was observed.";
     },
 };
 

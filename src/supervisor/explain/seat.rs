@@ -1,5 +1,7 @@
 //! Why a seat is as it is.
 
+use std::collections::BTreeMap;
+
 use super::{Because, Explanation, LISTED, named};
 use crate::model::{Model, PeerPresence};
 use crate::supervisor::Mode;
@@ -195,6 +197,14 @@ impl Supervisor {
             let says = format!("{} has the database brought up", order.by);
             return Because::new("wanted", says);
         }
+        if let Some(share) = self.share_of(id) {
+            let says = format!(
+                "the policy declares a minimum of {} at peers with {}",
+                share.min,
+                labels_say(&share.labels)
+            );
+            return Because::new("wanted", says);
+        }
         if slot.ordinal < min {
             return Because::new("wanted", format!("the policy declares a minimum of {min}"));
         }
@@ -338,4 +348,10 @@ const fn stage_says(stage: ActionStage) -> &'static str {
         ActionStage::Preparing { .. } => "being prepared: a session to the agent is opened",
         ActionStage::Registered { .. } => "up, and the domain's own word is awaited",
     }
+}
+
+/// Returns labels as part of a sentence.
+fn labels_say(labels: &BTreeMap<String, String>) -> String {
+    let labels = labels.iter().map(|(name, it)| format!("{name} = {it}"));
+    labels.collect::<Vec<_>>().join(", ")
 }

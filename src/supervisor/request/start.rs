@@ -65,7 +65,8 @@ impl Supervisor {
         let is_free = |it: &SlotId| match &self.slot(*it).phase {
             Phase::Vacant(vacancy) => {
                 let is_free = vacancy.wish.is_none() && self.is_minded(*it);
-                is_free && self.hold_on(model, *it).is_none()
+                let suits = self.suits_place(model, *it, place);
+                is_free && suits && self.hold_on(model, *it).is_none()
             }
             Phase::Acting { .. }
             | Phase::Empty

@@ -14,7 +14,7 @@ use dbwarden::model::{
     self, Address, AgentId, PeerSeen, PeerSettings, ProcessSeen, Role, Sighting, Snapshot, Status,
     StatusSeen,
 };
-use dbwarden::policy::Policy;
+use dbwarden::policy::{Policy, Share};
 use dbwarden::supervisor::{Accepted, Effect, Input, Mode, Recovery, Settings};
 use dbwarden::time::{ClockTrouble, Moment, Timestamp, WallTime};
 use dbwarden::warden::{Parked, Waiting, Warden};
@@ -228,6 +228,13 @@ impl World {
             "suggest" => self.settings.mode = Mode::Suggest,
             "no-archives" => self.settings.archives.clear(),
             "heal-managed" => self.settings.leave_managed = false,
+            "per-region" => {
+                let share = |region: &str| Share {
+                    labels: [("region".to_owned(), region.to_owned())].into(),
+                    min: 1,
+                };
+                self.settings.policies[0].te_per = vec![share("eu"), share("us")];
+            }
             "no-options" => self.settings.te_options.clear(),
             "other-options" => {
                 let option = EngineOption {

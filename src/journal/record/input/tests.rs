@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::policy::{
     self, AfterStages, Backoff, Bounds, DomainWaits, Leftover, Meaning, NUODB, Pattern, Policy,
-    Reason, Stage, Waits,
+    Reason, Share, Stage, Waits,
 };
 use crate::supervisor::{Accepted, Archive, Budget, HealerLimits, Mode, Settings, StormLimits};
 use crate::time::ClockTrouble;
@@ -203,7 +203,8 @@ fn policy() -> BoxedStrategy<Policy> {
     );
     let backoff = (duration(), any::<u32>(), duration());
     let labels = || btree_map(text(), text(), 0..3);
-    let labels = (labels(), labels());
+    let share = (labels(), any::<u32>()).prop_map(|(labels, min)| Share { labels, min });
+    let labels = (labels(), labels(), vec(share, 0..3));
     let names = (names(), names(), any::<bool>(), any::<bool>(), labels);
     let roles = select(vec![
         vec![Role::Te],
@@ -227,6 +228,7 @@ fn policy() -> BoxedStrategy<Policy> {
                 require: names.4.0,
                 prefer: names.4.1,
                 te,
+                te_per: names.4.2,
                 sm: te,
                 leftover: if names.2 {
                     Leftover::Kill

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{micros, read_waits, waits_record};
 use crate::model::Role;
-use crate::policy::{AfterStages, Backoff, Bounds, Leftover, Pattern, Place, Policy, Stage, Waits};
+use crate::policy::{
+    AfterStages, Backoff, Bounds, Leftover, Pattern, Place, Policy, Share, Stage, Waits,
+};
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -20,6 +22,8 @@ pub(super) struct PolicyRecord {
     keep_observed: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     te: Option<BoundsRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    te_per: Vec<ShareRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sm: Option<BoundsRecord>,
     /// Whether leftovers are ended.
@@ -61,6 +65,13 @@ struct BoundsRecord {
     max: Option<u32>,
 }
 
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct ShareRecord {
+    labels: BTreeMap<String, String>,
+    min: u32,
+}
+
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct StageRecord {
@@ -91,6 +102,7 @@ impl From<&Policy> for PolicyRecord {
             roles,
             keep_observed,
             te,
+            te_per,
             sm,
             leftover,
             stages,
@@ -121,6 +133,13 @@ impl From<&Policy> for PolicyRecord {
             roles: (*roles != [Role::Te])
                 .then(|| roles.iter().map(|it| it.as_str().to_owned()).collect()),
             keep_observed: *keep_observed,
+            te_per: te_per
+                .iter()
+                .map(|Share { labels, min }| ShareRecord {
+                    labels: labels.clone(),
+                    min: *min,
+                })
+                .collect(),
             te: te.map(|Bounds { min, max }| BoundsRecord { min, max }),
             sm: sm.map(|Bounds { min, max }| BoundsRecord { min, max }),
             kill_leftovers: *leftover == Leftover::Kill,
@@ -165,6 +184,11 @@ impl From<PolicyRecord> for Policy {
                 |it| it.iter().filter_map(|it| Role::named(it)).collect(),
             ),
             keep_observed: it.keep_observed,
+            te_per: it
+                .te_per
+                .into_iter()
+                .map(|ShareRecord { labels, min }| Share { labels, min })
+                .collect(),
             te: it.te.map(|BoundsRecord { min, max }| Bounds { min, max }),
             sm: it.sm.map(|BoundsRecord { min, max }| Bounds { min, max }),
             leftover: if it.kill_leftovers {
