@@ -1,97 +1,256 @@
-//! Recorded events of one domain or of all, line by line, as listeners are told them.
+//! Recorded events of one domain or of all, as listeners are told them: line by line, page by page,
+//! or as a stream.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::response::Response;
-use serde::Deserialize;
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::letters::unusable;
-use super::lines::{Pen, lines};
+use super::letters::unreadable;
+use super::lines::{EVENT_STREAM, NDJSON, lines};
 use super::office::Office;
 use super::refusal::Refusal;
 use super::routes::{Shared, wrong_query};
-use crate::event::Recorded;
+use super::strands::{Begin, Position, Strand, Strands};
+use super::telling::{Form, Teller, admits, follow};
 use crate::journal::Journal;
-use crate::listener::{Expression, Record, Source};
+use crate::listener::{Expression, Record};
 use crate::time::WallTime;
 
 /// What the daemon's own events have as domain in a query, and in their ids.
 const DAEMON: &str = "-";
 
-/// So many events of one domain are read at once.
-const PAGE: usize = 256;
+/// How many events a page may have.
+const PAGE_MAX: usize = 1_000;
 
-/// A piece of an answer is sent when it has this many bytes, or nothing else is there.
-const PIECE: usize = 32 * 1024;
+/// So many events are looked at for one page, whether they belong there or not.
+const LOOKED_AT_MAX: usize = 50_000;
 
-const ATTEMPTED: &str = "show events";
+/// With which header a stream is taken up again.
+const LAST_EVENT_ID: &str = "last-event-id";
 
-#[derive(Debug, Deserialize)]
+pub(super) const ATTEMPTED: &str = "show events";
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct EventsQuery {
+    /// Only of this domain; `-` is the daemon itself
     domain: Option<String>,
+    /// Begin behind this number; which needs a `domain` if there are several
     after: Option<u64>,
+    /// Begin with the first that is not older than this time (RFC 3339, UTC)
     since: Option<String>,
+    /// Begin with so many of the last of each domain
+    last: Option<u64>,
+    /// Begin where another page or stream ended
+    position: Option<String>,
+    /// Only those of which this expression is so
     #[serde(rename = "where")]
     condition: Option<String>,
+    /// A page of at most so many
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// Go on with what comes
     #[serde(default)]
     follow: bool,
 }
 
-/// Where to begin.
-#[derive(Clone, Copy, Debug)]
-enum Begin {
-    /// Behind this number.
-    After(u64),
-    /// With the first that is kept.
-    First,
-    /// With what comes from now on.
-    Now,
-    /// With the first that is not older.
-    Since(WallTime),
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct StreamQuery {
+    /// Only of this domain; `-` is the daemon itself
+    domain: Option<String>,
+    /// Begin behind this number; which needs a `domain` if there are several
+    after: Option<u64>,
+    /// Begin with the first that is not older than this time (RFC 3339, UTC)
+    since: Option<String>,
+    /// Begin with so many of the last of each domain
+    last: Option<u64>,
+    /// Begin where another page or stream ended; `Last-Event-ID` wins over it and over the others
+    position: Option<String>,
+    /// Only those of which this expression is so
+    #[serde(rename = "where")]
+    condition: Option<String>,
 }
 
-/// The events of one domain on their way into the answer.
-struct Strand {
-    name: String,
-    journal: Journal,
-    /// The number of the last event that was read.
-    cursor: u64,
-    /// When the latest that was told happened.
-    told: WallTime,
-    page: VecDeque<Arc<Recorded>>,
+/// Events, some at a time.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Page)]
+pub(super) struct PageRecord<'a> {
+    events: Vec<Record<'a>>,
+    /// Where the next page begins
+    position: String,
+    /// Whether there is more by now
+    more: bool,
 }
 
-/// Shows events.
+/// Recorded events
+#[utoipa::path(
+    get,
+    path = "/api/v1/events",
+    tag = "events",
+    params(EventsQuery),
+    responses((status = 200, description = "Line by line, or with `limit` a page", content(
+        (PageRecord<'_> = "application/json"),
+        (Record<'_> = "application/x-ndjson"),
+    )))
+)]
 pub(super) async fn events(
     State(office): Shared,
     query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(query) = query.map_err(|error| wrong_query(ATTEMPTED, &error))?;
-    let begin = begin(&query)?;
-    let sources = sources(&office, query.domain.as_deref(), begin)?;
-    let place = query.follow.then(|| office.place(ATTEMPTED)).transpose()?;
-    let mut strands = Vec::with_capacity(sources.len());
-    for (name, journal) in sources {
-        strands.push(Strand::new(name, journal, begin).await?);
-    }
-    let condition = query.condition.as_deref().map(condition).transpose()?;
-    let follows_all = query.domain.is_none();
-    Ok(lines(place, async move |pen| {
-        let teller = Teller { condition, pen };
-        if query.follow {
-            follow(&office, strands, follows_all, teller).await;
-        } else {
-            // Whoever does not read any more needs no reason.
-            let _ = teller.tell(&mut strands).await;
+    let (limit, follows) = (query.limit, query.follow);
+    let (wanted, condition) = Wanted::new(query)?;
+    let follows_all = wanted.domain.is_none();
+    match limit {
+        Some(_) if follows => Err(Refusal::nonsense(
+            ATTEMPTED,
+            "a page with a `limit` ends, and cannot `follow`",
+            "leave one of them out",
+        )),
+        Some(limit) => page(wanted.strands(&office).await?, condition, limit).await,
+        None => {
+            let place = follows.then(|| office.place(ATTEMPTED)).transpose()?;
+            let mut strands = wanted.strands(&office).await?;
+            Ok(lines(NDJSON, place, async move |pen| {
+                let form = Form::Lines;
+                let teller = Teller {
+                    condition,
+                    form,
+                    pen,
+                };
+                if follows {
+                    follow(&office, strands, follows_all, teller).await;
+                } else {
+                    // Whoever does not read any more needs no reason.
+                    let _ = teller.tell(&mut strands).await;
+                }
+            }))
         }
+    }
+}
+
+/// Recorded events as Server-Sent Events, taken up again by `Last-Event-ID`
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/stream",
+    tag = "events",
+    params(
+        StreamQuery,
+        ("Last-Event-ID" = Option<String>, Header, description = "Where another stream ended"),
+    ),
+    responses((
+        status = 200,
+        description = "Each with where its reader stands as `id`",
+        body = String,
+        content_type = "text/event-stream",
+    ))
+)]
+pub(super) async fn stream(
+    State(office): Shared,
+    headers: HeaderMap,
+    query: Result<Query<StreamQuery>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(query) = query.map_err(|error| wrong_query(ATTEMPTED, &error))?;
+    let mut query = query.following();
+    // An empty one is what a client has that was told nothing yet.
+    if let Some(id) = headers.get(LAST_EVENT_ID).filter(|it| !it.is_empty()) {
+        query.position = Some(String::from_utf8_lossy(id.as_bytes()).into_owned());
+        (query.after, query.since, query.last) = (None, None, None);
+    }
+    let (wanted, condition) = Wanted::new(query)?;
+    let follows_all = wanted.domain.is_none();
+    let place = office.place(ATTEMPTED)?;
+    let strands = wanted.strands(&office).await?;
+    Ok(lines(EVENT_STREAM, Some(place), async move |pen| {
+        let form = Form::Stream;
+        let teller = Teller {
+            condition,
+            form,
+            pen,
+        };
+        follow(&office, strands, follows_all, teller).await;
     }))
+}
+
+impl StreamQuery {
+    fn following(self) -> EventsQuery {
+        EventsQuery {
+            domain: self.domain,
+            after: self.after,
+            since: self.since,
+            last: self.last,
+            position: self.position,
+            condition: self.condition,
+            limit: None,
+            follow: true,
+        }
+    }
+}
+
+/// Answers a page.
+async fn page(
+    mut strands: Strands,
+    condition: Option<Expression>,
+    limit: usize,
+) -> Result<Response, Refusal> {
+    if !(1..=PAGE_MAX).contains(&limit) {
+        let problem = format!("`limit={limit}` is not from 1 to {PAGE_MAX}");
+        let advice = "write another one, and follow `position` for the rest";
+        return Err(Refusal::nonsense(ATTEMPTED, problem, advice));
+    }
+    let (ends, mut found) = (strands.ends(), Vec::new());
+    for _ in 0..LOOKED_AT_MAX {
+        if found.len() == limit {
+            break;
+        }
+        let next = strands.next(&ends).await;
+        let Some(recorded) = next.map_err(|error| unreadable(ATTEMPTED, &error))? else {
+            break;
+        };
+        if admits(condition.as_ref(), &Record::new(&recorded)) {
+            found.push(recorded);
+        }
+    }
+    let page = PageRecord {
+        events: found.iter().map(|it| Record::new(it)).collect(),
+        position: strands.position(),
+        more: strands.has_more(),
+    };
+    Ok(Json(page).into_response())
+}
+
+/// Whose events are wanted, and from where on.
+struct Wanted {
+    domain: Option<String>,
+    begin: Begin,
+}
+
+impl Wanted {
+    /// Reads a query; what is wanted of each event is for who looks at them.
+    fn new(query: EventsQuery) -> Result<(Self, Option<Expression>), Refusal> {
+        let begin = begin(&query)?;
+        let condition = query.condition.as_deref().map(condition).transpose()?;
+        let domain = query.domain;
+        Ok((Self { domain, begin }, condition))
+    }
+
+    async fn strands(self, office: &Office) -> Result<Strands, Refusal> {
+        let sources = sources(office, self.domain.as_deref(), &self.begin)?;
+        let mut strands = Vec::with_capacity(sources.len());
+        for (name, journal) in sources {
+            strands.push(Strand::new(name, journal, &self.begin, ATTEMPTED).await?);
+        }
+        Ok(Strands(strands))
+    }
 }
 
 fn condition(text: &str) -> Result<Expression, Refusal> {
@@ -109,23 +268,43 @@ fn condition(text: &str) -> Result<Expression, Refusal> {
 }
 
 fn begin(query: &EventsQuery) -> Result<Begin, Refusal> {
-    match (query.after, &query.since) {
+    let said = [
+        query.after.map(Begin::After),
+        query.last.map(Begin::Last),
+        query.since.as_deref().map(since).transpose()?,
+        query.position.as_deref().map(at).transpose()?,
+    ];
+    let mut said = said.into_iter().flatten();
+    match (said.next(), said.next()) {
+        (Some(begin), None) => Ok(begin),
         (Some(_), Some(_)) => Err(Refusal::nonsense(
             ATTEMPTED,
-            "both `after` and `since` say where to begin",
-            "leave one of them out",
+            "it is said twice where to begin",
+            "leave all but one of `after`, `since`, `last` and `position` out",
         )),
-        (Some(seq), None) => Ok(Begin::After(seq)),
-        (None, Some(text)) => wall_time(text).map(Begin::Since).ok_or_else(|| {
-            Refusal::nonsense(
-                ATTEMPTED,
-                format!("`since={text}` is no time"),
-                "write it as 2026-11-21T03:04:05Z, in UTC",
-            )
-        }),
-        (None, None) if query.follow => Ok(Begin::Now),
-        (None, None) => Ok(Begin::First),
+        (None, _) if query.follow => Ok(Begin::Now),
+        (None, _) => Ok(Begin::First),
     }
+}
+
+fn since(text: &str) -> Result<Begin, Refusal> {
+    wall_time(text).map(Begin::Since).ok_or_else(|| {
+        Refusal::nonsense(
+            ATTEMPTED,
+            format!("`since={text}` is no time"),
+            "write it as 2026-11-21T03:04:05Z, in UTC",
+        )
+    })
+}
+
+fn at(text: &str) -> Result<Begin, Refusal> {
+    Position::read(text).map(Begin::At).ok_or_else(|| {
+        Refusal::nonsense(
+            ATTEMPTED,
+            format!("`{}` is no position", text.escape_debug()),
+            "take the one that a page or a stream ended with",
+        )
+    })
 }
 
 fn wall_time(text: &str) -> Option<WallTime> {
@@ -138,7 +317,7 @@ fn wall_time(text: &str) -> Option<WallTime> {
 fn sources(
     office: &Office,
     name: Option<&str>,
-    begin: Begin,
+    begin: &Begin,
 ) -> Result<Vec<(String, Journal)>, Refusal> {
     let all = all(office);
     match (name, begin) {
@@ -157,7 +336,9 @@ fn sources(
             "each domain has numbers of its own",
             "say which `domain` is meant, or `since` when",
         )),
-        (None, Begin::First | Begin::Now | Begin::Since(_)) => Ok(all),
+        (None, Begin::At(_) | Begin::First | Begin::Last(_) | Begin::Now | Begin::Since(_)) => {
+            Ok(all)
+        }
     }
 }
 
@@ -172,155 +353,4 @@ pub(super) fn all(office: &Office) -> Vec<(String, Journal)> {
         .into_iter()
         .chain(of_domains)
         .collect()
-}
-
-impl Strand {
-    async fn new(name: String, journal: Journal, begin: Begin) -> Result<Self, Refusal> {
-        let cursor = match begin {
-            Begin::After(seq) => seq,
-            Begin::First => 0,
-            Begin::Now => journal.last_seq(),
-            Begin::Since(time) => {
-                let seq = journal.seq_since(time).await;
-                seq.map_err(|error| unusable(ATTEMPTED, &name, &error))?
-            }
-        };
-        Ok(Self {
-            name,
-            journal,
-            cursor,
-            told: WallTime::default(),
-            page: VecDeque::new(),
-        })
-    }
-
-    /// Takes the next event that was read.
-    fn take(&mut self) -> Option<Arc<Recorded>> {
-        let recorded = self.page.pop_front()?;
-        self.told = self.told.max(recorded.event.time.wall);
-        Some(recorded)
-    }
-
-    /// Reads on if nothing is left, up to the event of that number.
-    async fn fill(&mut self, until: u64) -> Result<(), std::io::Error> {
-        while self.page.is_empty() && self.cursor < until {
-            let page = Source::read(&self.journal, self.cursor, PAGE)
-                .await
-                .map_err(std::io::Error::other)?;
-            let Some(last) = page.events.last() else {
-                self.cursor = until;
-                return Ok(());
-            };
-            self.cursor = last.seq;
-            self.page.extend(page.events);
-        }
-        Ok(())
-    }
-}
-
-/// Writes events into an answer.
-struct Teller {
-    condition: Option<Expression>,
-    pen: Pen,
-}
-
-impl Teller {
-    /// Tells what is there now, in the order of time, each domain in the order of its numbers.
-    ///
-    /// Fails when nobody reads any more, or the journal cannot be read.
-    async fn tell(&self, strands: &mut [Strand]) -> Result<(), ()> {
-        let until: Vec<u64> = strands.iter().map(|it| it.journal.last_seq()).collect();
-        let mut piece = String::new();
-        loop {
-            for (strand, until) in strands.iter_mut().zip(&until) {
-                if let Err(error) = strand.fill(*until).await {
-                    // Without an end the reader knows that it does not have everything.
-                    return self.pen.send(Err(error)).await.map_err(drop).and(Err(()));
-                }
-            }
-            let next = strands
-                .iter_mut()
-                .filter_map(|it| Some((it.page.front()?.event.time.wall, it)))
-                .min_by_key(|(time, _)| *time);
-            let Some(recorded) = next.and_then(|(_, it)| it.take()) else {
-                break;
-            };
-            let record = Record::new(&recorded);
-            if self.admits(&record) {
-                piece.push_str(&record.to_line());
-            }
-            if piece.len() >= PIECE {
-                self.send(std::mem::take(&mut piece)).await?;
-            }
-        }
-        if piece.is_empty() {
-            return Ok(());
-        }
-        self.send(piece).await
-    }
-
-    /// An event of which the condition makes no sense is none that was asked for.
-    fn admits(&self, record: &Record<'_>) -> bool {
-        let condition = self.condition.as_ref();
-        condition.is_none_or(|it| it.holds(record).unwrap_or_default())
-    }
-
-    async fn send(&self, piece: String) -> Result<(), ()> {
-        self.pen.send(Ok(piece.into())).await.map_err(drop)
-    }
-}
-
-/// Tells what is there, and then whatever comes.
-async fn follow(office: &Office, mut strands: Vec<Strand>, follows_all: bool, teller: Teller) {
-    let mut stop = office.stop.clone();
-    let mut domains = office.port.domains.clone();
-    let more = Arc::new(Notify::new());
-    let mut watches = watch(&strands, &more);
-    loop {
-        if teller.tell(&mut strands).await.is_err() {
-            return;
-        }
-        tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return,
-            () = teller.pen.closed() => return,
-            () = more.notified() => continue,
-            changed = domains.changed() => if changed.is_err() { return },
-        }
-        domains.borrow_and_update();
-        let now = all(office);
-        // Whoever is new has told nothing older.
-        let newest = strands.iter().map(|it| it.told).max().unwrap_or_default();
-        let begin = Begin::Since(newest.max(office.port.daemon.started));
-        strands.retain(|it| now.iter().any(|(name, _)| *name == it.name));
-        for (name, journal) in now {
-            match strands.iter_mut().find(|it| it.name == name) {
-                Some(strand) => strand.journal = journal,
-                None if follows_all => match Strand::new(name, journal, begin).await {
-                    Ok(strand) => strands.push(strand),
-                    // Who follows everything is not told that it has everything.
-                    Err(_) => return,
-                },
-                None => (),
-            }
-        }
-        watches.abort_all();
-        watches = watch(&strands, &more);
-    }
-}
-
-/// Has `more` told whenever one of the journals has more.
-fn watch(strands: &[Strand], more: &Arc<Notify>) -> JoinSet<()> {
-    let mut watches = JoinSet::new();
-    for strand in strands {
-        let mut committed = Source::committed(&strand.journal);
-        let more = more.clone();
-        watches.spawn(async move {
-            // What came before it began to watch is news as well.
-            more.notify_one();
-            while committed.changed().await.is_ok() {
-                more.notify_one();
-            }
-        });
-    }
-    watches
 }

@@ -10,6 +10,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::asker::Asker;
 use super::events::all;
@@ -29,25 +30,34 @@ enum Deed {
 }
 
 /// Which of them are shown.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct LettersQuery {
+    /// Only those of this domain
     domain: Option<String>,
+    /// Only those of this listener
     listener: Option<String>,
 }
 
 /// Which of them something is done about.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ChoiceRecord {
+#[schema(as = Choice)]
+pub(super) struct ChoiceRecord {
+    /// All there are
     #[serde(default)]
     all: bool,
+    /// Those of this listener
     listener: Option<String>,
+    /// These, as `DOMAIN/NUMBER`
     letters: Option<Vec<String>>,
 }
 
-#[derive(Debug, Serialize)]
-struct LetterRecord<'a> {
+/// An event that a listener was not told.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeadLetter)]
+pub(super) struct LetterRecord<'a> {
     letter: String,
     domain: &'a str,
     listener: &'a str,
@@ -59,8 +69,9 @@ struct LetterRecord<'a> {
 }
 
 /// What was done.
-#[derive(Debug, Default, Serialize)]
-struct DoneRecord {
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = Done)]
+pub(super) struct DoneRecord {
     /// To these it was done.
     letters: Vec<String>,
     /// These do not exist.
@@ -81,7 +92,14 @@ impl fmt::Display for Found {
     }
 }
 
-/// Shows dead letters.
+/// Events that a listener was not told
+#[utoipa::path(
+    get,
+    path = "/api/v1/dead-letters",
+    tag = "dead letters",
+    params(LettersQuery),
+    responses((status = 200, description = "The oldest first", body = [LetterRecord<'_>]))
+)]
 pub(super) async fn list(
     State(office): Shared,
     query: Result<Query<LettersQuery>, QueryRejection>,
@@ -100,7 +118,14 @@ pub(super) async fn list(
     Ok(Json(records).into_response())
 }
 
-/// Has dead letters told again.
+/// Have dead letters told again
+#[utoipa::path(
+    post,
+    path = "/api/v1/dead-letters/replay",
+    tag = "dead letters",
+    request_body = ChoiceRecord,
+    responses((status = 200, description = "To which it was done", body = DoneRecord))
+)]
 pub(super) async fn replay(
     State(office): Shared,
     asker: Asker,
@@ -109,7 +134,14 @@ pub(super) async fn replay(
     change(&office, &asker, body, Deed::Replay).await
 }
 
-/// Forgets dead letters.
+/// Forget dead letters
+#[utoipa::path(
+    post,
+    path = "/api/v1/dead-letters/drop",
+    tag = "dead letters",
+    request_body = ChoiceRecord,
+    responses((status = 200, description = "To which it was done", body = DoneRecord))
+)]
 pub(super) async fn drop(
     State(office): Shared,
     asker: Asker,
@@ -220,6 +252,16 @@ pub(super) fn unusable(attempted: &str, domain: &str, error: &JournalError) -> R
         StatusCode::SERVICE_UNAVAILABLE,
         attempted,
         format!("the journal of `{domain}`: {}", chain(error)),
+        "look at the disk and at the daemon's log",
+    )
+}
+
+/// Refuses what needs events that cannot be read.
+pub(super) fn unreadable(attempted: &str, error: &std::io::Error) -> Refusal {
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        attempted,
+        format!("a journal cannot be read: {}", chain(error)),
         "look at the disk and at the daemon's log",
     )
 }

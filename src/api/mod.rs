@@ -4,7 +4,9 @@
 //! GET changes anything.
 
 mod asker;
+mod description;
 mod events;
+mod health;
 mod letters;
 mod lines;
 mod office;
@@ -15,16 +17,21 @@ mod record;
 mod refusal;
 mod routes;
 mod server;
+mod settings;
+mod show;
 mod socket;
+mod strands;
+mod telling;
 mod why;
 mod wishes;
+mod words;
 
 use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-pub use port::{ConfigState, DaemonPort, DomainPort, Errand, Permits, Port};
+pub use port::{ConfigState, DaemonPort, DomainPort, Errand, Now, Permits, Port};
 pub use server::serve;
 pub use socket::{Socket, bind};
 

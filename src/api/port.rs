@@ -1,6 +1,7 @@
 //! What the port needs of a daemon: where to look, and whom to ask.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -10,6 +11,7 @@ use crate::journal::Journal;
 use crate::listener::WishKind;
 use crate::model::DomainName;
 use crate::supervisor::Explanation;
+use crate::telemetry::LoopFigures;
 use crate::time::{Moment, WallTime};
 use crate::view::View;
 
@@ -38,6 +40,30 @@ pub struct DaemonPort {
     pub started: WallTime,
     /// What became of its configuration.
     pub config: watch::Receiver<ConfigState>,
+    /// What time it is.
+    pub now: Now,
+}
+
+/// Tells the time, as the daemon reads it.
+#[derive(Clone)]
+pub struct Now(Arc<dyn Fn() -> Moment + Send + Sync>);
+
+impl Now {
+    /// Returns what asks this clock.
+    pub fn new(clock: impl Fn() -> Moment + Send + Sync + 'static) -> Self {
+        Self(Arc::new(clock))
+    }
+
+    /// Reads the clock.
+    pub fn read(&self) -> Moment {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Now {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Now(..)")
+    }
 }
 
 /// What became of the configuration.
@@ -62,6 +88,8 @@ pub struct DomainPort {
     pub journal: Journal,
     /// Its event loop.
     pub errands: mpsc::Sender<Errand>,
+    /// What its event loop counts and measures.
+    pub figures: Arc<LoopFigures>,
 }
 
 /// What the port asks of an event loop. An answer that is dropped says that nothing will come.

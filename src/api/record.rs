@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::office::Look;
 use crate::exchange::Answer;
@@ -17,13 +18,15 @@ use crate::view::{DatabaseView, PeerView, ProcessView, View};
 use super::port::{ConfigState, DaemonPort};
 
 /// The answer to `status`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Status)]
 pub(super) struct StatusRecord {
     daemon: DaemonRecord,
     domains: Vec<DomainRecord>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Daemon)]
 struct DaemonRecord {
     version: &'static str,
     started: String,
@@ -37,14 +40,16 @@ struct DaemonRecord {
 }
 
 /// That there is a domain.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Name)]
 pub(super) struct NameRecord {
     pub(super) domain: String,
     pub(super) kind: &'static str,
 }
 
 /// One domain.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Domain)]
 pub(super) struct DomainRecord {
     domain: String,
     kind: &'static str,
@@ -56,7 +61,8 @@ pub(super) struct DomainRecord {
     seen: Option<SeenRecord>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Seen)]
 struct SeenRecord {
     time: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,8 +83,9 @@ struct SeenRecord {
 }
 
 /// Something a person said that holds for a while.
-#[derive(Debug, Serialize)]
-struct OrderRecord {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Order)]
+pub(super) struct OrderRecord {
     order: &'static str,
     on: String,
     by: String,
@@ -93,8 +100,9 @@ struct OrderRecord {
     gate: Option<&'static str>,
 }
 
-#[derive(Debug, Serialize)]
-struct GateRecord {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Gate)]
+pub(super) struct GateRecord {
     gate: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<String>,
@@ -105,7 +113,8 @@ struct GateRecord {
     text: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Peer)]
 pub(super) struct PeerRecord {
     peer: String,
     address: String,
@@ -115,12 +124,15 @@ pub(super) struct PeerRecord {
     processes: usize,
     agent_id: String,
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
     hostname: String,
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
     version: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Database)]
 pub(super) struct DatabaseRecord {
     database: String,
     /// `active` if a transaction engine is up.
@@ -130,14 +142,16 @@ pub(super) struct DatabaseRecord {
     sm: CountRecord,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Count)]
 struct CountRecord {
     running: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     wanted: Option<u32>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Process)]
 pub(super) struct ProcessRecord {
     database: String,
     role: String,
@@ -147,6 +161,7 @@ pub(super) struct ProcessRecord {
     address: Option<String>,
     status: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
     status_word: String,
     reachable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,11 +169,13 @@ pub(super) struct ProcessRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     start_id: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
     version: String,
     first_seen: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Slot)]
 pub(super) struct SlotRecord {
     database: String,
     slot: String,
@@ -185,7 +202,8 @@ pub(super) struct SlotRecord {
     told_suggested: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Action)]
 pub(super) struct ActionRecord {
     action: u64,
     database: String,
@@ -198,7 +216,8 @@ pub(super) struct ActionRecord {
 }
 
 /// What became of something that was asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Accepted)]
 pub(super) struct AcceptedRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<u64>,
@@ -291,13 +310,13 @@ impl SeenRecord {
             freshness,
             since: since.map(|it| shown(view, it)),
             entry: view.entry.as_ref().map(PeerName::to_string),
-            gates: view.gates.iter().map(|it| gate(view, it)).collect(),
+            gates: gates(view),
             peers: peers(view),
             databases: databases(view),
             processes: processes(view),
             slots: slots(view),
             actions: actions(view),
-            orders: view.orders.iter().map(OrderRecord::new).collect(),
+            orders: orders(view),
         }
     }
 }
@@ -396,6 +415,25 @@ pub(super) fn actions(view: &View) -> Vec<ActionRecord> {
         start_id: it.start_id.as_ref().map(StartId::to_string),
     };
     view.actions.iter().map(record).collect()
+}
+
+/// Returns the gates of a domain that are closed.
+pub(super) fn gates(view: &View) -> Vec<GateRecord> {
+    view.gates.iter().map(|it| gate(view, it)).collect()
+}
+
+/// Returns what people said that holds in a domain.
+pub(super) fn orders(view: &View) -> Vec<OrderRecord> {
+    view.orders.iter().map(OrderRecord::new).collect()
+}
+
+/// Returns the maintenances of a domain.
+pub(super) fn maintenance(view: &View) -> Vec<OrderRecord> {
+    let of_it = view
+        .orders
+        .iter()
+        .filter(|it| it.kind == OrderKind::Maintenance);
+    of_it.map(OrderRecord::new).collect()
 }
 
 fn gate(view: &View, gate: &ClosedGate) -> GateRecord {

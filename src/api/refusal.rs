@@ -1,21 +1,43 @@
-//! How the port says no: what was attempted, why it failed, what to do.
+//! How the port says no: a problem document that says what was attempted, why it failed, and what
+//! to do.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
+
+/// In which form every refusal comes, by RFC 9457.
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// An answer that is none.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Refusal {
-    #[serde(skip)]
     status: StatusCode,
+    attempted: String,
+    problem: String,
+    advice: String,
+}
+
+/// Why nothing was done: a problem document (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemRecord {
+    /// The status code of the answer.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// The status in words.
+    title: &'static str,
+    /// All of it as one sentence.
+    detail: String,
     /// What was attempted, as the end of "cannot ...".
     attempted: String,
     /// Why it failed.
     problem: String,
     /// What to do, if there is something.
-    #[serde(skip_serializing_if = "str::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
     advice: String,
 }
 
@@ -71,8 +93,32 @@ impl Refusal {
     }
 }
 
+impl From<Refusal> for ProblemRecord {
+    fn from(it: Refusal) -> Self {
+        let mut detail = format!("cannot {}: {}", it.attempted, it.problem);
+        if !it.advice.is_empty() {
+            detail = format!("{detail}; {}", it.advice);
+        }
+        Self {
+            status: it.status.as_u16(),
+            title: it.status.canonical_reason().unwrap_or("Refused"),
+            detail,
+            attempted: it.attempted,
+            problem: it.problem,
+            advice: it.advice,
+        }
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, Json(self)).into_response()
+        let status = self.status;
+        let mut response = (status, Json(ProblemRecord::from(self))).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
     }
 }

@@ -3,27 +3,31 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
+use utoipa::ToSchema;
 
 use super::office::ask;
 use super::port::Errand;
 use super::refusal::Refusal;
-use super::routes::{Shared, wrong_query};
+use super::routes::{Of, Shared, wrong_query};
 use crate::supervisor::{Because, Decision, Explanation};
 use crate::time::{Moment, Timestamp};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct WhyQuery {
+    /// A seat (`DATABASE/te/1`), a database, a peer or a process (`PEER/PID`); else the domain
     #[serde(default)]
     entity: String,
 }
 
 /// Why something is as it is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Why)]
 pub(super) struct WhyRecord {
     time: String,
     domain: String,
@@ -34,7 +38,8 @@ pub(super) struct WhyRecord {
     history: Vec<DecisionRecord>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Because)]
 struct BecauseRecord {
     rule: &'static str,
     text: String,
@@ -48,7 +53,8 @@ struct BecauseRecord {
     advice: Option<&'static str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Decision)]
 struct DecisionRecord {
     time: String,
     step: &'static str,
@@ -63,10 +69,17 @@ struct DecisionRecord {
     text: String,
 }
 
-/// Explains a domain, or what is named in it.
+/// Why something is as it is
+#[utoipa::path(
+    get,
+    path = "/api/v1/domains/{domain}/why",
+    tag = "look",
+    params(WhyQuery),
+    responses((status = 200, description = "Every reason, and what was lately", body = WhyRecord))
+)]
 pub(super) async fn why(
     State(office): Shared,
-    Path(name): Path<String>,
+    Of(name): Of,
     query: Result<Query<WhyQuery>, QueryRejection>,
 ) -> Result<Json<WhyRecord>, Refusal> {
     let attempted = format!("explain the domain `{name}`");

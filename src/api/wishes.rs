@@ -2,19 +2,20 @@
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use super::asker::Asker;
 use super::office::Office;
-use super::people::{Asking, RequestRecord};
+use super::people::{Asked, Asking, RequestRecord};
 use super::port::Errand;
 use super::record::AcceptedRecord;
 use super::refusal::Refusal;
-use super::routes::Shared;
+use super::routes::{Of, Shared};
 use super::server::BODY_TIMEOUT;
 use crate::exchange::{Answer, Place, Request, RequestId, Wish};
 use crate::listener::{WishError, WishKind, WishRecord};
@@ -29,26 +30,55 @@ const OWNER_MAX: usize = 128;
 const REASON_MAX: usize = 512;
 
 /// An object without any key.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NothingRecord {}
+#[schema(as = Nothing)]
+pub(super) struct NothingRecord {}
 
-/// Asks the warden for something.
+/// Ask the healer for one thing
+#[utoipa::path(
+    post,
+    path = "/api/v1/domains/{domain}/requests",
+    tag = "ask",
+    request_body = RequestRecord,
+    responses((status = 200, description = "It is being done", body = AcceptedRecord))
+)]
 pub(super) async fn request(
     State(office): Shared,
-    Path(name): Path<String>,
+    Of(name): Of,
     asker: Asker,
     body: Body,
 ) -> Result<Json<AcceptedRecord>, Refusal> {
     let attempted = format!("ask the domain `{name}` for something");
-    let domain = office.domain(&name, &attempted)?;
-    let mut record: RequestRecord = read(body, &attempted).await?;
-    let asking = record.asking().map_err(|problem| {
-        Refusal::nonsense(
-            &attempted,
-            problem,
-            "docs/api.md has what can be asked for, and how",
-        )
+    put(
+        &office,
+        &name,
+        &asker,
+        body,
+        &attempted,
+        RequestRecord::asked,
+    )
+    .await
+}
+
+/// Reads what is asked for, and puts it to the warden.
+pub(super) async fn put<T: DeserializeOwned>(
+    office: &Office,
+    name: &str,
+    asker: &Asker,
+    body: Body,
+    attempted: &str,
+    understood: impl FnOnce(T) -> Result<Asked, String>,
+) -> Result<Json<AcceptedRecord>, Refusal> {
+    let domain = office.domain(name, attempted)?;
+    let record: T = read(body, attempted).await?;
+    let Asked {
+        asking,
+        owner,
+        reason,
+    } = understood(record).map_err(|problem| {
+        let advice = "docs/api.md has what can be asked for, and how";
+        Refusal::nonsense(attempted, problem, advice)
     })?;
     let (attempted, wish) = match asking {
         Asking::StartTe(start) => understand(WishRecord::StartTe(start))?,
@@ -58,10 +88,9 @@ pub(super) async fn request(
             (attempted, Wish::Person { word, target })
         }
     };
-    let RequestRecord { owner, reason, .. } = record;
     let owner = said_by_people(owner, "owner", OWNER_MAX, &attempted)?;
     let reason = said_by_people(reason, "reason", REASON_MAX, &attempted)?;
-    let by = office.permit(&asker, owner.as_deref(), WishKind::of(&wish), &attempted)?;
+    let by = office.permit(asker, owner.as_deref(), WishKind::of(&wish), &attempted)?;
     let request = Request {
         id: RequestId(0),
         by,
@@ -73,10 +102,17 @@ pub(super) async fn request(
     said(&answer, attempted)
 }
 
-/// Accepts that memory was lost.
+/// Accept that memory was lost
+#[utoipa::path(
+    post,
+    path = "/api/v1/domains/{domain}/resume",
+    tag = "ask",
+    request_body = NothingRecord,
+    responses((status = 200, description = "It is accepted", body = AcceptedRecord))
+)]
 pub(super) async fn resume(
     State(office): Shared,
-    Path(name): Path<String>,
+    Of(name): Of,
     asker: Asker,
     body: Body,
 ) -> Result<Json<AcceptedRecord>, Refusal> {

@@ -236,7 +236,7 @@ impl Client {
         if let Some(name) = wanted {
             return Ok(name.to_owned());
         }
-        let domains = self.get_json("/v1/domains").await?;
+        let domains = self.get_json("/api/v1/domains").await?;
         let names: Vec<&str> = domains
             .as_array()
             .into_iter()

@@ -80,7 +80,7 @@ async fn list(client: &mut Client, args: &ListArgs) -> Result<(), Failure> {
             query.push(format!("{key}={}", encode(value)));
         }
     }
-    let address = format!("/v1/dead-letters?{}", query.join("&"));
+    let address = format!("/api/v1/dead-letters?{}", query.join("&"));
     let body = client.get(&address).await?;
     if args.json {
         return say_raw(&body);
@@ -128,7 +128,7 @@ async fn change(client: &mut Client, args: &ChoiceArgs, deed: &str) -> Result<()
         None => json!({ "letters": args.letters }),
     };
     let body = client
-        .post(&format!("/v1/dead-letters/{deed}"), &choice)
+        .post(&format!("/api/v1/dead-letters/{deed}"), &choice)
         .await?;
     let done = read(&body)?;
     if args.json {

@@ -77,7 +77,7 @@ fn address(args: &Args) -> Result<String, Failure> {
     if let Some(domain) = &args.domain {
         query.push(format!("domain={}", encode(domain)));
     }
-    Ok(format!("/v1/events?{}", query.join("&")))
+    Ok(format!("/api/v1/events?{}", query.join("&")))
 }
 
 /// Returns where to begin as a part of an address.

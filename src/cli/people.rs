@@ -255,7 +255,7 @@ async fn put(
     json: bool,
 ) -> Result<(), Failure> {
     let domain = client.domain(domain).await?;
-    let address = format!("/v1/domains/{}/requests", encode(&domain));
+    let address = format!("/api/v1/domains/{}/requests", encode(&domain));
     let answer = client.post(&address, request).await?;
     said(&answer, json)
 }

@@ -118,7 +118,7 @@ async fn ask(
     json: bool,
 ) -> Result<(), Failure> {
     let domain = client.domain(domain).await?;
-    let address = format!("/v1/domains/{}/requests", encode(&domain));
+    let address = format!("/api/v1/domains/{}/requests", encode(&domain));
     for (key, text) in [("reason", reason), ("owner", owner)] {
         if let Some(text) = text {
             request[key] = json!(text);

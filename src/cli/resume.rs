@@ -31,7 +31,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Exit {
     talk(&args.socket, async |client| {
         let domain = client.domain(args.domain.as_deref()).await?;
-        let address = format!("/v1/domains/{}/resume", encode(&domain));
+        let address = format!("/api/v1/domains/{}/resume", encode(&domain));
         let answer = client.post(&address, &json!({})).await?;
         said(&answer, args.json)
     })

@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args) -> Exit {
         if args.follow {
             return follow(client, args.json).await;
         }
-        let body = client.get("/v1/status").await?;
+        let body = client.get("/api/v1/status").await?;
         let status = read(&body)?;
         if args.json {
             say_raw(&body)?;
@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args) -> Exit {
 async fn follow(client: &mut Client, json: bool) -> Result<(), Failure> {
     let paint = Paint::for_stdout();
     let is_screen = io::stdout().is_terminal();
-    let shown = client.lines("/v1/status?follow=true", |line| {
+    let shown = client.lines("/api/v1/status?follow=true", |line| {
         if json {
             return say([line]);
         }
@@ -105,7 +105,7 @@ async fn follow(client: &mut Client, json: bool) -> Result<(), Failure> {
 /// Runs one of the commands that show a list.
 pub(super) fn run_list(args: &ListArgs, list: List) -> Exit {
     talk(&args.socket, async |client| {
-        let mut status = client.get_json("/v1/status").await?;
+        let mut status = client.get_json("/api/v1/status").await?;
         if let Some(name) = &args.domain {
             let domains = status["domains"].as_array_mut();
             let domains = domains.map(std::mem::take).unwrap_or_default();

@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> Exit {
 
 async fn why(client: &mut Client, args: &Args) -> Result<(), Failure> {
     let domain = client.domain(args.domain.as_deref()).await?;
-    let mut address = format!("/v1/domains/{}/why", encode(&domain));
+    let mut address = format!("/api/v1/domains/{}/why", encode(&domain));
     if let Some(entity) = &args.entity {
         address.push_str("?entity=");
         address.push_str(&encode(entity));

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{Daemon, DaemonError, Ended};
-use crate::api::{self, ConfigState, DaemonPort, DomainPort, Permits, Port, Socket};
+use crate::api::{self, ConfigState, DaemonPort, DomainPort, Now, Permits, Port, Socket};
 
 /// The port, bound before anything else runs and served until everything else has stopped.
 pub(super) struct Api {
@@ -50,6 +50,7 @@ impl Daemon {
             loaded: self.clock.now().wall,
             rejected: None,
         });
+        let clock = self.clock;
         let port = Port {
             domains: self.api.domains.subscribe(),
             daemon: DaemonPort {
@@ -57,6 +58,7 @@ impl Daemon {
                 version: env!("CARGO_PKG_VERSION"),
                 started: self.clock.now().wall,
                 config: self.api.config.subscribe(),
+                now: Now::new(move || clock.now()),
             },
             permits: self.api.permits.subscribe(),
         };

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::clock::Clock;
 use crate::model::DomainName;
+use crate::telemetry::LoopFigures;
 use crate::time::{Moment, Timestamp};
 
 /// A loop turns at least every ten seconds; one that did not for so long is stuck.
@@ -19,7 +19,7 @@ pub(super) struct Pulse(Arc<Mutex<BTreeMap<DomainName, Beat>>>);
 
 /// When one event loop turned last.
 #[derive(Clone, Debug)]
-pub(super) struct Beat(Arc<AtomicU64>);
+pub(super) struct Beat(Arc<LoopFigures>);
 
 impl fmt::Debug for Pulse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,14 +30,20 @@ impl fmt::Debug for Pulse {
 impl Beat {
     /// Notes a turn.
     pub(super) fn turned(&self, now: Timestamp) {
-        self.0.store(now.as_micros(), Ordering::Relaxed);
+        self.0.turn(now.as_micros());
+    }
+
+    /// Returns where the loop counts and measures.
+    pub(super) fn figures(&self) -> &Arc<LoopFigures> {
+        &self.0
     }
 }
 
 impl Pulse {
     /// Returns where a loop notes its turns from now on.
     pub(super) fn join(&self, name: &DomainName, now: Timestamp) -> Beat {
-        let beat = Beat(Arc::new(AtomicU64::new(now.as_micros())));
+        let beat = Beat(Arc::default());
+        beat.turned(now);
         self.with(|loops| loops.insert(name.clone(), beat.clone()));
         beat
     }
@@ -51,7 +57,7 @@ impl Pulse {
     pub(super) fn read(&self, clock: Clock) -> Option<Moment> {
         let now = clock.now();
         let is_well = |beat: &Beat| {
-            let turned = Timestamp::from_micros(beat.0.load(Ordering::Relaxed));
+            let turned = Timestamp::from_micros(beat.0.turned());
             now.at.since(turned) < STUCK_AFTER
         };
         self.with(|loops| loops.values().all(is_well))

@@ -20,6 +20,7 @@ use crate::journal::{
 use crate::listener::{Dispatcher, Hooks, Registration};
 use crate::model::DomainName;
 use crate::supervisor::{Accepted, Effect, Fact, Input, Recovery};
+use crate::telemetry::LoopFigures;
 use crate::time::Moment;
 use crate::warden::Warden;
 
@@ -45,6 +46,7 @@ pub(super) struct Watched {
     pub(super) dispatcher: Dispatcher<Journal>,
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) errands: mpsc::Sender<Errand>,
+    figures: Arc<LoopFigures>,
     stop: watch::Sender<bool>,
 }
 
@@ -72,6 +74,7 @@ impl Watched {
             kind: "nuodb",
             journal: self.journal.clone(),
             errands: self.errands.clone(),
+            figures: self.figures.clone(),
         }
     }
 }
@@ -138,6 +141,8 @@ impl Daemon {
         let source = Arc::new(journal.clone());
         let dispatcher = Dispatcher::start(source, registrations, hooks);
         let settled = timeout(SETTLING, dispatcher.settled());
+        let beat = self.pulse.join(&name, now.at);
+        let figures = beat.figures().clone();
         let event_loop = EventLoop::new(Beginning {
             clock: self.clock,
             settings: accepted,
@@ -152,7 +157,7 @@ impl Daemon {
             },
             alarms: self.alarms.clone(),
             stop: stop.subscribe(),
-            beat: self.pulse.join(&name, now.at),
+            beat,
         });
         let label = format!("the event loop of the domain `{name}`");
         let asked = stop.subscribe();
@@ -170,6 +175,7 @@ impl Daemon {
             dispatcher,
             orders,
             errands,
+            figures,
             stop,
         };
         self.watched.insert(name, watched);

@@ -7,6 +7,7 @@ use std::fmt::Display;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::event::{Cause, EventId, Recorded};
 use crate::model::{AgentId, DatabaseName, DomainName, PeerName, StartId};
@@ -21,11 +22,13 @@ const VARIABLE_LIMIT: usize = 32 * 1024;
 /// An event as others see it, in this order; what is not known, or not so, is left out.
 ///
 /// As environment variables the names are in capitals behind `DBWARDEN_`: `DBWARDEN_AGENT_ID`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
 pub struct Record<'a> {
     /// The identity, `DOMAIN/EPOCH/SEQ`: the same at every attempt to tell it. `DOMAIN/-/MICROS`
     /// if it has no number.
     #[serde(serialize_with = "shown")]
+    #[schema(value_type = String)]
     id: EventId<'a>,
     /// Which run of the numbers it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,6 +38,7 @@ pub struct Record<'a> {
     seq: Option<u64>,
     /// When it happened: RFC 3339, UTC, microseconds.
     #[serde(serialize_with = "shown")]
+    #[schema(value_type = String)]
     time: WallTime,
     /// The domain; missing for the daemon's own events.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,9 +90,11 @@ pub struct Record<'a> {
     text: Option<&'a str>,
     /// True if it did not happen now, but was already there when the daemon connected.
     #[serde(skip_serializing_if = "is_false")]
+    #[schema(required = false)]
     snapshot: bool,
     /// True if it was inferred from what changed while there was no session.
     #[serde(skip_serializing_if = "is_false")]
+    #[schema(required = false)]
     while_disconnected: bool,
     /// The number of the healer's action behind it.
     #[serde(skip_serializing_if = "Option::is_none")]

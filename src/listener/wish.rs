@@ -3,6 +3,7 @@
 //! It only names and reads wishes; what becomes of one is the warden's.
 
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::exchange::{Place, Wish};
 
@@ -43,13 +44,14 @@ pub(crate) enum WishRecord {
     StartTe(StartTeRecord),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = StartTePart)]
 pub(crate) struct StartTeRecord {
-    database: String,
+    pub(crate) database: String,
     #[serde(default)]
-    elsewhere: bool,
-    on: Option<String>,
+    pub(crate) elsewhere: bool,
+    pub(crate) on: Option<String>,
 }
 
 /// Why what is written is no wish.

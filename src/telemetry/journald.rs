@@ -7,12 +7,11 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::fd::AsFd;
 
-use tracing::Subscriber;
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::registry;
+use tracing_subscriber::{registry, reload};
 
-use super::LogFilter;
+use super::{Log, LogFilter};
 
 /// What the names of our fields begin with.
 const PREFIX: &str = "DBWARDEN";
@@ -36,7 +35,7 @@ pub(super) fn is_behind(output: &impl AsFd, stream: Option<&OsStr>) -> bool {
 /// # Errors
 ///
 /// Fails when there is no journal.
-pub(super) fn subscriber(filter: &LogFilter) -> io::Result<Box<dyn Subscriber + Send + Sync>> {
+pub(super) fn log(filter: &LogFilter) -> io::Result<Log> {
     let journal = tracing_journald::layer()?
         .with_field_prefix(Some(PREFIX.to_owned()))
         .with_syslog_identifier(env!("CARGO_PKG_NAME").to_owned())
@@ -47,9 +46,11 @@ pub(super) fn subscriber(filter: &LogFilter) -> io::Result<Box<dyn Subscriber + 
             debug: Priority::Debug,
             trace: Priority::Debug,
         });
-    Ok(Box::new(
-        registry().with(filter.to_env_filter()).with(journal),
-    ))
+    let (filter, handle) = reload::Layer::new(filter.to_env_filter());
+    Ok(Log {
+        subscriber: Box::new(registry().with(filter).with(journal)),
+        change: Box::new(move |filter| handle.reload(filter).is_ok()),
+    })
 }
 
 #[cfg(test)]

@@ -4,20 +4,23 @@
 //! It does not rotate, ship or keep anything: that is the service manager's business.
 
 mod chain;
+mod figures;
+mod filter;
 mod journald;
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::io::IsTerminal;
-use std::str::FromStr;
 
 use thiserror::Error;
 use tracing::Subscriber;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use filter::Change;
+
 pub use chain::chain;
+pub use figures::{Histogram, LoopFigures, Shape};
+pub use filter::{LogFilter, LogFilterError, change_filter, filter};
 
 /// How a line of the log looks.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -31,58 +34,6 @@ pub enum LogFormat {
     Journald,
     /// One JSON object per line, on stderr.
     Json,
-}
-
-/// Which lines are written: directives as in `info,dbwarden::driver=debug`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct LogFilter(String);
-
-impl LogFilter {
-    /// Returns the directives as they were written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn to_env_filter(&self) -> EnvFilter {
-        EnvFilter::builder()
-            .parse(&self.0)
-            .expect("the directives were parsed when the filter was made")
-    }
-}
-
-impl Default for LogFilter {
-    /// Everything from INFO upwards.
-    fn default() -> Self {
-        Self("info".to_owned())
-    }
-}
-
-impl FromStr for LogFilter {
-    type Err = LogFilterError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match EnvFilter::builder().parse(text) {
-            Ok(_) => Ok(Self(text.to_owned())),
-            Err(source) => Err(LogFilterError {
-                text: text.to_owned(),
-                source,
-            }),
-        }
-    }
-}
-
-impl fmt::Display for LogFilter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-/// Why a text is no filter.
-#[derive(Debug, Error)]
-#[error("`{text}` is no log filter")]
-pub struct LogFilterError {
-    text: String,
-    source: tracing_subscriber::filter::ParseError,
 }
 
 /// How the log is written.
@@ -135,16 +86,19 @@ pub fn set_up(settings: &LogSettings) -> Result<(), TelemetryError> {
         std::env::var_os("NO_COLOR").as_deref(),
         stderr().is_terminal(),
     );
-    let (subscriber, unreachable) = match settings.format {
-        LogFormat::Journald => match journald::subscriber(&settings.filter) {
-            Ok(subscriber) => (subscriber, None),
-            Err(error) => (subscriber(&settings, colour, stderr), Some(error)),
+    let (log, unreachable) = match settings.format {
+        LogFormat::Journald => match journald::log(&settings.filter) {
+            Ok(log) => (log, None),
+            Err(error) => (log(&settings, colour, stderr), Some(error)),
         },
         LogFormat::Auto | LogFormat::Human | LogFormat::Json => {
-            (subscriber(&settings, colour, stderr), None)
+            (log(&settings, colour, stderr), None)
         }
     };
-    subscriber.try_init().map_err(TelemetryError::AlreadySet)?;
+    log.subscriber
+        .try_init()
+        .map_err(TelemetryError::AlreadySet)?;
+    filter::remember(settings.filter, log.change);
     if let Some(error) = unreachable {
         let error = chain(&error);
         tracing::warn!(
@@ -158,12 +112,14 @@ pub fn set_up(settings: &LogSettings) -> Result<(), TelemetryError> {
     Ok(())
 }
 
+/// What writes a log, and how its filter is changed.
+struct Log {
+    subscriber: Box<dyn Subscriber + Send + Sync>,
+    change: Change,
+}
+
 /// Returns what writes the log to `writer`.
-fn subscriber<W>(
-    settings: &LogSettings,
-    colour: bool,
-    writer: W,
-) -> Box<dyn Subscriber + Send + Sync>
+fn log<W>(settings: &LogSettings, colour: bool, writer: W) -> Log
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -175,9 +131,21 @@ where
         .with_writer(writer);
     match settings.format {
         LogFormat::Auto | LogFormat::Human | LogFormat::Journald => {
-            Box::new(builder.with_ansi(colour).finish())
+            let builder = builder.with_ansi(colour).with_filter_reloading();
+            let handle = builder.reload_handle();
+            Log {
+                subscriber: Box::new(builder.finish()),
+                change: Box::new(move |filter| handle.reload(filter).is_ok()),
+            }
         }
-        LogFormat::Json => Box::new(builder.json().flatten_event(true).finish()),
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_filter_reloading();
+            let handle = builder.reload_handle();
+            Log {
+                subscriber: Box::new(builder.finish()),
+                change: Box::new(move |filter| handle.reload(filter).is_ok()),
+            }
+        }
     }
 }
 

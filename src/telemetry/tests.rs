@@ -51,8 +51,8 @@ impl Write for Page {
 fn written(settings: &LogSettings, colour: bool) -> String {
     let page = Page::default();
     let writer = page.clone();
-    let subscriber = subscriber(settings, colour, move || writer.clone());
-    tracing::subscriber::with_default(subscriber, || {
+    let log = log(settings, colour, move || writer.clone());
+    tracing::subscriber::with_default(log.subscriber, || {
         tracing::debug!("too quiet");
         tracing::info!(peer = "db1", "hello");
     });
@@ -95,4 +95,28 @@ fn there_is_colour_on_a_terminal_unless_it_is_unwanted() {
 fn a_filter_is_refused_when_it_is_made_and_not_when_it_is_used() {
     let error = "dbwarden=loud".parse::<LogFilter>().unwrap_err();
     assert!(error.to_string().contains("`dbwarden=loud`"), "{error}");
+}
+
+#[test]
+fn another_filter_counts_from_then_on_whatever_the_form_is() {
+    for format in [LogFormat::Human, LogFormat::Json] {
+        let page = Page::default();
+        let writer = page.clone();
+        let settings = LogSettings {
+            format,
+            ..LogSettings::default()
+        };
+        let log = log(&settings, false, move || writer.clone());
+        tracing::subscriber::with_default(log.subscriber, || {
+            tracing::debug!("unheard");
+            assert!((log.change)(
+                "debug".parse::<LogFilter>().unwrap().to_env_filter()
+            ));
+            tracing::debug!("heard");
+        });
+        let bytes = page.0.lock().unwrap().clone();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(!text.contains("unheard"), "{text}");
+        assert!(text.contains("heard"), "{text}");
+    }
 }

@@ -1,6 +1,8 @@
 //! The daemon's socket and its command line client: the real binary against a stand-in.
 
+mod addresses;
 mod hostile;
+mod pages;
 mod people;
 mod standin;
 

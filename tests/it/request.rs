@@ -109,7 +109,7 @@ async fn a_thousand_who_ask_at_once_start_one() {
 async fn post(socket: PathBuf) -> String {
     let body = r#"{"start-te":{"database":"teas","elsewhere":true}}"#;
     let request = format!(
-        "POST /v1/domains/prod/requests HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+        "POST /api/v1/domains/prod/requests HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -136,7 +136,7 @@ impl House {
 
     /// Returns the state of its only domain, if the daemon answers and has begun.
     pub(crate) async fn domain(&self) -> Option<Value> {
-        let body = self.get("/v1/status").await?;
+        let body = self.get("/api/v1/status").await?;
         let mut status: Value = serde_json::from_str(&body).unwrap();
         Some(status["domains"].get_mut(0)?.take())
     }

@@ -67,7 +67,7 @@ fn is_socket(path: &Path) -> bool {
 
 async fn tell(socket: &Path, domain: &Domain, about: About<'_>) -> Result<(), String> {
     let mut client = Client::connect(socket).await.map_err(Failure::says)?;
-    let status = client.get_json("/v1/status").await;
+    let status = client.get_json("/api/v1/status").await;
     let status = status.map_err(Failure::says)?;
     let domains = status["domains"].as_array();
     for watched in domains.into_iter().flatten() {
@@ -77,7 +77,7 @@ async fn tell(socket: &Path, domain: &Domain, about: About<'_>) -> Result<(), St
         let Some(target) = target_in(watched, domain, about) else {
             continue;
         };
-        let address = format!("/v1/domains/{}/requests", encode(name));
+        let address = format!("/api/v1/domains/{}/requests", encode(name));
         let request = json!({ "announce": { "target": target } });
         let said = client.post(&address, &request).await;
         said.map_err(Failure::says)?;

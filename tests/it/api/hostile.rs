@@ -18,7 +18,7 @@ use super::{all, prod};
 const NOBODY: u32 = 65_534;
 
 /// Says something to the socket, and returns all it says until it closes.
-async fn say(standin: &StandIn, text: &str) -> String {
+pub(super) async fn say(standin: &StandIn, text: &str) -> String {
     let mut stream = UnixStream::connect(standin.socket()).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
     let mut said = Vec::new();
@@ -27,7 +27,7 @@ async fn say(standin: &StandIn, text: &str) -> String {
     String::from_utf8(said).unwrap()
 }
 
-fn post(path: &str, body: &str) -> String {
+pub(super) fn post(path: &str, body: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -67,18 +67,26 @@ fn the_socket_is_its_owners_and_replaces_only_a_dead_one() {
 async fn nonsense_is_refused_in_json_and_a_get_changes_nothing() {
     let standin = prod();
     for (request, status) in [
-        ("GET /v1/domains/prod/requests HTTP/1.1", 405),
-        ("GET /v1/domains/prod/resume HTTP/1.1", 405),
-        ("DELETE /v1/status HTTP/1.1", 405),
-        ("GET /v2/status HTTP/1.1", 404),
-        ("GET /v1/domains/x/peers HTTP/1.1", 404),
-        ("GET /v1/status?folow=true HTTP/1.1", 400),
-        ("GET /v1/events?after=-1 HTTP/1.1", 400),
+        ("GET /api/v1/domains/prod/requests HTTP/1.1", 405),
+        ("GET /api/v1/domains/prod/resume HTTP/1.1", 405),
+        ("DELETE /api/v1/status HTTP/1.1", 405),
+        ("GET /v1/status HTTP/1.1", 404),
+        ("GET /api/v2/status HTTP/1.1", 404),
+        ("GET /api/v1/domains/%FF/peers HTTP/1.1", 400),
+        ("GET /api/v1/domains/x/peers HTTP/1.1", 404),
+        ("GET /api/v1/status?folow=true HTTP/1.1", 400),
+        ("GET /api/v1/events?after=-1 HTTP/1.1", 400),
         (
-            "GET /v1/events?after=1&since=2026-11-21T03:04:05Z HTTP/1.1",
+            "GET /api/v1/events?after=1&since=2026-11-21T03:04:05Z HTTP/1.1",
             400,
         ),
-        ("GET /v1/events?where=pid+%3D%3D HTTP/1.1", 400),
+        ("GET /api/v1/events?where=pid+%3D%3D HTTP/1.1", 400),
+        ("GET /api/v1/events?limit=0 HTTP/1.1", 400),
+        ("GET /api/v1/events?limit=1001 HTTP/1.1", 400),
+        ("GET /api/v1/events?limit=1&follow=true HTTP/1.1", 400),
+        ("GET /api/v1/events?position=prod HTTP/1.1", 400),
+        ("GET /api/v1/events?position=prod/7/1&last=1 HTTP/1.1", 400),
+        ("GET /api/v1/events/stream?follow=true HTTP/1.1", 400),
     ] {
         let said = say(
             &standin,
@@ -89,10 +97,13 @@ async fn nonsense_is_refused_in_json_and_a_get_changes_nothing() {
         assert!(said.starts_with(&begin), "{request}: {said}");
         let (_, body) = said.split_once("\r\n\r\n").unwrap();
         let error = all(body).remove(0);
-        assert!(error["attempted"].is_string(), "{said}");
-        assert!(error["problem"].is_string(), "{said}");
+        assert!(said.contains("application/problem+json"), "{said}");
+        assert_eq!(error["status"], status, "{said}");
+        for member in ["title", "detail", "attempted", "problem"] {
+            assert!(error[member].is_string(), "{member}: {said}");
+        }
     }
-    let requests = "/v1/domains/prod/requests";
+    let requests = "/api/v1/domains/prod/requests";
     for (body, status) in [
         ("", 400),
         ("{}", 400),
@@ -132,10 +143,10 @@ async fn half_a_request_is_not_waited_for_for_ever() {
     let mut clients = JoinSet::new();
     for half in [
         String::new(),
-        "GET /v1/sta".to_owned(),
-        "GET /v1/status HTTP/1.1\r\nhost: ".to_owned(),
-        post("/v1/domains/prod/requests", "{").replace("length: 1", "length: 9"),
-        format!("GET /v1/status HTTP/1.1\r\nx: {}", "x".repeat(100_000)),
+        "GET /api/v1/sta".to_owned(),
+        "GET /api/v1/status HTTP/1.1\r\nhost: ".to_owned(),
+        post("/api/v1/domains/prod/requests", "{").replace("length: 1", "length: 9"),
+        format!("GET /api/v1/status HTTP/1.1\r\nx: {}", "x".repeat(100_000)),
     ] {
         let socket = standin.socket();
         clients.spawn(async move {
@@ -159,7 +170,7 @@ async fn a_hundred_who_say_nothing_or_read_nothing_do_not_lock_others_out() {
     for number in 0..100 {
         let mut stream = UnixStream::connect(standin.socket()).await.unwrap();
         if number % 2 == 0 {
-            let follow = "GET /v1/status?follow=true HTTP/1.1\r\nhost: x\r\n\r\n";
+            let follow = "GET /api/v1/status?follow=true HTTP/1.1\r\nhost: x\r\n\r\n";
             stream.write_all(follow.as_bytes()).await.unwrap();
         }
         held.push(stream);
@@ -173,7 +184,7 @@ async fn more_at_once_than_are_served_at_once_are_all_answered() {
     let standin = prod();
     let mut clients = JoinSet::new();
     let request = post(
-        "/v1/domains/prod/requests",
+        "/api/v1/domains/prod/requests",
         r#"{"start-te":{"database":"teas"}}"#,
     );
     for _ in 0..300 {

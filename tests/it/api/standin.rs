@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
-use dbwarden::api::{self, ConfigState, DaemonPort, DomainPort, Errand, Permits, Port};
+use dbwarden::api::{self, ConfigState, DaemonPort, DomainPort, Errand, Now, Permits, Port};
 use dbwarden::event::{Event, Kind, Subject};
 use dbwarden::exchange::{Answer, Observation, Request, Wish};
 use dbwarden::journal::{Batch, Journal};
@@ -16,6 +16,7 @@ use dbwarden::model::{
 };
 use dbwarden::policy::Policy;
 use dbwarden::supervisor::{Effect, Input, Settings};
+use dbwarden::telemetry::LoopFigures;
 use dbwarden::time::{Moment, Timestamp, WallTime};
 use dbwarden::warden::Warden;
 use tempfile::TempDir;
@@ -33,6 +34,7 @@ pub(crate) fn at(seconds: u64) -> Moment {
 /// One domain of the stand-in.
 pub(crate) struct Domain {
     pub(crate) journal: Journal,
+    pub(crate) figures: Arc<LoopFigures>,
     warden: Arc<Mutex<Warden>>,
 }
 
@@ -55,13 +57,21 @@ impl Domain {
             }
         });
         let journal = Journal::memory(7, 10_000);
+        let figures = Arc::new(LoopFigures::default());
+        figures.turn(at(1_000).at.as_micros());
         let port = DomainPort {
             name: name.into(),
             kind: "nuodb",
             journal: journal.clone(),
             errands: sender,
+            figures: figures.clone(),
         };
-        (Self { journal, warden }, port)
+        let domain = Self {
+            journal,
+            figures,
+            warden,
+        };
+        (domain, port)
     }
 
     /// Has the warden handle an input, and records what it tells.
@@ -146,6 +156,7 @@ pub(crate) struct StandIn {
     pub(crate) asked: Arc<Mutex<Vec<Request>>>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    loops: JoinSet<()>,
     dir: TempDir,
     _senders: Senders,
 }
@@ -153,11 +164,11 @@ pub(crate) struct StandIn {
 impl StandIn {
     /// Starts one with a domain of each name; the listener `page` may start engines, `log` not.
     pub(crate) fn start(names: &[&str]) -> Self {
-        let mut tasks = JoinSet::new();
+        let (mut tasks, mut loops) = (JoinSet::new(), JoinSet::new());
         let asked = Arc::default();
         let made = names
             .iter()
-            .map(|name| Domain::new(name, &mut tasks, &asked));
+            .map(|name| Domain::new(name, &mut loops, &asked));
         let (domains, ports): (Vec<_>, Vec<_>) = made.collect();
         let permits = Permits::from([
             ("page".to_owned(), BTreeSet::from([WishKind::StartTe])),
@@ -180,6 +191,7 @@ impl StandIn {
                 version: "1.2.3",
                 started: at(0).wall,
                 config: senders.1.subscribe(),
+                now: Now::new(|| at(1_000)),
             },
             permits: senders.2.subscribe(),
         };
@@ -196,6 +208,7 @@ impl StandIn {
             asked,
             stop,
             tasks,
+            loops,
             dir,
             _senders: senders,
         }
@@ -241,6 +254,11 @@ impl StandIn {
         Ran::from(tokio::task::block_in_place(|| {
             self.command(args).output().unwrap()
         }))
+    }
+
+    /// Has the loops of the domains end, as ones that break.
+    pub(crate) fn break_off(&mut self) {
+        self.loops.abort_all();
     }
 
     /// Stops it in order, as a daemon that is told to.

@@ -213,7 +213,7 @@ impl Watch {
 
     /// Returns all that is in the journal.
     pub(super) async fn journal(&self) -> Vec<Value> {
-        let body = self.house.get("/v1/events?domain=prod").await.unwrap();
+        let body = self.house.get("/api/v1/events?domain=prod").await.unwrap();
         let lines = body.lines();
         lines.map(|it| serde_json::from_str(it).unwrap()).collect()
     }
