@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// The memory of a program that runs for years and takes and returns small pieces all the time.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     dbwarden::cli::main()
 }
