@@ -27,6 +27,13 @@ pub enum Waiting {
 }
 
 impl Waiting {
+    /// Returns what waits among effects that somebody else still reads.
+    pub fn among(effects: &[Effect]) -> Vec<Self> {
+        let waits = |it: &&Effect| !matches!(it, Effect::Raise(_));
+        let waiting: Vec<Effect> = effects.iter().filter(waits).cloned().collect();
+        Self::part(waiting).1
+    }
+
     /// Parts effects into what is recorded and what waits for the record, each in order.
     pub fn part(effects: Vec<Effect>) -> (Vec<Event>, Vec<Self>) {
         let mut events = Vec::new();

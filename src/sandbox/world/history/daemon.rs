@@ -43,6 +43,8 @@ pub(super) struct Alive {
     late: Duration,
     /// Whether the journal cannot be written.
     is_broken: bool,
+    /// When the warden wants to be asked again, as it said after its last turn.
+    due: Option<Timestamp>,
 }
 
 impl Daemon {
@@ -64,7 +66,7 @@ impl Daemon {
     /// Returns when something is due, whoever it is for.
     pub(super) fn next(&self) -> Option<Timestamp> {
         let it = self.alive.as_ref()?;
-        let warden = it.warden.next_timeout().map(|at| at + it.late);
+        let warden = it.due.map(|at| at + it.late);
         [it.pilot.next_timeout(), warden, it.turn]
             .into_iter()
             .flatten()
@@ -98,6 +100,7 @@ impl History {
             parked: Parked::default(),
             late: Duration::ZERO,
             is_broken: false,
+            due: None,
         });
         self.note(|| "# the daemon begins".to_owned());
         // There is no driver yet: what it would look at, its first session shows.
@@ -107,7 +110,7 @@ impl History {
         Ok(())
     }
 
-    fn restored(&self, now: Moment) -> Result<Warden, Broken> {
+    fn restored(&mut self, now: Moment) -> Result<Warden, Broken> {
         let Accepted { model, supervisor } = (*self.daemon.accepted).clone();
         Warden::restore(model, supervisor, now, self.daemon.disk.facts())
             .map_err(|error| Law::Memory.broken(error.to_string()))
@@ -204,7 +207,7 @@ impl History {
             let inputs = std::mem::take(&mut it.inbox);
             return self.turn(inputs, true);
         }
-        let due = it.warden.next_timeout().map(|at| at + it.late);
+        let due = it.due.map(|at| at + it.late);
         if due.is_some_and(|at| at <= now) {
             it.late = late;
             return self.turn(vec![Input::Timeout], true);
@@ -222,6 +225,7 @@ impl History {
             };
             let (facts, effects) = (batch.facts.len(), batch.effects.len());
             it.warden.handle(now, input.clone(), &mut batch.effects);
+            it.due = it.warden.next_timeout();
             batch.facts.extend(it.warden.drain_facts());
             self.figures.turns += 1;
             self.judge_truth(&input)?;
@@ -239,7 +243,7 @@ impl History {
             return Ok(());
         }
         let is_broken = it.is_broken;
-        let (_, waiting) = Waiting::part(batch.effects.clone());
+        let waiting = Waiting::among(&batch.effects);
         if is_broken {
             self.leave_undone(waiting);
             return Ok(());
@@ -317,7 +321,7 @@ impl History {
     }
 
     /// What is on record is told, and decided again by one who has only the record.
-    fn recorded(&mut self, written: Vec<Batch>) -> Result<(), Broken> {
+    fn recorded(&mut self, written: Vec<Arc<Batch>>) -> Result<(), Broken> {
         for batch in written {
             self.figures.events += batch.events().count() as u64;
             if let Some(again) = &mut self.again {

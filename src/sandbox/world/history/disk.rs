@@ -2,6 +2,7 @@
 //! everything stops at once. It keeps facts as the journal does, the latest of each.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use crate::event::Event;
 use crate::supervisor::{Effect, Fact, FactChange, FactKey, Input};
@@ -31,7 +32,9 @@ impl Batch {
 #[derive(Debug, Default)]
 pub(super) struct Disk {
     facts: BTreeMap<FactKey, Fact>,
-    waiting: VecDeque<(u64, Batch)>,
+    /// What is on record, and was not asked for yet.
+    unread: Vec<Arc<Batch>>,
+    waiting: VecDeque<(u64, Arc<Batch>)>,
     tickets: u64,
     on_record: u64,
     /// What becomes of a fact that is read.
@@ -50,12 +53,12 @@ impl Disk {
     /// Takes in what is to be written, and returns its ticket.
     pub(super) fn write(&mut self, batch: Batch) -> u64 {
         self.tickets += 1;
-        self.waiting.push_back((self.tickets, batch));
+        self.waiting.push_back((self.tickets, Arc::new(batch)));
         self.tickets
     }
 
     /// Has everything up to that ticket on record; returns what came to be so now.
-    pub(super) fn commit(&mut self, ticket: u64) -> Vec<Batch> {
+    pub(super) fn commit(&mut self, ticket: u64) -> Vec<Arc<Batch>> {
         let mut written = Vec::new();
         while let Some((number, _)) = self.waiting.front()
             && *number <= ticket
@@ -64,19 +67,14 @@ impl Disk {
                 break;
             };
             self.on_record = number;
-            for change in &batch.facts {
-                match &change.fact {
-                    Some(fact) => drop(self.facts.insert(change.key.clone(), fact.clone())),
-                    None => drop(self.facts.remove(&change.key)),
-                }
-            }
+            self.unread.push(batch.clone());
             written.push(batch);
         }
         written
     }
 
     /// Loses what was not on record, but for the first `kept` batches that just made it.
-    pub(super) fn crash(&mut self, kept: usize) -> Vec<Batch> {
+    pub(super) fn crash(&mut self, kept: usize) -> Vec<Arc<Batch>> {
         let last = self.waiting.get(kept.wrapping_sub(1)).map(|it| it.0);
         let kept = last.map_or_else(Vec::new, |it| self.commit(it));
         self.waiting.clear();
@@ -91,7 +89,15 @@ impl Disk {
         self.waiting.len()
     }
 
-    pub(super) fn facts(&self) -> Vec<Fact> {
+    pub(super) fn facts(&mut self) -> Vec<Fact> {
+        for batch in std::mem::take(&mut self.unread) {
+            for change in &batch.facts {
+                match &change.fact {
+                    Some(fact) => drop(self.facts.insert(change.key.clone(), fact.clone())),
+                    None => drop(self.facts.remove(&change.key)),
+                }
+            }
+        }
         let facts = self.facts.values().cloned();
         match self.through {
             Some(through) => facts.map(through).collect(),

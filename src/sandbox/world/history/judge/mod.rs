@@ -197,7 +197,7 @@ pub(super) struct Judge {
     known: Known,
     recorded: Known,
     /// What is on record and was not taken into `recorded` yet: only who dies needs it.
-    unread: Vec<Batch>,
+    unread: Vec<Arc<Batch>>,
     told: Events,
     /// What may be done by what is on record, and for which starts until when.
     allowed: BTreeSet<ActionId>,
@@ -417,7 +417,7 @@ impl Judge {
     }
 
     /// Something is on record, and told.
-    pub(super) fn on_record(&mut self, batch: Batch) -> Result<(), Broken> {
+    pub(super) fn on_record(&mut self, batch: Arc<Batch>) -> Result<(), Broken> {
         for change in &batch.facts {
             if let Some(action) = known::committed(change) {
                 self.allowed.insert(action);

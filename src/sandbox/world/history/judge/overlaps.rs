@@ -50,6 +50,9 @@ impl Judge {
         let Known {
             told, seats, meant, ..
         } = &mut self.known;
+        if seats.values().all(|it| it.claims.is_empty()) {
+            return Ok(());
+        }
         let bound: Vec<usize> = seats.values().filter_map(|it| it.bound).collect();
         let mut most: Option<(SeatName, usize)> = None;
         for (name, seat) in seats.iter_mut().filter(|(_, it)| !it.claims.is_empty()) {
