@@ -22,6 +22,7 @@ mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{EngineId, Input, PeerNumber, Start, World};
 use crate::model::{Address, Role};
@@ -52,6 +53,9 @@ const TRACE: usize = 400;
 
 /// So many things at one instant mean that time stands still.
 const AT_ONCE: usize = 20_000;
+
+/// What begins just before the end is given that long to come to one.
+const LAST_START: Duration = Duration::from_secs(180);
 
 /// How many key agreements are computed beforehand.
 const ROWS: usize = 32;
@@ -271,7 +275,8 @@ impl History {
     fn play(&mut self) -> Result<(), Broken> {
         self.populate();
         self.schedule_faults();
-        let end = Timestamp::ZERO + STORM + self.plan.calm;
+        let mut end = Timestamp::ZERO + STORM + self.plan.calm;
+        let last_end = end + LAST_START;
         self.queue.put(Timestamp::ZERO + STORM, Item::Calm);
         self.begin_daemon()?;
         let mut at_once = (Timestamp::ZERO, 0);
@@ -281,9 +286,13 @@ impl History {
                 self.world.next_timeout(),
                 self.daemon.next(),
             ];
-            let Some(next) = due.into_iter().flatten().min().filter(|it| *it <= end) else {
+            let Some(next) = due.into_iter().flatten().min() else {
                 break;
             };
+            if next > end && (next > last_end || self.may_end()) {
+                break;
+            }
+            end = end.max(next);
             self.now = self.now.max(next);
             at_once = if at_once.0 == self.now {
                 (self.now, at_once.1 + 1)

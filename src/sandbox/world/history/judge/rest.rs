@@ -20,16 +20,15 @@ impl History {
     /// Judges how a history ended.
     pub(in crate::sandbox::world::history) fn judge_rest(&mut self) -> Result<(), Broken> {
         self.judge.judge_rest(self.now, self.plan.peers.len())?;
-        let waiting = self.daemon.waiting();
-        if waiting > 1 || self.wire.open() > LINES {
-            let lines = self.wire.open();
+        if !self.is_at_rest() {
+            let (waiting, lines) = (self.daemon.waiting(), self.wire.open());
             let text = format!("{waiting} things wait, {lines} lines are open");
             return Err(Law::Rest.broken(text));
         }
-        let Some(alive) = &self.daemon.alive else {
+        if self.daemon.alive.is_none() {
             return Err(Law::Rest.broken("the daemon is gone".to_owned()));
-        };
-        let (known, real) = (live(alive.warden.model()), self.truth());
+        }
+        let (known, real) = self.pictures();
         if known != real {
             let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
                 let only: Vec<String> = one.difference(other).cloned().collect();
@@ -44,6 +43,24 @@ impl History {
         self.judge.met(Law::ModelTrue);
         self.judge.met(Law::Progress);
         Ok(())
+    }
+
+    /// Returns whether nothing waits any more, but for what is always under way.
+    fn is_at_rest(&self) -> bool {
+        self.daemon.waiting() <= 1 && self.wire.open() <= LINES
+    }
+
+    /// Returns whether a history may end: nothing waits, and nothing is still to be told.
+    pub(in crate::sandbox::world::history) fn may_end(&self) -> bool {
+        let (known, real) = self.pictures();
+        self.is_at_rest() && known == real
+    }
+
+    /// Returns every engine that the daemon knows, and every one that the domain shows.
+    fn pictures(&self) -> (BTreeSet<String>, BTreeSet<String>) {
+        let alive = self.daemon.alive.as_ref();
+        let known = alive.map(|it| live(it.warden.model()));
+        (known.unwrap_or_default(), self.truth())
     }
 
     /// Returns every engine that the domain shows, as it really is.

@@ -26,6 +26,9 @@ const TRIES: usize = 12;
 /// Ends of a database so close together may be one person's doing.
 const TOGETHER: Duration = Duration::from_secs(5);
 
+/// An end is noticed that much later than it is told at most; of two one may be noticed at once.
+const NOTICED_WITHIN: Duration = Duration::from_millis(500);
+
 impl Judge {
     pub(super) fn judge_budget(&mut self, now: Timestamp, action: ActionId) -> Result<(), Broken> {
         let lately = |it: &&Timestamp| now.since(**it) < self.budget.window;
@@ -302,7 +305,7 @@ impl Judge {
             for (other, (first, _)) in lately.iter().enumerate() {
                 let together = index != other
                     && first <= second
-                    && second.since(*first) <= TOGETHER
+                    && second.since(*first) + NOTICED_WITHIN <= TOGETHER
                     && born < first;
                 if together {
                     self.met(Law::Confirmed);
