@@ -33,6 +33,7 @@ impl Supervisor {
             if *outcome == Outcome::Ready {
                 effects.push(Effect::Do(Deed::Abandon { action }));
             }
+            self.settle_lapsed(model, action, outcome);
             return;
         }
         match outcome {

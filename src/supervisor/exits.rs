@@ -82,7 +82,7 @@ impl Supervisor {
             self.note_away(slot, id);
             self.notes.gone.insert(slot, (process.peer, process.pid));
             self.note_ran(now, slot, process);
-            self.vacate(now, model, slot, now.since(process.first_seen), evidence);
+            self.vacate(now, model, slot, process.first_seen, evidence);
         } else {
             // Another has its seat: it may come back beside that one.
             self.note_away(slot, id);
@@ -115,7 +115,7 @@ impl Supervisor {
             row.surplus.remove(&(process.life, id));
         }
         let peer = process.peer;
-        let uptime = now.since(process.first_seen);
+        let from = process.first_seen;
         match &self.slot(slot).phase {
             Phase::Filled(it) if *it == id => (),
             Phase::Acting { vacancy, .. }
@@ -126,9 +126,14 @@ impl Supervisor {
             | Phase::Vacant(vacancy) => {
                 // It was out of reach; now its peer is back without it.
                 let was = vacancy.evidence;
-                if matches!(was, Evidence::Unreachable { life, .. } if life == process.life)
-                    && let Some(vacancy) = self.slot_mut(slot).known_mut()
-                {
+                let is_it =
+                    matches!(was, Evidence::Unreachable { life, .. } if life == process.life);
+                let is_open = matches!(self.slot(slot).phase, Phase::Vacant(_));
+                if is_it && is_open && ending == Ending::Requested && vacancy.wish.is_none() {
+                    // Somebody had asked it to end before it was.
+                    self.notes.gone.insert(slot, (peer, process.pid));
+                    self.leave(now, slot, peer);
+                } else if is_it && let Some(vacancy) = self.slot_mut(slot).known_mut() {
                     vacancy.evidence = Evidence::Exit { peer };
                     vacancy.agent = Agent::Unasked;
                     self.notes.gone.insert(slot, (peer, process.pid));
@@ -141,27 +146,69 @@ impl Supervisor {
         self.note_ran(now, slot, process);
         match ending {
             Ending::Exit => {
-                self.vacate(now, model, slot, uptime, Evidence::Exit { peer });
+                self.vacate(now, model, slot, from, Evidence::Exit { peer });
             }
             Ending::Requested => {
-                let until = now + self.policy(slot).return_grace;
-                self.judge_uptime(slot, uptime);
-                self.enter(slot, Phase::Leaving { until, peer });
+                self.judge_uptime(now, model, slot, from);
+                self.leave(now, slot, peer);
             }
-            Ending::Unknown => self.vacate(now, model, slot, uptime, Evidence::Vanished { peer }),
+            Ending::Unknown => self.vacate(now, model, slot, from, Evidence::Vanished { peer }),
         }
     }
 
-    /// Notes what the uptime of a process says about its seat.
-    fn judge_uptime(&mut self, slot: SlotId, uptime: Duration) {
+    /// Notes what it says about a seat that a process was there since then.
+    fn judge_uptime(&mut self, now: Timestamp, model: &Model, slot: SlotId, from: Timestamp) {
+        let uptime = now.since(from);
         let policy = self.policy(slot);
         let (min_uptime, healthy_after) = (policy.min_uptime, policy.healthy_after);
         let is_kept = !self.settings.planted.has(Mutant::KeepNothing);
+        let is_long = uptime >= min_uptime && is_kept;
+        let is_observed = is_long && !self.stood_in(model, slot, from);
         let slot = self.slot_mut(slot);
-        slot.observed |= uptime >= min_uptime && is_kept;
+        slot.observed |= is_observed;
         if uptime >= healthy_after {
             slot.tries = 0;
         }
+    }
+
+    /// Returns whether a process of a seat, there since then, only stood in for one that is missed:
+    /// one that was missed before this one had run for long, so that they never ran together.
+    pub(super) fn stood_in(&self, model: &Model, id: SlotId, from: Timestamp) -> bool {
+        if self.slot(id).home.is_some() || self.is_wanted(id) {
+            return false;
+        }
+        let min_uptime = self.policy(id).min_uptime;
+        let (database, row) = self.row_of(id);
+        let seats = self.watches[database.index()].rows[row].seats.iter();
+        let others = seats.copied().filter(|it| *it != id);
+        let missed_since = |it: SlotId| {
+            let since = self.slot(it).known()?.since;
+            self.is_wanted(it).then_some(since)
+        };
+        let missed: Vec<Timestamp> = others
+            .clone()
+            .filter_map(missed_since)
+            .filter(|since| *since < from + min_uptime)
+            .collect();
+        let Some(first) = missed.iter().min() else {
+            return false;
+        };
+        let stands_in = |it: &SlotId| {
+            let Phase::Filled(process) = self.slot(*it).phase else {
+                return false;
+            };
+            let known = model.process(process);
+            let is_new = known.is_some_and(|it| *first < it.first_seen + min_uptime);
+            let is_before = self.slot(*it).ordinal < self.slot(id).ordinal;
+            is_new && is_before && !self.is_wanted(*it)
+        };
+        missed.len() > others.filter(stands_in).count()
+    }
+
+    /// Notes that somebody had whoever sat there end: whether it is missed shows after a while.
+    fn leave(&mut self, now: Timestamp, slot: SlotId, peer: PeerId) {
+        let until = now + self.policy(slot).return_grace;
+        self.enter(slot, Phase::Leaving { until, peer });
     }
 
     /// Notes that nobody sits there any more.
@@ -170,10 +217,10 @@ impl Supervisor {
         now: Timestamp,
         model: &Model,
         slot: SlotId,
-        uptime: Duration,
+        from: Timestamp,
         evidence: Evidence,
     ) {
-        self.judge_uptime(slot, uptime);
+        self.judge_uptime(now, model, slot, from);
         if !self.is_minded(slot) {
             self.enter(slot, Phase::Empty);
             return;
@@ -182,7 +229,7 @@ impl Supervisor {
             self.remember_failure(now, slot, peer);
         }
         let mut vacancy = Vacancy::new(now, evidence);
-        if uptime < self.policy(slot).min_uptime {
+        if now.since(from) < self.policy(slot).min_uptime {
             vacancy.pause = (now, now + self.pause(model, slot));
         }
         if !self.hold_again(now, slot, &vacancy) {

@@ -57,19 +57,15 @@ impl Supervisor {
     pub(super) fn mind_probation(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
         for id in self.probation.clone() {
             let slot = self.slot(id);
-            let is_over = match (&slot.phase, slot.given_up) {
-                (Phase::Filled(_), Some(it)) => it.ends <= now.at,
-                (_, it) => it.is_some(),
+            let over = match (&slot.phase, slot.given_up) {
+                (Phase::Filled(_), Some(it)) if it.ends > now.at => None,
+                (Phase::Filled(_), Some(_)) => Some("a process has run there for a while"),
+                (_, Some(_)) => Some("its process has another seat"),
+                (_, None) => None,
             };
-            if is_over {
+            if let Some(why) = over {
                 self.slot_mut(id).given_up = None;
-                self.tell_released(
-                    now,
-                    model,
-                    id,
-                    "a process has run there for a while",
-                    effects,
-                );
+                self.tell_released(now, model, id, why, effects);
             }
             if self.slot(id).given_up.is_none() {
                 self.probation.remove(&id);

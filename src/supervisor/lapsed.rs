@@ -2,8 +2,8 @@
 
 use super::facts::ActionStage;
 use super::state::{Action, Lapsed, Supervisor};
-use crate::exchange::ActionId;
-use crate::model::{Process, StartId};
+use crate::exchange::{ActionId, Outcome};
+use crate::model::{Model, Process, StartId};
 use crate::time::Timestamp;
 
 /// So many given-up starts are remembered.
@@ -32,6 +32,42 @@ impl Supervisor {
         };
         let found = self.actions.iter().find(|(_, it)| is_it(it));
         found.map(|(action, _)| *action)
+    }
+
+    /// A process is taken for the one that was started, though it does not say so: should it be
+    /// another, what was started is still to come.
+    pub(super) fn doubt_arrival(&mut self, now: Timestamp, action: ActionId) {
+        let it = &self.actions[&action];
+        if it.start_id.is_some() {
+            let slot = self.slot(it.slot);
+            let lapsed = Lapsed::of(it, (slot.database, slot.rule.role), now);
+            self.remember_lapsed(action, lapsed);
+        }
+    }
+
+    /// The fate of a start that was given up is told: nothing more is to come of it, if it failed
+    /// or what came of it is known.
+    pub(super) fn settle_lapsed(&mut self, model: &Model, action: ActionId, outcome: &Outcome) {
+        let Some(lapsed) = self.lapsed.get(&action) else {
+            return;
+        };
+        let mut there = model.processes_at(lapsed.peer);
+        let is_over = match outcome {
+            Outcome::Registered { pid } => there.any(|(_, it)| it.pid == *pid),
+            Outcome::StartFailed(_) => true,
+            Outcome::Answered(_)
+            | Outcome::NotSent(_)
+            | Outcome::Ready
+            | Outcome::Refused(_)
+            | Outcome::Started(_)
+            | Outcome::Stopped { .. }
+            | Outcome::Unanswered(_)
+            | Outcome::Withdrawn => false,
+        };
+        if is_over {
+            self.lapsed.remove(&action);
+            self.changed.lapsed.insert(action);
+        }
     }
 
     /// Returns the start that was given up and that a process came from, and forgets it.

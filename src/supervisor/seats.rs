@@ -260,6 +260,9 @@ impl Supervisor {
             }
         }
         if let Some(action) = start {
+            if process.start_id.is_none() {
+                self.doubt_arrival(now.at, action);
+            }
             self.arrived(now, model, action, effects);
         }
     }
@@ -370,8 +373,21 @@ impl Supervisor {
                 self.changed.processes.insert((known.peer, known.pid));
             }
         } else {
+            let slot = self.missed_instead(slot);
             self.fill(now, model, slot, id, effects);
         }
+    }
+
+    /// Returns a seat that is missed, for a process whose own seat is not.
+    fn missed_instead(&self, own: SlotId) -> SlotId {
+        let slot = self.slot(own);
+        if slot.home.is_some() || !matches!(slot.phase, Phase::Empty) || self.is_wanted(own) {
+            return own;
+        }
+        let is_missed = |it: SlotId| {
+            self.slot(it).vacancy().is_some() && self.is_wanted(it) && self.is_deserted(it)
+        };
+        self.free_seat(self.row_of(own), is_missed).unwrap_or(own)
     }
 
     /// Moves whatever is the matter with one seat to another, and leaves the first empty.
@@ -397,14 +413,10 @@ impl Supervisor {
         }
         let before = self.slot_mut(from);
         let (tries, observed) = (before.tries, std::mem::take(&mut before.observed));
-        let given_up = before.given_up.take();
+        // Nobody sits there any more who could end that hold: it is told to be over.
         let after = self.slot_mut(to);
         after.tries = tries;
         after.observed = observed;
-        after.given_up = given_up;
-        if given_up.is_some() {
-            self.probation.insert(to);
-        }
         self.enter(to, phase);
     }
 

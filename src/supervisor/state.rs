@@ -71,6 +71,15 @@ impl Slot {
         }
     }
 
+    /// As [`vacancy`](Self::vacancy), also if the healer gave up on it.
+    pub(super) fn known(&self) -> Option<&Vacancy> {
+        match &self.phase {
+            Phase::Held { vacancy, .. } => vacancy.as_deref(),
+            Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) => Some(vacancy),
+            Phase::Empty | Phase::Filled(_) | Phase::Leaving { .. } => None,
+        }
+    }
+
     /// As [`vacancy_mut`](Self::vacancy_mut), also if the healer gave up on it.
     pub(super) fn known_mut(&mut self) -> Option<&mut Vacancy> {
         match &mut self.phase {

@@ -202,9 +202,10 @@ impl Supervisor {
     pub(super) fn would_be_missed(&self, now: Timestamp, model: &Model, id: SlotId) -> bool {
         let policy = self.policy(id);
         let is_observed = match &self.slot(id).phase {
-            Phase::Filled(process) => model
-                .process(*process)
-                .is_some_and(|it| now.since(it.first_seen) >= policy.min_uptime),
+            Phase::Filled(process) => model.process(*process).is_some_and(|it| {
+                let uptime = now.since(it.first_seen);
+                uptime >= policy.min_uptime && !self.stood_in(model, id, it.first_seen)
+            }),
             Phase::Acting { .. }
             | Phase::Empty
             | Phase::Held { .. }

@@ -308,7 +308,7 @@ impl World {
                 return sighted(Sighting::StatusChanged(process));
             }
             "ready" => Outcome::Ready,
-            "started" => Outcome::Started(None),
+            "started" => Outcome::Started((!text.is_empty()).then(|| text.into())),
             "registered" => Outcome::Registered {
                 pid: text.parse().unwrap(),
             },

@@ -410,3 +410,34 @@ fn an_agent_that_answers_for_one_seat_was_not_silent_for_another() {
         ",
     );
 }
+
+#[test]
+fn what_was_started_may_come_though_another_took_its_seat() {
+    let mut settings = settings();
+    settings.policies[0].strict_siblings = true;
+    check_with(
+        settings,
+        "
+        0   up a* b c d: sm 1@a, te 2@b, te 3@c
+        10  exit te 2@b
+        11  ready 1
+        11  started 1 s1
+        12  join te 5@b
+        100 exit te 5@b
+        611 wait
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        11 commit 1
+        12 process_joined te 5@b
+        12 action_succeeded 1 te/1 on b
+        12 database_restored teas
+        100.05 process_failed te 5@b
+        100.05 database_degraded teas
+        220.05 slot_blocked te/1: gate may-overlap; opens in 6 min 32 s
+        ",
+    );
+}

@@ -134,3 +134,82 @@ fn an_end_that_was_announced_is_as_asked_for() {
         ",
     );
 }
+
+#[test]
+fn an_engine_that_stood_in_for_a_missed_one_makes_no_more_wanted() {
+    check(
+        "
+        0   up a* b c d: sm 1@a, te 2@b, te 3@c
+        10  join te 4@d
+        15  exit te 2@b
+        16  ready 1
+        17  failed 1 Unknown option: --mem
+        600 exit te 4@d
+        700 wait
+        ",
+        "
+        10 process_joined te 4@d
+        15.05 process_failed te 2@b
+        15.05 database_degraded teas
+        15.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        15.05 prepare 1 te on b
+        16 commit 1
+        17 action_failed 1 te/1 on b: Unknown option: --mem
+        17 slot_held te/1: bad-option; other te-options, `dbwarden release`, or a process that stays, ...
+        600.05 process_failed te 4@d
+        ",
+    );
+}
+
+#[test]
+fn an_engine_that_was_asked_to_stop_and_then_lost_is_one_less() {
+    check(
+        "
+        0   up a* b c d: sm 1@a, te 2@b, te 3@c
+        10  leaving te 2@b
+        11  lose b
+        15  return b
+        200 wait
+        ",
+        "
+        11 process_unreachable te 2@b
+        11 database_degraded teas
+        35 process_left te 2@b
+        35 database_restored teas
+        ",
+    );
+}
+
+#[test]
+fn an_engine_that_comes_back_takes_the_seat_that_is_missed() {
+    check(
+        "
+        0   up a* b c d: sm 1@a, te 2@b, te 3@c
+        10  join te 4@d
+        15  lose d
+        20  exit te 2@b
+        20.1 rejoin d
+        20.2 join te 4@d
+        21  ready 1
+        100 exit te 4@d
+        101 wait
+        ",
+        "
+        10 process_joined te 4@d
+        15 process_unreachable te 4@d
+        20.05 process_failed te 2@b
+        20.05 database_degraded teas
+        20.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        20.05 prepare 1 te on b
+        20.1 process_returned te 4@d
+        20.1 abandon 1
+        20.1 action_failed 1 te/1 on b: another process took the seat before anything was asked
+        20.1 database_restored teas
+        21 abandon 1
+        100.05 process_failed te 4@d
+        100.05 database_degraded teas
+        100.05 action_started 2 te/1 on d: its exit was told; try 2, here; processes there: 0
+        100.05 prepare 2 te on d
+        ",
+    );
+}
