@@ -128,6 +128,7 @@ impl Warden {
                 let found = self.supervisor.request(now, &self.model, request, effects);
                 asked = Some(found);
             }
+            Input::Lease(lease) => self.supervisor.leased(now.at, lease),
             Input::JournalFailed => self.supervisor.journal_failed(),
             Input::Recovered(recovery) => self.supervisor.recovered(now.at, recovery),
             Input::Resumed { by } => self.supervisor.resumed(now, &self.model, &by, effects),

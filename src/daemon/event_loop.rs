@@ -17,6 +17,7 @@ use self::outage::Outage;
 use super::DaemonError;
 use super::carrier::Carrier;
 use super::clock::Clock;
+use super::lease::Leasing;
 use super::pulse::Beat;
 use crate::api::Errand;
 use crate::driver::nuodb::{DriverSettings, Report};
@@ -69,6 +70,7 @@ pub(super) struct EventLoop {
     alarms: mpsc::Sender<(DomainName, Event)>,
     stop: watch::Receiver<bool>,
     beat: Beat,
+    lease: Leasing,
     parked: Parked<Ticket>,
     waiting: BTreeMap<RequestId, oneshot::Sender<Answer>>,
     last_request: u64,
@@ -91,6 +93,7 @@ enum Wake {
     Clock(ClockTrouble),
     DriverGone,
     Errand(Errand),
+    Lease,
     Order(Order),
     Present(oneshot::Sender<Vec<Event>>),
     Progress,
@@ -112,6 +115,8 @@ pub(super) struct Beginning {
     pub(super) alarms: mpsc::Sender<(DomainName, Event)>,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) beat: Beat,
+    /// What names this daemon to others.
+    pub(super) owner: String,
 }
 
 impl EventLoop {
@@ -130,6 +135,7 @@ impl EventLoop {
             alarms: it.alarms,
             stop: it.stop,
             beat: it.beat,
+            lease: Leasing::new(it.owner, it.clock),
             parked: Parked::default(),
             waiting: BTreeMap::new(),
             last_request: 0,
@@ -145,7 +151,9 @@ impl EventLoop {
     pub(super) async fn run(mut self) -> Result<(), DaemonError> {
         let mut progress = self.journal.progress();
         self.turn(Vec::new());
+        self.lease.follow(self.settings.supervisor.lease.as_ref());
         loop {
+            self.look_at_lease();
             let now = progress.borrow_and_update().clone();
             self.beat.turned(self.clock.timestamp());
             self.mind(&now).await?;
@@ -160,7 +168,7 @@ impl EventLoop {
                 Wake::Present(reader) => {
                     let _ = reader.send(self.warden.present(self.clock.now()));
                 }
-                Wake::Progress => (),
+                Wake::Lease | Wake::Progress => (),
                 Wake::Reports(reports) => self.turn(reports),
                 Wake::Stop => break,
                 Wake::Time => self.turn(Vec::new()),
@@ -199,6 +207,9 @@ impl EventLoop {
                     let Ok(room) = room else {
                         return Wake::DriverGone;
                     };
+                    if self.lease.has_news() {
+                        return Wake::Lease;
+                    }
                     let limit = self.settings.supervisor.clock_jump;
                     if let Some(trouble) = self.clock_watch.turn(self.clock.reading(), limit) {
                         return Wake::Clock(trouble);
@@ -216,6 +227,7 @@ impl EventLoop {
                     }
                 }
                 Ok(()) = progress.changed() => Wake::Progress,
+                () = self.lease.wait() => Wake::Lease,
                 Some(order) = self.inbox.orders.recv() => Wake::Order(order),
                 Some(errand) = self.inbox.errands.recv() => Wake::Errand(errand),
                 Some(reader) = self.inbox.present.recv() => Wake::Present(reader),
@@ -236,6 +248,13 @@ impl EventLoop {
         let limit = self.settings.supervisor.clock_jump;
         if let Some(trouble) = self.clock_watch.turn(self.clock.reading(), limit) {
             self.clock_trouble(trouble);
+        }
+    }
+
+    /// Tells the warden who has the lease of the domain, if that is news.
+    fn look_at_lease(&mut self) {
+        if let Some(lease) = self.lease.news() {
+            self.take_in(Input::Lease(lease));
         }
     }
 
@@ -363,6 +382,7 @@ impl EventLoop {
         match order {
             Order::Configure(settings) => {
                 self.settings = settings.clone();
+                self.lease.follow(settings.supervisor.lease.as_ref());
                 self.take_in(Input::Configured(settings));
             }
             Order::Drive(settings) => {

@@ -7,6 +7,7 @@ mod carrier;
 mod clock;
 mod diary;
 mod event_loop;
+mod lease;
 mod port;
 mod pulse;
 mod reload;

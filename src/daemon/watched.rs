@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::clock::Clock;
 use super::event_loop::{Asked, Beginning, EventLoop, Inbox, Order};
-use super::{Daemon, DaemonError};
+use super::{Daemon, DaemonError, lease};
 use crate::api::{DomainPort, Errand};
 use crate::config::DomainSettings;
 use crate::event::{Event, Kind, Subject};
@@ -158,6 +158,7 @@ impl Daemon {
             alarms: self.alarms.clone(),
             stop: stop.subscribe(),
             beat,
+            owner: lease::owner(self.state.path()),
         });
         let label = format!("the event loop of the domain `{name}`");
         let asked = stop.subscribe();

@@ -18,6 +18,7 @@ impl Past {
             Input::Began(_)
             | Input::Configured(_)
             | Input::JournalFailed
+            | Input::Lease(_)
             | Input::Observed(Observation::Lost(_) | Observation::Managed(_))
             | Input::Clock(_)
             | Input::Recovered(_)

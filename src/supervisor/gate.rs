@@ -3,6 +3,7 @@
 
 mod clock;
 mod healer;
+mod lease;
 mod session;
 mod storm;
 
@@ -18,6 +19,8 @@ use crate::time::{Moment, Timestamp};
 
 pub(super) use clock::ClockDoubt;
 pub use healer::{Foreign, HealerLimits};
+pub(super) use lease::Holding;
+pub use lease::LeaseTerms;
 pub(super) use session::{Session, Settling};
 pub use storm::{Storm, StormLimits};
 
@@ -30,6 +33,8 @@ pub enum Gate {
     Clock,
     /// The journal cannot be written, so nothing that is done would be remembered.
     Journal,
+    /// Another daemon has the lease of the domain, or had it just before.
+    Lease,
     /// Memory was lost, and nobody has accepted that yet.
     Memory,
     /// We may see the smaller part of a domain that fell apart.
@@ -47,10 +52,11 @@ pub enum Gate {
 
 impl Gate {
     /// Every gate.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AnotherHealer,
         Self::Clock,
         Self::Journal,
+        Self::Lease,
         Self::Memory,
         Self::MinorityView,
         Self::NotSynced,
@@ -65,6 +71,7 @@ impl Gate {
             Self::AnotherHealer => "another-healer",
             Self::Clock => "clock",
             Self::Journal => "journal",
+            Self::Lease => "lease",
             Self::Memory => "memory",
             Self::MinorityView => "minority-view",
             Self::NotSynced => "not-synced",
@@ -86,6 +93,7 @@ pub(super) struct Gates {
     pub(super) session: Session,
     pub(super) clock: Option<ClockDoubt>,
     pub(super) journal_failed: bool,
+    pub(super) lease: Holding,
     pub(super) memory_lost: bool,
     pub(super) recovered_until: Option<Timestamp>,
     pub(super) sees_minority: bool,
@@ -106,6 +114,7 @@ impl Gates {
             session: Session::None,
             clock: None,
             journal_failed: false,
+            lease: Holding::NotNeeded,
             memory_lost: false,
             recovered_until: None,
             sees_minority: false,
@@ -121,6 +130,7 @@ impl Gates {
         self.session = Session::None;
         self.clock = None;
         self.journal_failed = false;
+        self.lease.begin();
         self.told[Gate::Journal as usize] = false;
     }
 
@@ -130,6 +140,7 @@ impl Gates {
             Gate::AnotherHealer => false,
             Gate::Clock => self.clock.is_some(),
             Gate::Journal => self.journal_failed,
+            Gate::Lease => self.lease.is_closed(),
             Gate::Memory => self.memory_lost,
             Gate::MinorityView => self.sees_minority,
             Gate::NotSynced => self.session != Session::Settled,
@@ -142,6 +153,7 @@ impl Gates {
     /// Returns when a gate opens if nothing else happens, as far as that is known.
     pub(super) fn opens_at(&self, gate: Gate) -> Option<Timestamp> {
         match gate {
+            Gate::Lease => self.lease.opens(),
             Gate::Recovered => self.recovered_until,
             Gate::Storm => self.storm?.quiet_at,
             Gate::AnotherHealer
@@ -170,6 +182,7 @@ impl Gates {
             .opens(settling)
             .into_iter()
             .chain(recovered)
+            .chain(self.lease.opens())
             .chain(clock.map(|it| it.due(settling)))
             .chain(storm.filter(|_| self.knows()))
             .min()
@@ -209,6 +222,7 @@ impl Supervisor {
             self.gates.recovered_until = None;
             self.changed.domain = true;
         }
+        self.mind_lease(now.at);
         self.mind_clock(now, effects);
         self.mind_storm(now.at, model);
         let since = self.gates.views_differ.unwrap_or(now.at);
@@ -315,7 +329,7 @@ impl Supervisor {
     }
 
     /// Returns how long a start may take before it counts as failed, whatever it is for.
-    fn longest_start(&self) -> Duration {
+    pub(super) fn longest_start(&self) -> Duration {
         let policies = &self.settings.policies;
         let domain = self.settings.domain.as_str();
         let is_for_all = policies.iter().any(|it| {

@@ -60,7 +60,7 @@ pub use facts::{
     FactKind, FailureFact, HoldReason, LapsedFact, OrderFact, OrderKind, PhaseFact, ProcessFact,
     SlotFact, VacancyFact, WishFact, slot_name,
 };
-pub use gate::{Foreign, Gate, HealerLimits, Storm, StormLimits};
+pub use gate::{Foreign, Gate, HealerLimits, LeaseTerms, Storm, StormLimits};
 pub use memory::{Changed, Dangling};
 pub use progress::Starting;
 pub use request::Asked;
@@ -77,6 +77,8 @@ pub enum Input {
     Clock(ClockTrouble),
     /// Another configuration was accepted.
     Configured(Arc<Accepted>),
+    /// The lease of the domain was had, or lost.
+    Lease(Lease),
     /// What was recorded can no longer be written: nothing may be done until the warden is restored
     /// from what was.
     JournalFailed,
@@ -110,6 +112,18 @@ pub struct Accepted {
     pub model: model::Settings,
     /// How it is healed.
     pub supervisor: Settings,
+}
+
+/// Whether this daemon heals a domain that several watch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lease {
+    /// It does.
+    Held {
+        /// Whether another one did before it.
+        taken_over: bool,
+    },
+    /// Another one does, or nobody knows.
+    Lost,
 }
 
 /// What is left of a warden's memory after its journal was found damaged.
@@ -180,6 +194,8 @@ pub struct Settings {
     pub storm: StormLimits,
     /// When somebody else is taken for a healer.
     pub healer: HealerLimits,
+    /// Where the lease is without which nothing is started, if several daemons watch the domain.
+    pub lease: Option<LeaseTerms>,
     /// Databases that are watched and left alone.
     pub observe: Vec<Pattern>,
     /// Whether those are too that the domain manages itself.
@@ -214,6 +230,7 @@ impl Settings {
             waits: DomainWaits::default(),
             storm: StormLimits::default(),
             healer: HealerLimits::default(),
+            lease: None,
             observe: Vec::new(),
             leave_managed: true,
             budget: Budget::default(),

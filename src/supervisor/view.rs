@@ -123,6 +123,7 @@ impl Supervisor {
             (
                 Gate::AnotherHealer
                 | Gate::Journal
+                | Gate::Lease
                 | Gate::Memory
                 | Gate::MinorityView
                 | Gate::NotSynced

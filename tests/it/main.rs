@@ -20,6 +20,7 @@ mod healing;
 mod histories;
 mod journal;
 mod killed;
+mod lease;
 mod managers;
 mod reload;
 mod replay;

@@ -23,6 +23,7 @@
 //!   starts;
 //! - `why teas/te/1`, `why teas`, `why b`, `why b/5`, `why` somebody asks why it is so;
 //! - `clock slept 60`, `clock late 6`, `clock jumped -60` what the clocks of the daemon show;
+//! - `lease had`, `lease taken-over`, `lease lost` who has the lease of the domain;
 //! - `slow` from here on the disk takes its time, and `disk`: it answers;
 //! - `wall 30` the wall clock is put forward by so many seconds, `wall -30` back; `wait` time
 //!   passes.
@@ -37,6 +38,7 @@ mod disk;
 mod gates;
 mod harness;
 mod holds;
+mod lease;
 mod maintenance;
 mod managed;
 mod orders;

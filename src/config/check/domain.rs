@@ -16,7 +16,7 @@ use crate::nuodb::frame::{DEFAULT_LIMIT, LIMIT_BEFORE_AUTHENTICATION};
 use crate::nuodb::pilot::{PilotSettings, Strategy};
 use crate::nuodb::srp::Agreement;
 use crate::policy::{Meaning, Pattern, Policy, Reason};
-use crate::supervisor::{self, Budget, HealerLimits, Mode, StormLimits};
+use crate::supervisor::{self, Budget, HealerLimits, LeaseTerms, Mode, StormLimits};
 use crate::transport::{TlsClient, TlsClientSettings};
 
 /// Lengths of messages have 31 bits; this is the largest round number of them.
@@ -47,6 +47,21 @@ fn check_storm(report: &mut Report, section: &Section<'_>, limits: &mut StormLim
         storm.set(report, "pace", &mut limits.pace, value::duration);
         storm.set(report, "slow-for", &mut limits.slow_for, value::duration);
     }
+}
+
+/// Reads where the lease is that several daemons share.
+fn check_lease(report: &mut Report, section: &Section<'_>) -> Option<LeaseTerms> {
+    let lease = section.table(report, "lease", &keys::LEASE)?;
+    let mut ttl = Duration::from_secs(30);
+    lease.set(report, "ttl", &mut ttl, value::pause);
+    let path = lease.required(report, "path", value::path)?;
+    let Some(path) = path.to_str() else {
+        let problem = "is no text, so it cannot be recorded";
+        lease.complain(report, "path", Wrong::new(problem, "write another path"));
+        return None;
+    };
+    let path = path.into();
+    Some(LeaseTerms { path, ttl })
 }
 
 /// Reads what the words of agents mean.
@@ -154,6 +169,7 @@ fn check_limits(report: &mut Report, section: &Section<'_>, supervisor: &mut sup
     section.set(report, "healer-starts", starts, value::number(1, 1_000));
     section.set(report, "healer-window", window, value::pause);
     let pattern = |node: &Node| value::name(node).map(|it| Pattern::from(it.as_str()));
+    supervisor.lease = check_lease(report, section);
     supervisor.observe = section.list(report, "observe", pattern).unwrap_or_default();
     let leave_managed = &mut supervisor.leave_managed;
     section.set(report, "leave-managed", leave_managed, value::boolean);

@@ -74,6 +74,9 @@ pub(in crate::config) static DOMAIN: Table = Table {
              `healer-window`, the database is left alone for that time.";
         "healer-window" Default("\"10m\""),
             "See `healer-starts`.";
+        "lease" ExampleTable(&LEASE, "{ path = \"/shared/prod.lease\", ttl = \"30s\" }"),
+            "Where several daemons watch the domain: only the one that has this lease starts \
+             anything.";
         "observe" Default("[]"),
             "Databases that are watched and left alone, whatever the policies say, since somebody \
              else heals them; * stands for any run of characters.";
@@ -196,6 +199,17 @@ pub(in crate::config) static STORM: Table = Table {
             "After a storm there is one start in this time.";
         "slow-for" Default("\"10m\""),
             "That is so until all its peers are back, and for so long at most.";
+    },
+};
+
+pub(in crate::config) static LEASE: Table = Table {
+    path: "domain.lease",
+    doc: "",
+    keys: keys! {
+        "path" Required("\"/shared/prod.lease\""),
+            "A file on a disk that all of them reach, and whose locks all of them see.";
+        "ttl" Default("\"30s\""),
+            "A lease that was not renewed for so long is lost.";
     },
 };
 

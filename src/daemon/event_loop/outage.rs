@@ -116,6 +116,7 @@ impl EventLoop {
             ..Batch::default()
         });
         self.take_in(Input::Began(self.settings.clone()));
+        self.lease.forget_told();
         self.drive(
             self.carrier.settings(),
             "the journal works again; the domain is looked at afresh",

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::RecordError;
 use crate::exchange::{ActionId, Observation, Request, RequestId};
 use crate::model::{AgentId, Sighting, Snapshot, StartId};
-use crate::supervisor::{Input, Recovery};
+use crate::supervisor::{Input, Lease, Recovery};
 use crate::time::ClockTrouble;
 use accepted::AcceptedRecord;
 use reported::{LossRecord, OutcomeRecord};
@@ -37,6 +37,7 @@ pub(in crate::journal) enum InputRecord<'a> {
     Clock(ClockRecord),
     Configured(Box<AcceptedRecord>),
     JournalFailed,
+    Lease(LeaseRecord),
     #[serde(borrow)]
     Lost(LossRecord<'a>),
     #[serde(borrow)]
@@ -133,6 +134,14 @@ impl From<ClockRecord> for ClockTrouble {
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
+pub(in crate::journal) enum LeaseRecord {
+    Held,
+    Lost,
+    TakenOver,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(in crate::journal) enum RecoveryRecord {
     Backup,
     Lost,
@@ -145,6 +154,9 @@ impl<'a> From<&'a Input> for InputRecord<'a> {
             Input::Clock(trouble) => Self::Clock(trouble.into()),
             Input::Configured(accepted) => Self::Configured(Box::new((&**accepted).into())),
             Input::JournalFailed => Self::JournalFailed,
+            Input::Lease(Lease::Held { taken_over: true }) => Self::Lease(LeaseRecord::TakenOver),
+            Input::Lease(Lease::Held { taken_over: false }) => Self::Lease(LeaseRecord::Held),
+            Input::Lease(Lease::Lost) => Self::Lease(LeaseRecord::Lost),
             Input::Observed(Observation::Lost(loss)) => Self::Lost(loss.into()),
             Input::Observed(Observation::Managed(all)) => {
                 Self::Managed(all.iter().map(Into::into).collect())
@@ -198,6 +210,11 @@ impl TryFrom<InputRecord<'_>> for Input {
             InputRecord::Clock(it) => Self::Clock(it.into()),
             InputRecord::Configured(it) => Self::Configured(accepted(it)),
             InputRecord::JournalFailed => Self::JournalFailed,
+            InputRecord::Lease(it) => Self::Lease(match it {
+                LeaseRecord::Held => Lease::Held { taken_over: false },
+                LeaseRecord::Lost => Lease::Lost,
+                LeaseRecord::TakenOver => Lease::Held { taken_over: true },
+            }),
             InputRecord::Lost(loss) => Self::Observed(Observation::Lost(loss.into())),
             InputRecord::Managed(all) => {
                 let all = all.into_iter().map(Into::into).collect();

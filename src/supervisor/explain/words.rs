@@ -128,6 +128,10 @@ impl Gate {
             Self::Journal => {
                 "the journal cannot be written, so nothing that is done would be remembered"
             }
+            Self::Lease => {
+                "another daemon has the lease of the domain, or had it a moment ago: what it asked \
+                 for may still show itself"
+            }
             Self::Memory => "memory was lost; `dbwarden resume --accept-lost-memory` accepts that",
             Self::MinorityView => "fewer than half of the known brokers are in view",
             Self::NotSynced => "the session is new, and what surrounds it has not settled yet",
@@ -150,6 +154,7 @@ impl Gate {
             Self::AnotherHealer => {
                 Some("let one of the two heal: `observe` leaves a database alone")
             }
+            Self::Lease => Some("see that the daemon that has the lease does its work, or end it"),
             Self::Journal => Some("make room, or repair the disk of the state directory"),
             Self::MinorityView => Some("bring the other brokers back"),
             Self::Storm | Self::ViewsDiffer => {

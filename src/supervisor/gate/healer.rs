@@ -97,7 +97,9 @@ impl Supervisor {
             Phase::Acting { vacancy, .. } | Phase::Vacant(vacancy) => vacancy,
             Phase::Empty | Phase::Filled(_) | Phase::Held { .. } | Phase::Leaving { .. } => return,
         };
-        if vacancy.evidence == Evidence::Declared || !self.is_wanted(slot) {
+        // Who has the lease in our place heals as we would.
+        let is_nobody = vacancy.evidence == Evidence::Declared || self.is_without_lease();
+        if is_nobody || !self.is_wanted(slot) {
             return;
         }
         let HealerLimits { starts, window } = self.settings.healer;

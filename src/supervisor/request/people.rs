@@ -243,7 +243,11 @@ impl Supervisor {
                 );
             }
             Some(
-                gate @ (Gate::AnotherHealer | Gate::MinorityView | Gate::Recovered | Gate::Storm),
+                gate @ (Gate::AnotherHealer
+                | Gate::Lease
+                | Gate::MinorityView
+                | Gate::Recovered
+                | Gate::Storm),
             ) => gate,
             None => {
                 let all: Vec<&str> = Gate::ALL.iter().map(|it| it.as_str()).collect();

@@ -15,7 +15,7 @@ use dbwarden::model::{
     StatusSeen,
 };
 use dbwarden::policy::{Policy, Share};
-use dbwarden::supervisor::{Accepted, Effect, Input, Mode, Recovery, Settings};
+use dbwarden::supervisor::{Accepted, Effect, Input, Lease, Mode, Recovery, Settings};
 use dbwarden::time::{ClockTrouble, Moment, Timestamp, WallTime};
 use dbwarden::warden::{Parked, Waiting, Warden};
 
@@ -285,6 +285,15 @@ impl World {
             "ask" => return Some(Input::Requested(self.request(rest))),
             "clock" => return Some(Input::Clock(trouble(first, text))),
             "say" => return Some(Input::Requested(self.saying(rest))),
+            "lease" => {
+                let lease = match first {
+                    "had" => Lease::Held { taken_over: false },
+                    "taken-over" => Lease::Held { taken_over: true },
+                    "lost" => Lease::Lost,
+                    other => panic!("no lease is `{other}`"),
+                };
+                return Some(Input::Lease(lease));
+            }
             "journal-failed" => return Some(Input::JournalFailed),
             "recovered-backup" => return Some(Input::Recovered(Recovery::Backup)),
             "recovered-lost" => return Some(Input::Recovered(Recovery::Lost)),

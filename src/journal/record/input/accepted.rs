@@ -14,7 +14,9 @@ use crate::exchange::EngineOption;
 use crate::model::{self, Address, DatabaseName, DomainName, PeerName, PeerSettings};
 use crate::mutation::Planted;
 use crate::policy::{DomainWaits, Meaning, Pattern, Reason};
-use crate::supervisor::{Accepted, Archive, Budget, HealerLimits, Mode, Settings, StormLimits};
+use crate::supervisor::{
+    Accepted, Archive, Budget, HealerLimits, LeaseTerms, Mode, Settings, StormLimits,
+};
 
 use super::is_false;
 use policy::PolicyRecord;
@@ -46,6 +48,9 @@ pub(in crate::journal) struct AcceptedRecord {
     storm: StormRecord,
     #[serde(default)]
     healer: HealerRecord,
+    /// A path, and for how long it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lease: Option<(String, u64)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     observe: Vec<String>,
     #[serde(default, skip_serializing_if = "is_false")]
@@ -223,6 +228,7 @@ impl From<&Accepted> for AcceptedRecord {
             waits,
             storm,
             healer,
+            lease,
             observe,
             leave_managed,
             budget,
@@ -260,6 +266,9 @@ impl From<&Accepted> for AcceptedRecord {
             waits: waits_record(waits.each()),
             storm: storm.into(),
             healer: healer.into(),
+            lease: lease
+                .as_ref()
+                .map(|it| (it.path.to_string(), micros(it.ttl))),
             observe: observe.iter().map(Pattern::to_string).collect(),
             heal_managed: !leave_managed,
             budget: budget.into(),
@@ -303,6 +312,10 @@ impl From<AcceptedRecord> for Accepted {
             },
             storm: it.storm.into(),
             healer: it.healer.into(),
+            lease: it.lease.map(|(path, ttl)| LeaseTerms {
+                path: path.into(),
+                ttl: Duration::from_micros(ttl),
+            }),
             observe: it.observe.iter().map(|it| Pattern::from(&**it)).collect(),
             leave_managed: !it.heal_managed,
             budget: it.budget.into(),

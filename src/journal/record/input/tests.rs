@@ -16,7 +16,9 @@ use crate::policy::{
     self, AfterStages, Backoff, Bounds, DomainWaits, Leftover, Meaning, NUODB, Pattern, Policy,
     Reason, Share, Stage, Waits,
 };
-use crate::supervisor::{Accepted, Archive, Budget, HealerLimits, Mode, Settings, StormLimits};
+use crate::supervisor::{
+    Accepted, Archive, Budget, HealerLimits, Lease, LeaseTerms, Mode, Settings, StormLimits,
+};
 use crate::time::ClockTrouble;
 
 fn text() -> BoxedStrategy<String> {
@@ -372,7 +374,14 @@ fn limits() -> BoxedStrategy<Settings> {
     let healer = (any::<u32>(), duration());
     let healer = healer.prop_map(|(starts, window)| HealerLimits { starts, window });
     let observe = vec(text().prop_map(|it| Pattern::from(&*it)), 0..3);
-    let healer = (healer, observe, any::<bool>());
+    let lease = proptest::option::of((text(), duration()));
+    let lease = lease.prop_map(|it| {
+        it.map(|(path, ttl)| LeaseTerms {
+            path: path.into(),
+            ttl,
+        })
+    });
+    let healer = (healer, observe, any::<bool>(), lease);
     (
         duration(),
         duration(),
@@ -390,6 +399,7 @@ fn limits() -> BoxedStrategy<Settings> {
                 healer: healer.0,
                 observe: healer.1,
                 leave_managed: healer.2,
+                lease: healer.3,
                 budget,
                 reasons,
                 ..Settings::new("".into())
@@ -420,6 +430,8 @@ fn any_input() -> BoxedStrategy<Input> {
         accepted().prop_map(Input::Configured),
         trouble().prop_map(Input::Clock),
         Just(Input::JournalFailed),
+        any::<bool>().prop_map(|taken_over| Input::Lease(Lease::Held { taken_over })),
+        Just(Input::Lease(Lease::Lost)),
         loss().prop_map(|it| Input::Observed(Observation::Lost(it))),
         vec(managed(), 0..3).prop_map(|it| Input::Observed(Observation::Managed(it))),
         sighting().prop_map(|it| Input::Observed(Observation::Sighted(it))),

@@ -132,6 +132,7 @@ impl Known {
             Input::Reported { action, outcome } => self.report(now, *action, outcome),
             Input::Clock(_)
             | Input::Configured(_)
+            | Input::Lease(_)
             | Input::Recovered(_)
             | Input::Requested(_)
             | Input::Resumed { .. }
