@@ -92,6 +92,23 @@ enum Command {
     Crash { pid: u32 },
     /// Have an engine hang until it is killed
     Hang { pid: u32 },
+    /// Have the agent of a peer say what is not so, until it is to lie no more
+    #[command(group = clap::ArgGroup::new("what").required(true))]
+    Lie {
+        peer: String,
+        /// The next start goes well, by what it says, and nothing is started
+        #[arg(long, group = "what")]
+        next_start: bool,
+        /// It has a transaction engine of this database
+        #[arg(long, value_name = "DB", group = "what")]
+        invent: Option<String>,
+        /// It has no engine with this pid
+        #[arg(long, value_name = "PID", group = "what")]
+        omit: Option<u32>,
+        /// The truth: what is not there is gone, and what is there joins
+        #[arg(long, group = "what")]
+        no_more: bool,
+    },
     /// Tell of the end of an engine that lives on and keeps its archive
     Orphan { pid: u32 },
     /// Show every start there was, and what became of it
@@ -139,6 +156,13 @@ impl Command {
                 exits_first: *exits_first,
             },
             Self::Isolate { peer } => Request::Isolate { peer: peer.clone() },
+            Self::Lie {
+                peer,
+                next_start,
+                invent,
+                omit,
+                ..
+            } => lie(peer.clone(), *next_start, invent.as_ref(), *omit),
             Self::Mute { peer, session } => match session {
                 Some(session) => Request::MuteSession { session: *session },
                 None => Request::Mute {
@@ -151,6 +175,19 @@ impl Command {
             Self::Starts { .. } => Request::Starts,
             Self::Unmute { peer } => Request::Unmute { peer: peer.clone() },
         }
+    }
+}
+
+/// Returns what asks for a lie, or for its end.
+fn lie(peer: String, next: bool, invent: Option<&String>, omit: Option<u32>) -> Request {
+    match (next, invent, omit) {
+        (true, ..) => Request::InventNext { peer },
+        (false, Some(database), _) => Request::Invent {
+            peer,
+            database: database.clone(),
+        },
+        (false, None, Some(pid)) => Request::Omit { peer, pid },
+        (false, None, None) => Request::Confess { peer },
     }
 }
 

@@ -21,6 +21,7 @@ mod histories;
 mod journal;
 mod killed;
 mod lease;
+mod lies;
 mod managers;
 mod reload;
 mod replay;

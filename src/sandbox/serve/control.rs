@@ -23,7 +23,7 @@ pub use record::{EngineRecord, LifeRecord, PeerRecord, SessionRecord, SurveyReco
 
 use super::stage::{ACCEPT_AGAIN_AFTER, Happening};
 use super::{PeerInfo, SandboxError};
-use crate::sandbox::world::{Fault, NextStart, PeerNumber, SessionId};
+use crate::sandbox::world::{Fault, Lie, NextStart, PeerNumber, SessionId};
 
 /// The longest request; a reason may be a screenful.
 const REQUEST_LIMIT: u64 = 64 * 1_024;
@@ -43,6 +43,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
     tag = "command"
 )]
 pub enum Request {
+    /// An agent tells the truth again.
+    Confess {
+        /// At which peer.
+        peer: String,
+    },
     /// An engine ends without a word.
     Crash {
         /// Its process id.
@@ -89,6 +94,18 @@ pub enum Request {
         /// Its process id.
         pid: u32,
     },
+    /// An agent tells of a transaction engine that is not there.
+    Invent {
+        /// At which peer.
+        peer: String,
+        /// Of which database.
+        database: String,
+    },
+    /// The next start at a peer is told as if it went well, and nothing is started.
+    InventNext {
+        /// Which peer.
+        peer: String,
+    },
     /// The next start at a peer comes late.
     LateNext {
         /// Which peer.
@@ -120,6 +137,13 @@ pub enum Request {
     MuteSession {
         /// Which.
         session: u64,
+    },
+    /// An agent tells nothing any more of an engine of its own.
+    Omit {
+        /// At which peer.
+        peer: String,
+        /// Its process id.
+        pid: u32,
     },
     /// An engine's end is told, and it lives on.
     Orphan {
@@ -338,7 +362,12 @@ fn fault(request: Request, peers: &[PeerInfo]) -> Result<Option<Fault>, String> 
         let peer = find(peer)?;
         Ok::<_, String>(Fault::FailNext { peer, how })
     };
+    let lie = |peer: &str, lie| {
+        let peer = find(peer)?;
+        Ok::<_, String>(Fault::Lie { peer, lie })
+    };
     Ok(Some(match request {
+        Request::Confess { peer } => lie(&peer, Lie::NoMore)?,
         Request::Crash { pid } => Fault::Crash { pid },
         Request::CrashNext { peer, ms } => {
             let after = Duration::from_millis(ms);
@@ -358,6 +387,11 @@ fn fault(request: Request, peers: &[PeerInfo]) -> Result<Option<Fault>, String> 
         }
         Request::Forgive { peer } => Fault::Forgive { peer: find(&peer)? },
         Request::Hang { pid } => Fault::Hang { pid },
+        Request::Invent { peer, database } => {
+            let database = database.into();
+            lie(&peer, Lie::Invent { database })?
+        }
+        Request::InventNext { peer } => fail_next(&peer, NextStart::Invented)?,
         Request::Isolate { peer } => Fault::Isolate { peer: find(&peer)? },
         Request::LateNext { peer, ms } => {
             let by = Duration::from_millis(ms);
@@ -372,6 +406,7 @@ fn fault(request: Request, peers: &[PeerInfo]) -> Result<Option<Fault>, String> 
         Request::MuteSession { session } => Fault::MuteSession {
             session: SessionId(session),
         },
+        Request::Omit { peer, pid } => lie(&peer, Lie::Omit { pid })?,
         Request::Orphan { pid } => Fault::Orphan { pid },
         Request::Rejoin { peer } => Fault::Rejoin { peer: find(&peer)? },
         Request::Return { peer } => Fault::Return { peer: find(&peer)? },

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::element;
+use super::lie::Told;
 use super::record::Asker;
 use super::start::Start;
 use super::{Effect, EngineId, PeerNumber, Purpose, SessionId, Timer, VERSION, World};
@@ -100,6 +101,8 @@ pub(super) struct Engine {
     state: Option<EngineState>,
     phase: Phase,
     pub(super) registered_at: Option<Timestamp>,
+    /// What its agent says of it.
+    pub(super) told: Told,
     /// Counts how often it was sent on another course; steps of an earlier one are void.
     course: u64,
 }
@@ -118,6 +121,7 @@ impl Engine {
             state: None,
             phase: Phase::Starting,
             registered_at: None,
+            told: Told::default(),
             course: 0,
         }
     }
@@ -307,7 +311,9 @@ impl World {
     }
 
     pub(super) fn stop(&mut self, now: Timestamp, engine: EngineId) {
-        if self.engines.contains_key(&engine) {
+        if self.is_invented(engine) {
+            self.engine_exited(now, engine, 0);
+        } else if self.engines.contains_key(&engine) {
             self.effects.push_back(Effect::Stop { engine });
             self.set_timer(now + INSIST_AFTER, Timer::Insist(engine));
         }
@@ -315,7 +321,7 @@ impl World {
 
     pub(super) fn insist(&mut self, engine: EngineId) {
         if self.engines.contains_key(&engine) {
-            self.effects.push_back(Effect::Kill { engine });
+            self.kill(engine);
         }
     }
 
@@ -446,7 +452,9 @@ impl World {
     /// Returns whether the domain knows of the engine: it registered, and its agent is there.
     pub(super) fn is_visible(&self, engine: EngineId) -> bool {
         self.engines.get(&engine).is_some_and(|it| {
-            it.is_registered() && self.peer(it.peer).is_some_and(|peer| !peer.is_lost)
+            it.is_registered()
+                && it.told != Told::Omitted
+                && self.peer(it.peer).is_some_and(|peer| !peer.is_lost)
         })
     }
 

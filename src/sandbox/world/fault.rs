@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{Effect, EngineId, PeerNumber, SessionId, World};
+use super::{Effect, EngineId, Lie, PeerNumber, SessionId, World};
 
 /// How many faults wait for the starts of one peer.
 const MAX_NEXT_STARTS: usize = 1_000;
@@ -56,6 +56,13 @@ pub enum Fault {
     Isolate {
         /// Which peer.
         peer: PeerNumber,
+    },
+    /// An agent says what is not so, or stops doing that.
+    Lie {
+        /// At which peer.
+        peer: PeerNumber,
+        /// What it says.
+        lie: Lie,
     },
     /// A peer's agent is gone and its engines live on.
     Lose {
@@ -109,6 +116,8 @@ pub enum NextStart {
         /// Why.
         reason: Arc<str>,
     },
+    /// The agent says that the engine registered and runs, and has started nothing.
+    Invented,
     /// The engine is started, so much later.
     Late {
         /// How much.
@@ -130,6 +139,12 @@ pub enum FaultError {
     /// The engine has not registered.
     #[error("the engine with pid {0} is not registered")]
     NotRegistered(u32),
+    /// The sandbox is full.
+    #[error("the sandbox has as many engines as it can")]
+    NoRoom,
+    /// The engine is another peer's.
+    #[error("the engine with pid {0} does not run at peer {1}")]
+    NotThere(u32, PeerNumber),
     /// There is no such session.
     #[error("there is no session {}", .0.0)]
     NoSuchSession(SessionId),
@@ -156,7 +171,7 @@ impl World {
         match fault {
             Fault::Crash { pid } => {
                 let engine = self.engine_of(pid)?;
-                self.effects.push_back(Effect::Kill { engine });
+                self.kill(engine);
             }
             Fault::Delay { peer, by } => {
                 let it = self.peer_mut(peer).ok_or(FaultError::NoSuchPeer(peer))?;
@@ -188,6 +203,10 @@ impl World {
                     return Err(FaultError::Isolated(peer));
                 }
                 self.isolate(peer);
+            }
+            Fault::Lie { peer, lie } => {
+                self.present(peer)?;
+                self.lie(self.now, peer, lie)?;
             }
             Fault::Lose { peer, exits_first } => {
                 self.present(peer)?;
@@ -238,7 +257,7 @@ impl World {
     }
 
     /// Returns the engine whose process id that is.
-    fn engine_of(&self, pid: u32) -> Result<EngineId, FaultError> {
+    pub(super) fn engine_of(&self, pid: u32) -> Result<EngineId, FaultError> {
         let mut all = self.engines.iter();
         let found = all.find(|(_, it)| it.pid == Some(pid));
         let (engine, _) = found.ok_or(FaultError::NoSuchEngine(pid))?;

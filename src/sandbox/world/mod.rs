@@ -10,6 +10,7 @@ mod enforcer;
 mod engine;
 mod fault;
 pub mod history;
+mod lie;
 mod monitor;
 mod pace;
 mod peer;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 pub use engine::{EngineState, EngineView};
 pub use fault::{Fault, FaultError, NextStart};
+pub use lie::Lie;
 pub use pace::Pace;
 pub use peer::{PeerNumber, PeerSettings, PeerView};
 pub use record::{Asker, StartRecord};
@@ -215,7 +217,8 @@ impl World {
 
     /// Returns every engine that runs or is about to, in the order they were started.
     pub fn engines(&self) -> Vec<EngineView> {
-        let views = self.engines.iter().filter(|(_, it)| !it.has_failed());
+        let is_real = |it: &Engine| !it.has_failed() && it.told != lie::Told::Invented;
+        let views = self.engines.iter().filter(|(_, it)| is_real(it));
         views.map(|(id, it)| it.view(*id)).collect()
     }
 

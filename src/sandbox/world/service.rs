@@ -140,7 +140,7 @@ impl World {
         };
         let (peer, purpose) = (number, Purpose::Stop(engine));
         self.sessions.insert(session, Session { peer, purpose });
-        self.effects.push_back(Effect::Kill { engine });
+        self.kill(engine);
     }
 
     fn chorus(&mut self, now: Timestamp, request: &Request) -> Element {

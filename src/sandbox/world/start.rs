@@ -11,7 +11,7 @@ use crate::nuodb::message::{Element, Request};
 use crate::time::Timestamp;
 
 /// How many engines a world holds: more processes than a machine of any size wants to run.
-const MAX_ENGINES: usize = 2_000;
+pub(super) const MAX_ENGINES: usize = 2_000;
 
 /// An engine to be started.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -129,6 +129,7 @@ impl World {
         };
         let agent_id = peer.agent_id.clone();
         let mut crashes_after = None;
+        let mut is_lie = false;
         let late = match peer.next_starts.pop_front() {
             Some(NextStart::Crash { after }) => {
                 crashes_after = Some(after);
@@ -137,6 +138,10 @@ impl World {
             Some(NextStart::Fail { reason }) => {
                 self.fail_start(now, number, &start_id, self.pace.failed, &reason);
                 return;
+            }
+            Some(NextStart::Invented) => {
+                is_lie = true;
+                Duration::ZERO
             }
             Some(NextStart::Silent) => return,
             Some(NextStart::Late { by }) => by,
@@ -153,7 +158,9 @@ impl World {
                     it.start_id = Some(start_id);
                     it.crashes_after = crashes_after;
                 }
-                if late.is_zero() {
+                if is_lie {
+                    self.invent(now, engine);
+                } else if late.is_zero() {
                     self.spawn(engine);
                 } else {
                     self.set_timer(now + late, Timer::Spawn { engine, agent_id });

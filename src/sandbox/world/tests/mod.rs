@@ -175,6 +175,18 @@ fn fault(words: &[&str]) -> Option<Fault> {
         "crash" => Fault::Crash {
             pid: number(1).try_into().unwrap(),
         },
+        "lie" => Fault::Lie {
+            peer: peer(1),
+            lie: match words[2] {
+                "invent" => Lie::Invent {
+                    database: words[3].into(),
+                },
+                "omit" => Lie::Omit {
+                    pid: number(3).try_into().unwrap(),
+                },
+                _ => Lie::NoMore,
+            },
+        },
         "forgive" => Fault::Forgive { peer: peer(1) },
         "hang" => Fault::Hang {
             pid: number(1).try_into().unwrap(),
@@ -188,6 +200,7 @@ fn fault(words: &[&str]) -> Option<Fault> {
                 "crash" => NextStart::Crash {
                     after: Duration::from_millis(number(3)),
                 },
+                "invented" => NextStart::Invented,
                 "silent" => NextStart::Silent,
                 "late" => NextStart::Late {
                     by: Duration::from_millis(number(3)),
@@ -351,6 +364,7 @@ fn show_event(event: &Event) -> String {
 mod descriptions;
 mod faults;
 mod histories;
+mod lies;
 mod starts;
 
 #[test]
