@@ -5,6 +5,7 @@
     reason = "a test's helper may end the test, as the test itself may"
 )]
 
+mod announced;
 mod api;
 mod check;
 mod connection;
