@@ -46,12 +46,20 @@ mutants! {
         "A failed start that is told twice is taken for two.",
     ElsewhereUnasked "elsewhere-unasked"
         "After an exit a start goes elsewhere though the agent there was not asked.",
+    EndlessMaintenance "endless-maintenance"
+        "A maintenance goes on when its time is over.",
     ForgetFailures "forget-failures"
         "A daemon that begins again forgets where starts failed.",
     ForgetOpenAction "forget-open-action"
         "A daemon that begins again forgets the starts it was at.",
+    ForgetNothing "forget-nothing"
+        "What a person has forgotten is wanted still.",
     GiveUpEarly "give-up-early"
         "A start of which nothing was heard is given up without another look.",
+    IgnoreHold "ignore-hold"
+        "What a person holds is started.",
+    IgnoreMaintenance "ignore-maintenance"
+        "What people work at is started, and where they work.",
     IgnoreReturnGrace "ignore-return-grace"
         "A start goes to a peer that has only just come back.",
     IgnoreReason "ignore-reason"

@@ -3,7 +3,7 @@
 use super::facts::HoldReason;
 use super::place::Choice;
 use super::rule::{Blocked, Case, Hindrance, Obstacle};
-use super::state::{Evidence, Phase, SlotId, Supervisor, Vacancy};
+use super::state::{Phase, SlotId, Supervisor, Vacancy};
 use super::{Effect, Mode};
 use crate::model::{Model, PeerId, Role};
 use crate::mutation::Mutant;
@@ -84,7 +84,7 @@ impl Supervisor {
     fn mind_slot(&mut self, now: Moment, model: &Model, id: SlotId, effects: &mut Vec<Effect>) {
         match self.slot(id).phase {
             Phase::Acting { .. } | Phase::Filled(_) | Phase::Vacant(_) => (),
-            Phase::Empty => self.miss_declared(now.at, id),
+            Phase::Empty => self.miss_declared(now.at, model, id),
             Phase::Held { .. } if !self.is_wanted(id) => {
                 self.enter(id, Phase::Empty);
                 self.tell_released(now, model, id, "nobody wants it any more", effects);
@@ -118,15 +118,13 @@ impl Supervisor {
     }
 
     /// A declared seat that nobody ever took is missed once the gate is open.
-    fn miss_declared(&mut self, now: Timestamp, id: SlotId) {
+    fn miss_declared(&mut self, now: Timestamp, model: &Model, id: SlotId) {
         if !self.gates.knows() {
             return;
         }
         if self.is_wanted(id) {
-            self.enter(
-                id,
-                Phase::Vacant(Box::new(Vacancy::new(now, Evidence::Declared))),
-            );
+            let why = self.why_empty(model, id);
+            self.enter(id, Phase::Vacant(Box::new(Vacancy::new(now, why))));
         } else {
             self.busy.remove(&id);
         }

@@ -12,6 +12,7 @@ use super::rule::{Case, Hindrance, Obstacle};
 use super::state::{About, Phase, SlotId, Supervisor};
 use crate::event::Kind;
 use crate::model::{Change, Ending, Model, PeerId, PeerName, Process};
+use crate::mutation::Mutant;
 use crate::policy::DomainWaits;
 use crate::time::{Moment, Timestamp};
 
@@ -82,7 +83,8 @@ impl Supervisor {
     /// Returns whether people work at a peer.
     pub(super) fn is_maintained(&self, model: &Model, peer: PeerId) -> bool {
         let is_it = |it: &OrderFact| it.extent == Extent::Peer(model.peer(peer).name.clone());
-        self.of_kind(OrderKind::Maintenance).any(is_it)
+        let is_heeded = !self.settings.planted.has(Mutant::IgnoreMaintenance);
+        self.of_kind(OrderKind::Maintenance).any(is_it) && is_heeded
     }
 
     /// Returns whether a person said that a peer is dead.
@@ -128,16 +130,20 @@ impl Supervisor {
     /// Returns whether no person holds the seat.
     pub(super) fn is_let_go(&self, case: &Case<'_>) -> Result<(), Hindrance> {
         match self.hold_on(case.model, case.slot) {
-            Some(_) => Err(Obstacle::Held.blocks().into()),
-            None => Ok(()),
+            Some(_) if !self.settings.planted.has(Mutant::IgnoreHold) => {
+                Err(Obstacle::Held.blocks().into())
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
     /// Returns whether nobody works at the seat, its peer, its database or the domain.
     pub(super) fn is_in_service(&self, case: &Case<'_>) -> Result<(), Hindrance> {
         match self.maintenance_of(case.model, case.slot) {
-            Some(_) => Err(Obstacle::Maintenance.blocks().into()),
-            None => Ok(()),
+            Some(_) if !self.settings.planted.has(Mutant::IgnoreMaintenance) => {
+                Err(Obstacle::Maintenance.blocks().into())
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -207,6 +213,11 @@ impl Supervisor {
             (OrderKind::Dead, Extent::Peer(name)) => model
                 .peer_named(name)
                 .is_none_or(|it| model.peer(it).is_connected()),
+            (OrderKind::Maintenance, _)
+                if self.settings.planted.has(Mutant::EndlessMaintenance) =>
+            {
+                false
+            }
             _ => order.until.is_some_and(|it| it <= now.wall),
         };
         if is_over {

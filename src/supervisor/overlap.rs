@@ -7,7 +7,7 @@
 use super::Effect;
 use super::facts::ActionStage;
 use super::rule::{Blocked, Case, Hindrance, Obstacle};
-use super::state::{About, Lapsed, SlotId, Supervisor};
+use super::state::{About, Evidence, Lapsed, SlotId, Supervisor};
 use super::watch::Row;
 use crate::event::{Cause, Kind};
 use crate::exchange::ActionId;
@@ -74,6 +74,17 @@ impl Supervisor {
         };
         let away = self.away.get(&case.slot).into_iter().flatten();
         away.copied().filter(move |it| !is_dead(it))
+    }
+
+    /// Returns why a seat that was not missed so far is empty: whoever sat there and is out of
+    /// reach may live, though nobody wanted it just then.
+    pub(super) fn why_empty(&self, model: &Model, slot: SlotId) -> Evidence {
+        let mut away = self.away.get(&slot).into_iter().flatten();
+        let away = away.find_map(|it| model.process(*it));
+        away.map_or(Evidence::Declared, |it| Evidence::Unreachable {
+            peer: it.peer,
+            life: it.life,
+        })
     }
 
     /// Returns until when each start for that seat, of which nothing was heard, may come to life.

@@ -2,6 +2,7 @@
 
 use super::people::Saying;
 use crate::model::{DatabaseId, Model, PeerId, Role};
+use crate::mutation::Mutant;
 use crate::supervisor::Effect;
 use crate::supervisor::facts::{Extent, OrderFact, OrderKind};
 use crate::supervisor::state::{Evidence, Phase, SlotId, Supervisor, Vacancy};
@@ -177,7 +178,7 @@ impl Supervisor {
         for id in new {
             let here = match self.slot(id).phase {
                 Phase::Leaving { peer, .. } => Evidence::Exit { peer },
-                Phase::Empty => Evidence::Declared,
+                Phase::Empty => self.why_empty(model, id),
                 Phase::Acting { .. } | Phase::Filled(_) | Phase::Held { .. } | Phase::Vacant(_) => {
                     continue;
                 }
@@ -275,6 +276,9 @@ impl Supervisor {
         saying: &Saying,
         effects: &mut Vec<Effect>,
     ) -> bool {
+        if self.settings.planted.has(Mutant::ForgetNothing) {
+            return false;
+        }
         let was_given_up = self.is_given_up(id);
         let slot = self.slot_mut(id);
         slot.observed = false;

@@ -213,3 +213,36 @@ fn an_engine_that_comes_back_takes_the_seat_that_is_missed() {
         ",
     );
 }
+
+#[test]
+fn what_is_wanted_only_now_may_live_out_of_reach_and_is_not_replaced_at_once() {
+    check(
+        "
+        0   up a* b c: sm 1@a, te 2@b
+        10  lose b
+        12  say ada forget teas/te/1
+        15  say ada want teas/te/1
+        46  not-sent 1 no route
+        47  ready 2
+        48  join te 5@c
+        48  registered 2 5
+        ",
+        "
+        10 process_unreachable te 2@b
+        10 database_degraded teas
+        12 operator_command te/1: ada has teas/te/1 forgotten
+        12 database_restored teas
+        12 accepted: teas/te/1 is forgotten; 1 slots are not wanted any more
+        15 operator_command te/1: ada wants teas/te/1
+        15 database_degraded teas
+        15 accepted: teas/te/1 is wanted; it is healed as soon as every gate is open
+        45 ask 1 whether b answers
+        46 action_started 2 te/1 on c: its peer is out of reach, of us too; try 1, elsewhere; ...
+        46 prepare 2 te on c
+        47 commit 2
+        48 process_joined te 5@c
+        48 action_succeeded 2 te/1 on c
+        48 database_restored teas
+        ",
+    );
+}

@@ -231,7 +231,7 @@ impl History {
             self.judge_truth(&input)?;
             self.note_turn(&input, &batch.effects[effects..]);
             let (facts, effects) = (&batch.facts[facts..], &batch.effects[effects..]);
-            self.judge.judge(self.now, &input, facts, effects)?;
+            self.judge.judge(now, &input, facts, effects)?;
             batch.inputs.push((now, input));
             batch.turns.push((batch.facts.len(), batch.effects.len()));
         }

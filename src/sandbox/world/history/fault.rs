@@ -1,5 +1,5 @@
 //! What goes wrong, when, and how it is mended: some of it by time, all of it when calm begins.
-//! What people do is in `people`.
+//! What people do is in `people`, what they say in `commands`.
 
 use std::time::Duration;
 
@@ -8,67 +8,91 @@ use super::hosts::{Step, Trouble};
 use super::judge::Broken;
 use super::swarm::STORM;
 use super::{History, Item, numbered};
+use crate::exchange::Word;
 use crate::model::Role;
 use crate::time::Timestamp;
 
-/// Defines [`Fault`] from one table: variant, name.
+/// Defines [`Fault`] from one table: groups, and for each fault variant and name.
 macro_rules! faults {
-    ($($variant:ident $name:literal,)*) => {
-        /// Something that goes wrong, or that people do without telling us.
+    ($($(#[$says:meta])* $group:ident { $($variant:ident $name:literal,)* })*) => {
+        /// Something that goes wrong, or that people do.
         #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-        pub(super) enum Fault { $($variant,)* }
+        pub(super) enum Fault { $($($variant,)*)* }
 
         impl Fault {
-            pub(super) const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            pub(super) const ALL: &'static [Self] = &[$($(Self::$variant,)*)*];
+
+            $($(#[$says])* pub(super) const $group: &'static [Self] = &[$(Self::$variant,)*];)*
 
             pub(super) const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
+                match self { $($(Self::$variant => $name,)*)* }
             }
         }
     };
 }
 
 faults! {
-    AgentRestarts "agent-restarts",
-    Crash "crash",
-    CrashLoop "crash-loop",
-    CrashTogether "crash-together",
-    DaemonCrash "daemon-crash",
-    EntryLost "entry-lost",
-    FullDisk "full-disk",
-    HostDies "host-dies",
-    Isolated "isolated",
-    ManagerCrash "manager-crash",
-    OperatorKills "operator-kills",
-    OperatorRestarts "operator-restarts",
-    OperatorShutsDown "operator-shuts-down",
-    OperatorStarts "operator-starts",
-    OperatorStops "operator-stops",
-    PeerLost "peer-lost",
-    PeerMuted "peer-muted",
-    PeerShut "peer-shut",
-    PeerSlow "peer-slow",
-    SecondHealer "second-healer",
-    SessionCut "session-cut",
-    SessionMuted "session-muted",
-    SessionsDropped "sessions-dropped",
-    SlowDisk "slow-disk",
-    StartFails "start-fails",
-    StartLate "start-late",
-    StartSilent "start-silent",
-    StillBirth "still-birth",
-    SlowBirth "slow-birth",
+    /// What happens in any history.
+    USUAL {
+        AgentRestarts "agent-restarts",
+        Crash "crash",
+        CrashLoop "crash-loop",
+        CrashTogether "crash-together",
+        DaemonCrash "daemon-crash",
+        EntryLost "entry-lost",
+        FullDisk "full-disk",
+        HostDies "host-dies",
+        Isolated "isolated",
+        ManagerCrash "manager-crash",
+        OperatorKills "operator-kills",
+        OperatorRestarts "operator-restarts",
+        OperatorShutsDown "operator-shuts-down",
+        OperatorStarts "operator-starts",
+        OperatorStops "operator-stops",
+        PeerLost "peer-lost",
+        PeerMuted "peer-muted",
+        PeerShut "peer-shut",
+        PeerSlow "peer-slow",
+        SecondHealer "second-healer",
+        SessionCut "session-cut",
+        SessionMuted "session-muted",
+        SessionsDropped "sessions-dropped",
+        SlowDisk "slow-disk",
+        StartFails "start-fails",
+        StartLate "start-late",
+        StartSilent "start-silent",
+        StillBirth "still-birth",
+        SlowBirth "slow-birth",
+    }
+    /// What people tell us, in some histories.
+    SAID {
+        PersonAsks "person-asks",
+        PersonConfirmsDeath "person-confirms-death",
+        PersonForgets "person-forgets",
+        PersonHolds "person-holds",
+        PersonMaintains "person-maintains",
+        PersonReleases "person-releases",
+        PersonRetries "person-retries",
+        PersonScales "person-scales",
+        PersonStops "person-stops",
+        PersonThaws "person-thaws",
+        PersonWants "person-wants",
+    }
 }
 
 /// What follows from a fault later.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Later {
     DaemonBegins,
     Delay(PeerNumber, Duration),
     DiskMended,
-    Healer { until: Timestamp },
+    Healer {
+        until: Timestamp,
+    },
     Rejoin(PeerNumber),
     Return(PeerNumber),
+    /// A person says that of that.
+    Said(Word, String),
     Shut(PeerNumber, bool),
     StartByHand(PeerNumber, usize, Role),
     Unmute(PeerNumber),
@@ -91,8 +115,15 @@ impl History {
                 Timestamp::ZERO + QUIET + self.dice.millis(0, length)
             };
             at = at.min(storm);
-            let fault = which.map_or(Fault::Crash, |it| Fault::ALL[it]);
+            let fault = which.map_or(Fault::Crash, |it| Fault::USUAL[it]);
             self.queue.put(at, Item::Fault(fault));
+        }
+        for (group, times) in self.plan.more.faults() {
+            for _ in 0..times {
+                let fault = self.dice.pick(group);
+                let at = Timestamp::ZERO + QUIET + self.dice.millis(0, length);
+                self.queue.put(at.min(storm), Item::Fault(fault));
+            }
         }
     }
 
@@ -152,6 +183,17 @@ impl History {
             | Fault::OperatorStarts
             | Fault::OperatorStops
             | Fault::SecondHealer => self.meddle(fault),
+            Fault::PersonAsks
+            | Fault::PersonConfirmsDeath
+            | Fault::PersonForgets
+            | Fault::PersonHolds
+            | Fault::PersonMaintains
+            | Fault::PersonReleases
+            | Fault::PersonRetries
+            | Fault::PersonScales
+            | Fault::PersonStops
+            | Fault::PersonThaws
+            | Fault::PersonWants => self.speak_up(fault)?,
         }
         Ok(())
     }
@@ -189,6 +231,7 @@ impl History {
             Later::Healer { until } => self.heal_foreign(until),
             Later::Rejoin(peer) => self.world_fault(Strike::Rejoin { peer }),
             Later::Return(peer) => self.world_fault(Strike::Return { peer }),
+            Later::Said(word, target) => self.say_of(word, target)?,
             Later::Shut(peer, is_shut) => self.wire.shut(peer, is_shut),
             Later::StartByHand(peer, database, role) => self.start_by_hand(peer, database, role),
             Later::Unmute(peer) => self.world_fault(Strike::Unmute { peer }),
@@ -237,7 +280,7 @@ impl History {
         }
     }
 
-    fn outage(&mut self) -> Duration {
+    pub(super) fn outage(&mut self) -> Duration {
         match self.dice.below(4) {
             0 => self.dice.millis(50, 3_000),
             1 => self.dice.millis(1_000, 30_000),
@@ -251,7 +294,7 @@ impl History {
         self.tell_world(Input::Fault { ticket, fault });
     }
 
-    fn lose(&mut self, peer: PeerNumber, pause: Duration) {
+    pub(super) fn lose(&mut self, peer: PeerNumber, pause: Duration) {
         let exits_first = self.dice.percent(50);
         self.world_fault(Strike::Lose { peer, exits_first });
         self.later(pause, Later::Return(peer));
@@ -261,7 +304,7 @@ impl History {
         numbered(self.dice.below(self.plan.peers.len()))
     }
 
-    fn engines_at(&self, peer: PeerNumber) -> Vec<EngineId> {
+    pub(super) fn engines_at(&self, peer: PeerNumber) -> Vec<EngineId> {
         let all = self.world.engines.iter();
         let here = all.filter(|(_, it)| it.peer == peer);
         here.map(|(id, _)| *id).collect()

@@ -6,6 +6,7 @@
 //! outside itself. What must hold is judged by `judge`, from what was told and done alone.
 
 mod again;
+mod commands;
 mod daemon;
 mod dice;
 mod disk;
@@ -13,6 +14,7 @@ mod fault;
 mod figures;
 mod hosts;
 mod judge;
+mod more;
 mod people;
 mod queue;
 mod swarm;
@@ -39,6 +41,7 @@ use daemon::Daemon;
 use fault::{Fault, Later};
 use hosts::{Hosts, Step};
 use judge::Judge;
+use more::More;
 use queue::Queue;
 use swarm::{Plan, STORM};
 use wire::{LineId, Packet, Way, Wire};
@@ -209,6 +212,8 @@ struct History {
     again: Option<Again>,
     figures: Figures,
     slow_disk_until: Timestamp,
+    /// How often people asked for something.
+    requests: u64,
     is_calm: bool,
     trace: Option<VecDeque<String>>,
 }
@@ -216,7 +221,7 @@ struct History {
 impl History {
     fn new(seed: u64, ground: &Ground, is_traced: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let mut plan = Plan::draw(&mut dice, ground);
+        let mut plan = Plan::draw(&mut dice, ground, More::draw(seed));
         let is_known = seed % 1_000 != 999;
         if !is_known {
             plan.pilot.client.agreement = Agreement::Computed;
@@ -249,6 +254,7 @@ impl History {
             again: decides_again.then(|| Again::new(plan.accepted.clone())),
             figures: Figures::default(),
             slow_disk_until: Timestamp::ZERO,
+            requests: 0,
             is_calm: false,
             trace: is_traced.then(VecDeque::new),
             plan,

@@ -50,7 +50,7 @@ impl History {
     }
 
     /// An engine is asked to end, as an operator's tool does it.
-    fn stop_by_hand(&mut self, engine: EngineId) {
+    pub(super) fn stop_by_hand(&mut self, engine: EngineId) {
         let ends = |it: &super::super::Engine| it.is_registered() && !it.is_shutting_down();
         if self.world.engines.get(&engine).is_some_and(ends) {
             self.world.shut_down(self.now, engine);

@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::super::{Pace, PeerSettings};
 use super::Ground;
 use super::dice::Dice;
+use super::fault::Fault;
+use super::more::More;
 use crate::model::{self, Address, DatabaseName};
 use crate::mutation::Planted;
 use crate::nuodb::cipher::CipherName;
@@ -42,6 +44,8 @@ pub(super) struct Plan {
     pub(super) faults: usize,
     /// How often each kind of fault happens, relative to the others.
     pub(super) weights: Vec<usize>,
+    /// What else there is.
+    pub(super) more: More,
     /// How late the daemon's timers are at most, in milliseconds.
     pub(super) lateness: u64,
     /// How long a packet travels, in microseconds.
@@ -57,7 +61,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn draw(dice: &mut Dice, ground: &Ground) -> Self {
+    pub(super) fn draw(dice: &mut Dice, ground: &Ground, more: More) -> Self {
         // Small domains are quick, and show as much.
         let count = dice.pick(&[3, 3, 3, 4, 4, 5, 6]);
         let brokers = 2 + dice.below(count - 1);
@@ -86,9 +90,10 @@ impl Plan {
             pilot,
             ciphers: vec![cipher],
             faults: 5 + dice.below(most),
-            weights: (0..super::fault::Fault::ALL.len())
+            weights: (0..Fault::USUAL.len())
                 .map(|_| dice.pick(&[0, 0, 1, 2, 4]))
                 .collect(),
+            more,
             lateness: dice.pick(&[0, 0, 0, 100]),
             latency: dice.pick(&[(200, 400), (100, 5_000), (1_000, 40_000)]),
             disk: dice.pick(&[(50, 300), (1_000, 20_000), (1_000, 400_000)]),

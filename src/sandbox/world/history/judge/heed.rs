@@ -89,7 +89,15 @@ impl Judge {
             return Ok(());
         };
         let number = it.seat.rsplit('/').next().and_then(|it| it.parse().ok());
-        let is_declared = number.is_some_and(|it: u32| it <= policy.te_min());
+        let orders = &self.known.orders;
+        let declared = orders.declared(&it.database, policy);
+        let is_declared = number.is_some_and(|it: u32| it <= declared);
+        // Who works at it does not say what is wanted.
+        let is_worked_at = orders.worked_at_since(left, &name, Some(life.peer));
+        let is_asked_for = orders.wanted(&it.database) || orders.asked(now, &it.database);
+        if is_asked_for || is_worked_at {
+            return Ok(());
+        }
         let stayed = |peer: usize| {
             let peer = told.peers.get(&peer);
             peer.is_some_and(|it| it.connected && it.since <= left)

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::SeatName;
+use super::orders::Orders;
 use super::overlaps::Claim;
 use super::storms::Storms;
 use super::told::{State, Told};
@@ -82,6 +83,7 @@ pub(super) struct Known {
     /// For which seat each start was.
     pub(super) meant: BTreeMap<Arc<str>, SeatName>,
     pub(super) storms: Storms,
+    pub(super) orders: Orders,
     /// Seats that were told to be given up.
     pub(super) held: BTreeSet<SeatName>,
     /// Where an agent said that a database's engines cannot run, and when.
@@ -250,6 +252,9 @@ impl Known {
         if matches!(slot.phase, PhaseFact::Empty | PhaseFact::Filled { .. }) {
             self.useless.remove(&name);
         }
+        if life.is_some() {
+            self.orders.taken(&name);
+        }
         let seat = self.seats.entry(name).or_default();
         seat.tries = slot.tries;
         seat.observed = slot.observed;
@@ -403,7 +408,12 @@ pub(super) fn seat_name(slot: &SlotFact) -> SeatName {
 
 /// Returns which peer is called that: `10.0.0.3:48004` is number 3.
 pub(super) fn index_of(name: &PeerName) -> Option<usize> {
-    let (host, _) = name.as_str().rsplit_once(':')?;
+    named(name.as_str())
+}
+
+/// As [`index_of`].
+pub(super) fn named(name: &str) -> Option<usize> {
+    let (host, _) = name.rsplit_once(':')?;
     index_in(host)
 }
 

@@ -8,6 +8,7 @@ mod events;
 mod heed;
 mod known;
 mod lives;
+mod orders;
 mod overlaps;
 mod rest;
 mod starts;
@@ -26,7 +27,7 @@ use crate::event::{Cause, Event, Kind};
 use crate::exchange::{ActionId, Deed, Question};
 use crate::policy::Policy;
 use crate::supervisor::{Budget, Effect, Fact, FactChange, Input, StormLimits};
-use crate::time::Timestamp;
+use crate::time::{Moment, Timestamp};
 
 use events::Events;
 use known::{Known, Stage};
@@ -67,6 +68,9 @@ laws! {
     Alone "alone"
         "Nothing is started of a database that somebody else heals."
         "something is missing of a database that is left alone",
+    Answered "answered"
+        "Whoever asks for something is answered, once."
+        "somebody asks for something",
     Budget "budget"
         "No domain has more starts in a while than its budget allows."
         "a domain uses its budget up",
@@ -82,6 +86,12 @@ laws! {
     DoubleStart "double-start"
         "No request leaves while the process of its seat is up or a start for it is open."
         "a request leaves while others of its database live",
+    Expires "expires"
+        "What people work at is healed again when they said, and that is told."
+        "the time of a maintenance is over",
+    Forgotten "forgotten"
+        "Nothing is started that a person had forgotten."
+        "a start of a database of which something was forgotten",
     GateOpen "gate-open"
         "Nothing is started while a gate is closed."
         "a seat is empty while a gate is closed",
@@ -106,6 +116,12 @@ laws! {
     Left "left"
         "What somebody stopped is not started again."
         "a start of a database of which something was stopped",
+    LeftAlone "left-alone"
+        "Nothing is started that a person holds."
+        "something is missing that a person holds",
+    Maintained "maintained"
+        "Nothing is started where people work."
+        "something is missing where people work",
     Memory "memory"
         "A daemon that begins again knows what is on record."
         "a daemon begins with a memory",
@@ -253,11 +269,12 @@ impl Judge {
     /// Takes in what the warden was told, what it knows since then, and what it wants, in order.
     pub(super) fn judge(
         &mut self,
-        now: Timestamp,
+        moment: Moment,
         input: &Input,
         facts: &[FactChange],
         effects: &[Effect],
     ) -> Result<(), Broken> {
+        let now = moment.at;
         if let Input::Reported { action, outcome } = input
             && self.expired.contains(action)
             && known::has_left(outcome)
@@ -269,9 +286,11 @@ impl Judge {
         }
         self.judge_counted(input, facts)?;
         self.known.hear(now, input);
+        self.known.obey(moment, input, effects);
         self.known.storms.hear(now, &self.known.told, &self.storm);
         self.judge_told(effects)?;
         self.known.learn(facts);
+        self.judge_orders(input, effects)?;
         self.judge_overlaps(now)?;
         if self.known.storms.rages(now) && self.known.is_anything_vacant() {
             self.met(Law::Storm);
@@ -444,6 +463,8 @@ impl Judge {
             let ends = turns.next().copied();
             let (facts, effects) = ends.unwrap_or((batch.facts.len(), batch.effects.len()));
             self.recorded.hear(now.at, input);
+            self.recorded
+                .obey(*now, input, &batch.effects[effect..effects]);
             let Known { told, storms, .. } = &mut self.recorded;
             storms.hear(now.at, told, &self.storm);
             self.recorded.learn(&batch.facts[fact..facts]);

@@ -110,12 +110,15 @@ impl Judge {
             let of = |it: &&Life| it.database == *database.name && it.role == Role::Te;
             let left = self.known.told.lives.iter().filter(of);
             let left = left.filter(|it| it.left.is_some()).count();
-            let observed = if policy.keep_observed {
+            let orders = &self.known.orders;
+            let is_as_said = orders.is_scaled(&database.name) || orders.forgot(&database.name);
+            let observed = if policy.keep_observed && !is_as_said {
                 database.engines.saturating_sub(left)
             } else {
                 0
             };
-            let wanted = observed.max(policy.te_min() as usize).min(room);
+            let declared = orders.declared(&database.name, policy) as usize;
+            let wanted = observed.max(declared).min(room);
             let live = |it: &&ToldProcess| it.role == Role::Te && it.state == State::Live;
             let live = self.known.told.of(&database.name).filter(live).count();
             let excused = self.told.excused(&database.name);

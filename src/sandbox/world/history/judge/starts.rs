@@ -85,11 +85,14 @@ impl Judge {
         );
         ensure!(
             GateOpen,
-            !self.known.told.is_minority,
+            !self.known.told.is_minority || self.known.orders.is_thawed("minority-view"),
             "{action}: fewer than half of the brokers are in view"
         );
         self.judge_storm(now, action)?;
-        let Some(policy) = self.policy(&it.database) else {
+        // Where nothing is healed, what is asked for is started by the policy of nobody.
+        let asked = self.known.orders.asked(now, &it.database);
+        let policy = self.policy(&it.database);
+        let Some(policy) = policy.or_else(|| asked.then(Policy::default)) else {
             let text = format!("{action}: no policy applies to {}", it.database);
             return Err(Law::Wanted.broken(text));
         };
@@ -98,6 +101,7 @@ impl Judge {
         self.judge_seat(now, action, &it, &policy)?;
         self.judge_confirmation(now, action, &it, &policy)?;
         self.judge_heeded(now, action, (&it, &policy))?;
+        self.judge_obeyed(now, action, (&it, &policy))?;
         self.judge_wanted(now, action, &it, &policy)
     }
 
@@ -237,6 +241,9 @@ impl Judge {
         let State::Unreachable(since) = away.state else {
             return Ok(());
         };
+        if self.known.orders.is_dead(away.peer) {
+            return Ok(());
+        }
         self.met(Law::ReplacedLate);
         ensure!(
             Strict,
@@ -261,7 +268,7 @@ impl Judge {
         (from, it): (usize, &Open),
         policy: &Policy,
     ) -> Result<(), Broken> {
-        if from == it.peer {
+        if from == it.peer || self.known.orders.is_dead(from) {
             return Ok(());
         }
         let name = (it.database.clone(), it.seat.clone());
@@ -328,7 +335,8 @@ impl Judge {
         it: &Open,
         policy: &Policy,
     ) -> Result<(), Broken> {
-        let declared = policy.te_min() as usize;
+        let orders = &self.known.orders;
+        let declared = orders.declared(&it.database, policy) as usize;
         let is_declared = |seat: &str| {
             let number = seat
                 .rsplit('/')
@@ -336,10 +344,24 @@ impl Judge {
                 .and_then(|it| it.parse::<usize>().ok());
             number.is_some_and(|it| it <= declared)
         };
-        if is_declared(&it.seat) {
+        let is_asked_for = orders.asked(now, &it.database) || orders.wanted(&it.database);
+        if is_declared(&it.seat) || is_asked_for {
             return Ok(());
         }
+        let is_scaled = orders.is_scaled(&it.database);
+        // Forgetting moves nobody: what is declared may stand empty beside what is observed.
+        let beside = if orders.forgot(&it.database) {
+            declared
+        } else {
+            0
+        };
         self.met(Law::Wanted);
+        ensure!(
+            Wanted,
+            !is_scaled,
+            "{action}: a person wants {declared} of {}",
+            it.database
+        );
         let old = |life: &&Life| {
             life.database == *it.database
                 && life.role == Role::Te
@@ -364,7 +386,7 @@ impl Judge {
             .count();
         ensure!(
             Wanted,
-            policy.keep_observed && wanted <= peak.max(declared),
+            policy.keep_observed && wanted <= peak.max(declared) + beside,
             "{action}: {wanted} of {} are wanted, and no more than {peak} ever ran long enough at \
              a time",
             it.database
