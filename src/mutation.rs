@@ -32,6 +32,8 @@ macro_rules! mutants {
 mutants! {
     AnyFailureIsMine "any-failure-is-mine"
         "A start is failed by what is told of another one at the same agent.",
+    AnyArchive "any-archive"
+        "A storage manager is started though another archive is newer.",
     BesideOthers "beside-others"
         "A database is healed that somebody else heals.",
     CheckGatesOnce "check-gates-once"
@@ -46,6 +48,8 @@ mutants! {
         "A failed start that is told twice is taken for two.",
     ElsewhereUnasked "elsewhere-unasked"
         "After an exit a start goes elsewhere though the agent there was not asked.",
+    EndAlone "end-alone"
+        "A leftover is ended though nobody else keeps its data.",
     EndlessMaintenance "endless-maintenance"
         "A maintenance goes on when its time is over.",
     ForgetFailures "forget-failures"
@@ -56,18 +60,28 @@ mutants! {
         "What a person has forgotten is wanted still.",
     GiveUpEarly "give-up-early"
         "A start of which nothing was heard is given up without another look.",
+    IgnoreClock "ignore-clock"
+        "Clocks that jump and turns that come late make nothing doubtful.",
     IgnoreHold "ignore-hold"
         "What a person holds is started.",
     IgnoreMaintenance "ignore-maintenance"
         "What people work at is started, and where they work.",
+    IgnoreReload "ignore-reload"
+        "Policies stay what they were when others are accepted.",
     IgnoreReturnGrace "ignore-return-grace"
         "A start goes to a peer that has only just come back.",
     IgnoreReason "ignore-reason"
         "What agents say of a start that failed is not heeded.",
+    IncompleteOptions "incomplete-options"
+        "A storage manager is started without the last of its options.",
+    Initialize "initialize"
+        "A storage manager is started so that it makes its archive anew.",
     KeepNothing "keep-nothing"
         "What was seen to run is not wanted from then on.",
     NeedsNothing "needs-nothing"
         "An engine is started of a database of which nothing runs.",
+    NeverStuck "never-stuck"
+        "A process that begins and gets no further is not told of.",
     NoBudget "no-budget"
         "A domain has as many starts as it likes.",
     NoLane "no-lane"
@@ -90,6 +104,8 @@ mutants! {
         "A process with the pid of another is taken for it.",
     SilentHold "silent-hold"
         "Nobody is told that the healer gave up.",
+    SmAnywhere "sm-anywhere"
+        "A storage manager is started wherever there is room.",
     SkipStaleCheck "skip-stale-check"
         "Starts go on while there is no session.",
     StoppedIsMissed "stopped-is-missed"

@@ -8,6 +8,7 @@ use super::{Effect, Mode};
 use crate::event::Kind;
 use crate::exchange::{Deed, EngineOption, Question, Start, Target};
 use crate::model::{DatabaseName, Model, PeerId};
+use crate::mutation::Mutant;
 use crate::policy::SeatKind;
 use crate::time::Moment;
 
@@ -110,10 +111,26 @@ impl Supervisor {
         name: &DatabaseName,
     ) -> Option<Vec<EngineOption>> {
         match self.slot(id).rule.seat {
-            SeatKind::Archive => self.archive_of(model, id).map(Archive::options),
+            SeatKind::Archive => {
+                let options = self.archive_of(model, id).map(Archive::options);
+                options.map(|it| self.spoil(it))
+            }
             SeatKind::Fungible => self.settings.te_options.get(name).cloned(),
             SeatKind::Pinned => Some(Vec::new()),
         }
+    }
+
+    /// Makes a planted mistake with the options of a storage manager.
+    fn spoil(&self, mut options: Vec<EngineOption>) -> Vec<EngineOption> {
+        if self.settings.planted.has(Mutant::Initialize) {
+            options.push(EngineOption {
+                name: "--initialize".to_owned(),
+                value: None,
+            });
+        } else if self.settings.planted.has(Mutant::IncompleteOptions) {
+            options.pop();
+        }
+        options
     }
 
     fn suggest(

@@ -12,6 +12,7 @@ use super::{Effect, Mode};
 use crate::event::Kind;
 use crate::exchange::{ActionId, Deed, Outcome, Stop};
 use crate::model::{Model, PeerId};
+use crate::mutation::Mutant;
 use crate::policy::Leftover;
 use crate::time::Moment;
 
@@ -68,6 +69,7 @@ impl Supervisor {
         let archive = self.archive_of(model, id)?;
         let is_somebody_else = model.process_with(home, pid).is_some();
         let is_kept = self.has_sibling_up(model, id, archive.group.as_ref());
+        let is_kept = is_kept || self.settings.planted.has(Mutant::EndAlone);
         (is_kept && !is_somebody_else).then_some((home, pid))
     }
 

@@ -24,7 +24,8 @@ pub(super) struct Choice {
 impl Supervisor {
     /// Finds a place, now that something may be started.
     pub(super) fn find_place(&self, case: &Case<'_>) -> Result<Choice, Objection> {
-        if let Some(home) = self.slot(case.slot).home {
+        let strays = self.settings.planted.has(Mutant::SmAnywhere);
+        if let Some(home) = self.slot(case.slot).home.filter(|_| !strays) {
             // Wherever the stage says: it belongs to one place.
             let taken = self.may_take(case, home);
             taken.map_err(|hindrance| Objection {
@@ -163,7 +164,8 @@ impl Supervisor {
     /// Returns whether a peer may take a process of the slot, whatever runs there.
     fn may_host(&self, case: &Case<'_>, peer: PeerId) -> Result<(), Hindrance> {
         let slot = self.slot(case.slot);
-        if slot.home.is_some_and(|home| home != peer) {
+        let strays = self.settings.planted.has(Mutant::SmAnywhere);
+        if slot.home.is_some_and(|home| home != peer) && !strays {
             return Err(Obstacle::NoPeer.blocks().into());
         }
         self.is_there_for_good(case, peer)?;

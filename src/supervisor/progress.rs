@@ -6,6 +6,7 @@ use super::Effect;
 use super::state::{About, Supervisor};
 use crate::event::Kind;
 use crate::model::{Change, Model, ProcessId, Status};
+use crate::mutation::Mutant;
 use crate::time::{Moment, Timestamp};
 
 /// A process that is starting.
@@ -97,6 +98,9 @@ impl Supervisor {
                 continue;
             };
             self.changed.processes.insert((process.peer, process.pid));
+            if self.settings.planted.has(Mutant::NeverStuck) {
+                continue;
+            }
             let about = About {
                 slot: self.place_of(model, id),
                 process: Some(id),

@@ -17,6 +17,7 @@ use super::{Effect, Settings};
 use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
 use crate::exchange::ActionId;
 use crate::model::{AgentId, DatabaseId, DatabaseName, Model, PeerId, ProcessId, Role, StartId};
+use crate::mutation::Mutant;
 use crate::policy::{Policy, RoleRule};
 use crate::time::{Moment, Timestamp};
 
@@ -289,6 +290,9 @@ impl Supervisor {
         let seed = self.settings.seed;
         let before = std::mem::replace(&mut self.settings, Settings { seed, ..settings });
         self.changed.domain = true;
+        if self.settings.planted.has(Mutant::IgnoreReload) {
+            self.settings.policies.clone_from(&before.policies);
+        }
         let known = model.databases().map(|(id, _)| id);
         let watched: Vec<_> = known.filter(|id| id.index() < self.watches.len()).collect();
         for id in watched {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::{Effect, Supervisor};
 use super::session::{Session, Settling};
 use crate::exchange::Deed;
+use crate::mutation::Mutant;
 use crate::time::{ClockTrouble, Moment, Timestamp};
 
 /// Knowledge that may be old.
@@ -22,6 +23,9 @@ pub(in crate::supervisor) struct ClockDoubt {
 impl Supervisor {
     /// The clocks, or the turns, did not go on as they should. `act` must follow.
     pub fn clock_trouble(&mut self, now: Moment, trouble: ClockTrouble, effects: &mut Vec<Effect>) {
+        if self.settings.planted.has(Mutant::IgnoreClock) {
+            return;
+        }
         self.gates.clock = Some(ClockDoubt {
             trouble,
             since: now.at,

@@ -74,6 +74,7 @@ impl History {
         let name = &self.plan.databases[database].name;
         match self.dice.below(6) {
             0 | 1 => name.to_string(),
+            2 if self.plan.databases[database].is_managed() => format!("{name}/sm/1"),
             number => format!("{name}/te/{}", number - 1),
         }
     }

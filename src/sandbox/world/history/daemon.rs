@@ -89,7 +89,7 @@ impl History {
         if self.daemon.alive.is_some() {
             return Ok(());
         }
-        let now = Moment::simulated(self.now);
+        let now = self.moment();
         let warden = self.restored(now)?;
         let pilot = self.new_pilot(&warden);
         self.daemon.alive = Some(Alive {
@@ -217,7 +217,7 @@ impl History {
 
     /// Feeds the warden, writes down what it says, and parks its deeds until that is on record.
     pub(super) fn turn(&mut self, inputs: Vec<Input>, has_driver: bool) -> Result<(), Broken> {
-        let now = Moment::simulated(self.now);
+        let now = self.moment();
         let mut batch = Batch::default();
         for input in inputs {
             let Some(it) = &mut self.daemon.alive else {
@@ -285,7 +285,7 @@ impl History {
 
     /// Lets go what is on record; a start is looked at once more before it leaves.
     fn leave(&mut self) -> Result<(), Broken> {
-        let (now, on_record) = (Moment::simulated(self.now), self.daemon.disk.on_record());
+        let (now, on_record) = (self.moment(), self.daemon.disk.on_record());
         let mut is_fresh = false;
         while let Some(it) = &mut self.daemon.alive
             && let Some(due) = it.parked.due(on_record)
@@ -353,7 +353,7 @@ impl History {
             return Ok(());
         }
         self.note(|| "# the journal can be written again".to_owned());
-        let warden = self.restored(Moment::simulated(self.now))?;
+        let warden = self.restored(self.moment())?;
         self.judge.died();
         if let Some(it) = &mut self.daemon.alive {
             it.warden = warden;

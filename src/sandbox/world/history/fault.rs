@@ -7,6 +7,7 @@ use super::super::{EngineId, Fault as Strike, Input, NextStart, PeerNumber, Tick
 use super::hosts::{Step, Trouble};
 use super::judge::Broken;
 use super::swarm::STORM;
+use super::wire::Way;
 use super::{History, Item, numbered};
 use crate::exchange::Word;
 use crate::model::Role;
@@ -78,6 +79,31 @@ faults! {
         PersonThaws "person-thaws",
         PersonWants "person-wants",
     }
+    /// What happens to the machine the daemon runs on, and to its clock.
+    CLOCKS {
+        ClockJumps "clock-jumps",
+        DaemonStalls "daemon-stalls",
+        MachineSleeps "machine-sleeps",
+    }
+    /// Nothing passes one way.
+    ONE_WAY {
+        FromPeerLost "from-peer-lost",
+        ToPeerLost "to-peer-lost",
+    }
+    /// Engines that begin and get no further.
+    HANGS {
+        Hang "hang",
+    }
+    /// What befalls storage managers where they are healed.
+    MANAGERS {
+        Leftover "leftover",
+        ManagerEnds "manager-ends",
+        ManagersEnd "managers-end",
+    }
+    /// Another configuration is accepted.
+    RELOADS {
+        Reload "reload",
+    }
 }
 
 /// What follows from a fault later.
@@ -89,6 +115,8 @@ pub(super) enum Later {
     Healer {
         until: Timestamp,
     },
+    /// Both ways to a peer are open again.
+    Hears(PeerNumber),
     Rejoin(PeerNumber),
     Return(PeerNumber),
     /// A person says that of that.
@@ -118,7 +146,7 @@ impl History {
             let fault = which.map_or(Fault::Crash, |it| Fault::USUAL[it]);
             self.queue.put(at, Item::Fault(fault));
         }
-        for (group, times) in self.plan.more.faults() {
+        for (group, times) in self.plan.more.faults.clone() {
             for _ in 0..times {
                 let fault = self.dice.pick(group);
                 let at = Timestamp::ZERO + QUIET + self.dice.millis(0, length);
@@ -140,19 +168,10 @@ impl History {
             }
             Fault::Crash => self.crash_some(Role::Te),
             Fault::CrashTogether => self.crash_together(),
-            Fault::DaemonCrash => {
-                self.kill_daemon()?;
-                let pause = self.dice.millis(100, 90_000);
-                self.later(pause, Later::DaemonBegins);
-            }
+            Fault::DaemonCrash | Fault::FullDisk => self.break_down(fault)?,
             Fault::EntryLost => {
                 let entry = self.world.monitors().first().map(|it| it.1);
                 self.lose(entry.unwrap_or(peer), outage);
-            }
-            Fault::FullDisk => {
-                self.break_journal()?;
-                let pause = self.dice.millis(1_000, 120_000);
-                self.later(pause, Later::DiskMended);
             }
             Fault::HostDies => {
                 self.lose(peer, outage);
@@ -169,6 +188,8 @@ impl History {
             Fault::PeerMuted
             | Fault::PeerShut
             | Fault::PeerSlow
+            | Fault::FromPeerLost
+            | Fault::ToPeerLost
             | Fault::SessionCut
             | Fault::SessionMuted
             | Fault::SessionsDropped => self.disturb(fault, peer, outage),
@@ -194,6 +215,27 @@ impl History {
             | Fault::PersonStops
             | Fault::PersonThaws
             | Fault::PersonWants => self.speak_up(fault)?,
+            Fault::ClockJumps => self.jump()?,
+            Fault::DaemonStalls | Fault::MachineSleeps => self.fall_asleep(fault),
+            Fault::Hang => self.trouble(Trouble::Hang),
+            Fault::Leftover | Fault::ManagerEnds | Fault::ManagersEnd => {
+                self.trouble_managers(fault);
+            }
+            Fault::Reload => self.reload()?,
+        }
+        Ok(())
+    }
+
+    /// The daemon dies, or cannot write what it knows.
+    fn break_down(&mut self, fault: Fault) -> Result<(), Broken> {
+        if fault == Fault::DaemonCrash {
+            self.kill_daemon()?;
+            let pause = self.dice.millis(100, 90_000);
+            self.later(pause, Later::DaemonBegins);
+        } else {
+            self.break_journal()?;
+            let pause = self.dice.millis(1_000, 120_000);
+            self.later(pause, Later::DiskMended);
         }
         Ok(())
     }
@@ -203,6 +245,15 @@ impl History {
         if fault == Fault::PeerMuted {
             self.world_fault(Strike::Mute { peer });
             self.later(outage, Later::Unmute(peer));
+        } else if matches!(fault, Fault::FromPeerLost | Fault::ToPeerLost) {
+            let is_outward = fault == Fault::ToPeerLost;
+            let way = if is_outward {
+                Way::ToPeer
+            } else {
+                Way::ToPilot
+            };
+            self.wire.lose(peer, Some(way));
+            self.later(outage, Later::Hears(peer));
         } else if fault == Fault::PeerShut {
             self.wire.shut(peer, true);
             self.later(outage, Later::Shut(peer, false));
@@ -229,6 +280,7 @@ impl History {
             Later::Delay(peer, by) => self.world_fault(Strike::Delay { peer, by }),
             Later::DiskMended => self.mend_journal()?,
             Later::Healer { until } => self.heal_foreign(until),
+            Later::Hears(peer) => self.hear_again(peer),
             Later::Rejoin(peer) => self.world_fault(Strike::Rejoin { peer }),
             Later::Return(peer) => self.world_fault(Strike::Return { peer }),
             Later::Said(word, target) => self.say_of(word, target)?,
@@ -247,6 +299,7 @@ impl History {
         for index in 0..self.plan.peers.len() {
             let peer = numbered(index);
             self.wire.shut(peer, false);
+            self.hear_again(peer);
             self.hosts.trouble(peer, None);
             self.world_fault(Strike::Unmute { peer });
             self.world_fault(Strike::Delay {
@@ -261,12 +314,7 @@ impl History {
                 it.next_starts.clear();
             }
         }
-        for index in 0..self.plan.databases.len() {
-            for number in 0..self.plan.databases[index].managers {
-                let peer = numbered((index + number) % self.plan.peers.len());
-                self.start_by_hand(peer, index, Role::Sm);
-            }
-        }
+        self.mend_managers();
         self.mend_journal()?;
         self.begin_daemon()?;
         self.judge.calm();
@@ -357,7 +405,9 @@ impl History {
         let database = self.plan.databases.iter().position(|it| it.name == name);
         self.end_engine(engine, 139);
         let pause = self.dice.millis(1_000, 180_000);
-        if let Some(database) = database {
+        if let Some(database) = database
+            && (!self.plan.databases[database].is_managed() || self.dice.percent(30))
+        {
             self.later(pause, Later::StartByHand(peer, database, Role::Sm));
         }
     }

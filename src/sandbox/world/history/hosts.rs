@@ -16,6 +16,8 @@ const PIDS: u32 = 8;
 /// A step in the life of a process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Step {
+    /// It is up as far as it can tell, and stays as it is then.
+    Hang,
     /// It is up as far as it can tell.
     Ready,
     /// It ends.
@@ -27,6 +29,8 @@ pub(super) enum Step {
 pub(super) enum Trouble {
     /// They end soon after they began.
     CrashLoop,
+    /// They register, and get no further.
+    Hang,
     /// They end before they have registered.
     StillBirth,
     /// They take long to begin.
@@ -94,6 +98,7 @@ impl Hosts {
         } else {
             match trouble.map(|it| it.0) {
                 Some(Trouble::StillBirth) => birth.later.push((quick, Step::Exit(134))),
+                Some(Trouble::Hang) => birth.later.push((quick, Step::Hang)),
                 Some(Trouble::CrashLoop) => {
                     birth.later.push((quick, Step::Ready));
                     birth

@@ -6,6 +6,7 @@
 //! outside itself. What must hold is judged by `judge`, from what was told and done alone.
 
 mod again;
+mod clocks;
 mod commands;
 mod daemon;
 mod dice;
@@ -14,9 +15,11 @@ mod fault;
 mod figures;
 mod hosts;
 mod judge;
+mod managers;
 mod more;
 mod people;
 mod queue;
+mod reload;
 mod swarm;
 #[cfg(test)]
 mod tests;
@@ -26,7 +29,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{EngineId, Input, PeerNumber, Start, World};
+use super::{EngineId, EngineState, Input, PeerNumber, Start, World};
 use crate::model::{Address, Role};
 use crate::mutation::{Mutant, Planted};
 use crate::nuodb::client::{Credentials, Settings};
@@ -37,6 +40,7 @@ use crate::supervisor::{Accepted, Effect, Fact, Mode};
 use crate::time::Timestamp;
 
 use again::Again;
+use clocks::Clocks;
 use daemon::Daemon;
 use fault::{Fault, Later};
 use hosts::{Hosts, Step};
@@ -192,6 +196,8 @@ enum Item {
     Engine(EngineId, Step),
     Fault(Fault),
     Later(Later),
+    /// The machine of the daemon wakes.
+    Wakes,
 }
 
 /// A history while it lasts.
@@ -208,6 +214,7 @@ struct History {
     /// Which engine came of which start.
     born: BTreeMap<Arc<str>, EngineId>,
     daemon: Daemon,
+    clocks: Clocks,
     judge: Judge,
     again: Option<Again>,
     figures: Figures,
@@ -250,6 +257,7 @@ impl History {
             hosts: Hosts::default(),
             born: BTreeMap::new(),
             daemon: Daemon::new(plan.accepted.clone(), plan.pilot.clone(), ground.through),
+            clocks: Clocks::default(),
             judge: Judge::new(&plan),
             again: decides_again.then(|| Again::new(plan.accepted.clone())),
             figures: Figures::default(),
@@ -290,7 +298,7 @@ impl History {
             let due = [
                 self.queue.next(),
                 self.world.next_timeout(),
-                self.daemon.next(),
+                self.daemon.next().map(|at| at.max(self.clocks.wakes)),
             ];
             let Some(next) = due.into_iter().flatten().min() else {
                 break;
@@ -324,16 +332,23 @@ impl History {
         if self.queue.next().is_none_or(|at| at > now) {
             return self.run_daemon();
         }
-        match self.queue.take() {
-            None => (),
-            Some(Item::Arrived { line, way, packet }) => self.arrived(line, way, packet),
-            Some(Item::Broken { line }) => self.broken(line),
-            Some(Item::Calm) => self.calm()?,
-            Some(Item::Committed(ticket)) => self.committed(ticket)?,
-            Some(Item::Dialled { line, address }) => self.dialled(line, &address),
-            Some(Item::Engine(engine, step)) => self.engine(engine, step),
-            Some(Item::Fault(fault)) => self.strike(fault)?,
-            Some(Item::Later(later)) => self.catch_up(later)?,
+        let Some(item) = self.queue.take() else {
+            return Ok(());
+        };
+        if now < self.clocks.wakes && clocks::waits(&item) {
+            self.queue.put(self.clocks.wakes, item);
+            return Ok(());
+        }
+        match item {
+            Item::Arrived { line, way, packet } => self.arrived(line, way, packet),
+            Item::Broken { line } => self.broken(line),
+            Item::Calm => self.calm()?,
+            Item::Committed(ticket) => self.committed(ticket)?,
+            Item::Dialled { line, address } => self.dialled(line, &address),
+            Item::Engine(engine, step) => self.engine(engine, step),
+            Item::Fault(fault) => self.strike(fault)?,
+            Item::Later(later) => self.catch_up(later)?,
+            Item::Wakes => self.wake()?,
         }
         Ok(())
     }
@@ -412,14 +427,18 @@ impl History {
 
     fn engine(&mut self, engine: EngineId, step: Step) {
         match step {
-            Step::Ready if self.hosts.runs(engine) => {
+            Step::Hang | Step::Ready if self.hosts.runs(engine) => {
                 let port = u16::try_from(engine.0 % 10_000).expect("it is small") + 40_000;
                 self.tell_world(Input::EngineReady { engine, port });
+                if step == Step::Hang {
+                    let step = (Duration::from_millis(100), EngineState::Active);
+                    self.world.set_course(self.now, engine, &[step]);
+                }
             }
             Step::Exit(code) if self.hosts.exit(engine) => {
                 self.tell_world(Input::EngineExited { engine, code });
             }
-            Step::Ready | Step::Exit(_) => (),
+            Step::Exit(_) | Step::Hang | Step::Ready => (),
         }
     }
 

@@ -3,30 +3,42 @@
 use super::dice::Dice;
 use super::fault::Fault;
 
-/// In how many histories of a hundred people tell us something.
-const SAID: usize = 25;
+/// Which groups of faults strike in how many histories of a hundred, and how often at least and at
+/// most.
+const GROUPS: [(&[Fault], usize, [usize; 2]); 5] = [
+    (Fault::SAID, 25, [3, 12]),
+    (Fault::CLOCKS, 12, [1, 3]),
+    (Fault::ONE_WAY, 10, [1, 3]),
+    (Fault::HANGS, 8, [1, 2]),
+    (Fault::RELOADS, 10, [1, 3]),
+];
+
+/// In how many histories of a hundred storage managers are healed.
+const MANAGED: usize = 15;
 
 /// What a history has that others have not.
 #[derive(Clone, Debug, Default)]
 pub(super) struct More {
-    /// How often people tell us something.
-    said: usize,
+    /// How many faults of which groups strike beside the usual ones.
+    pub(super) faults: Vec<(&'static [Fault], usize)>,
+    /// By what it is drawn how storage managers are healed, if they are.
+    pub(super) managed: Option<Dice>,
 }
 
 impl More {
     /// Draws what the history of a seed has.
     pub(super) fn draw(seed: u64) -> Self {
         let mut dice = Dice::new(!seed);
-        let said = if dice.percent(SAID) {
-            3 + dice.below(10)
-        } else {
-            0
-        };
-        Self { said }
-    }
-
-    /// Returns how many faults of which groups strike beside the usual ones.
-    pub(super) fn faults(&self) -> [(&'static [Fault], usize); 1] {
-        [(Fault::SAID, self.said)]
+        let mut faults = Vec::new();
+        for (group, chance, [least, most]) in GROUPS {
+            if dice.percent(chance) {
+                faults.push((group, least + dice.below(most - least + 1)));
+            }
+        }
+        let managed = dice.percent(MANAGED).then(|| Dice::new(dice.next()));
+        if managed.is_some() {
+            faults.push((Fault::MANAGERS, 1 + dice.below(5)));
+        }
+        Self { faults, managed }
     }
 }

@@ -7,6 +7,7 @@ use super::super::{Pace, PeerSettings};
 use super::Ground;
 use super::dice::Dice;
 use super::fault::Fault;
+use super::managers;
 use super::more::More;
 use crate::model::{self, Address, DatabaseName};
 use crate::mutation::Planted;
@@ -66,10 +67,15 @@ impl Plan {
         let count = dice.pick(&[3, 3, 3, 4, 4, 5, 6]);
         let brokers = 2 + dice.below(count - 1);
         let peers: Vec<PeerSettings> = (1..=count).map(|it| peer(it, it <= brokers)).collect();
-        let (databases, accepted) = match &ground.accepted {
+        let (mut databases, mut accepted) = match &ground.accepted {
             Some(accepted) => given(dice, accepted, count),
             None => drawn(dice, count),
         };
+        if ground.accepted.is_none()
+            && let Some(mut dice) = more.managed.clone()
+        {
+            accepted = managers::manage(&mut dice, &mut databases, accepted, count);
+        }
         let accepted = planted(accepted, ground.planted);
         let calm = calm(&accepted.supervisor.policies);
         let cipher = dice.pick(&[CipherName::Aes256Ctr, CipherName::Aes128Ctr]);

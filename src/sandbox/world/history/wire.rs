@@ -52,6 +52,8 @@ struct Link {
     refuses: bool,
     /// Nobody answers those who dial; what stands already passes.
     shut: bool,
+    /// Which way nothing passes.
+    lost: Option<Way>,
 }
 
 /// All lines.
@@ -86,6 +88,11 @@ impl Wire {
     /// Lets nobody in any more who dials that peer, or everybody again.
     pub(super) fn shut(&mut self, peer: PeerNumber, is_shut: bool) {
         self.links.entry(peer).or_default().shut = is_shut;
+    }
+
+    /// Lets nothing pass that way to or from a peer.
+    pub(super) fn lose(&mut self, peer: PeerNumber, way: Option<Way>) {
+        self.links.entry(peer).or_default().lost = way;
     }
 
     /// Returns how many lines stand at the daemon's end.
@@ -124,7 +131,7 @@ impl History {
             ..Link::default()
         };
         let road = peer.map_or(nowhere, |it| self.wire.link(it));
-        if road.shut {
+        if road.shut || road.lost.is_some() {
             return;
         }
         self.wire.dialling.remove(&line);
@@ -203,8 +210,9 @@ impl History {
         let Some(it) = self.wire.lines.get_mut(&line) else {
             return;
         };
-        let muted = self.wire.links.get(&it.peer).is_some_and(|it| it.muted);
-        if muted || !it.held.is_empty() {
+        let known = self.wire.links.get(&it.peer);
+        let stays = known.is_some_and(|it| it.muted || it.lost == Some(way));
+        if stays || it.held.iter().any(|it| it.0 == way) {
             it.held.push((way, packet));
             return;
         }
@@ -387,6 +395,14 @@ impl History {
         {
             say(&mut it.server);
             self.wire.spoken.insert(line);
+        }
+    }
+
+    /// Both ways to a peer are open again.
+    pub(super) fn hear_again(&mut self, peer: PeerNumber) {
+        self.wire.lose(peer, None);
+        if !self.wire.link(peer).muted {
+            self.release(peer);
         }
     }
 

@@ -17,6 +17,7 @@ pub(super) struct Events {
     joined: BTreeSet<String>,
     held: BTreeSet<(String, String)>,
     blocked: BTreeSet<(String, String)>,
+    stuck: BTreeSet<(usize, u32)>,
     /// Whether each gate that was told of is closed.
     gates: BTreeMap<String, bool>,
 }
@@ -58,7 +59,12 @@ impl Events {
             Kind::ProcessUnreachable => {
                 self.processes.insert(key.unwrap_or_default(), false) == Some(true)
             }
+            Kind::ProcessStuck => {
+                self.stuck.extend(key);
+                true
+            }
             Kind::ProcessFailed | Kind::ProcessLeft => match key {
+                Some(key) if self.stuck.remove(&key) => self.processes.remove(&key).is_some(),
                 Some(key) => self.processes.remove(&key).is_some(),
                 None => true,
             },
@@ -98,10 +104,16 @@ impl Events {
         was_closed.unwrap_or(gate == "gate not-synced") != is_closed
     }
 
-    /// How many slots of a database listeners know not to be minded for now.
-    pub(super) fn excused(&self, database: &str) -> usize {
+    /// How many slots of a database and role listeners know not to be minded for now.
+    pub(super) fn excused(&self, database: &str, role: &str) -> usize {
         let slots: BTreeSet<&(String, String)> = self.held.union(&self.blocked).collect();
-        slots.iter().filter(|(it, _)| it == database).count()
+        let is_it = |it: &&&(String, String)| it.0 == database && it.1.starts_with(role);
+        slots.iter().filter(is_it).count()
+    }
+
+    /// Returns whether listeners know that a process gets no further.
+    pub(super) fn is_stuck(&self, key: (usize, u32)) -> bool {
+        self.stuck.contains(&key)
     }
 
     pub(super) fn is_degraded(&self, database: &str) -> bool {

@@ -1,7 +1,7 @@
 //! What agents and people said: words with which a start failed, seats that were given up, and
 //! processes that somebody stopped.
 
-use super::known::{Known, Open};
+use super::known::{Known, Open, is_manager};
 use super::told::{Life, State};
 use super::{Broken, Judge, Law};
 use crate::exchange::ActionId;
@@ -21,7 +21,8 @@ impl Known {
         let words = words.to_lowercase();
         let says = |all: &[&str]| all.iter().any(|it| words.contains(it));
         if says(&HOST_OUT) {
-            self.out.insert((open.database.clone(), open.peer), now);
+            let key = (open.database.clone(), is_manager(&open.seat), open.peer);
+            self.out.insert(key, now);
         } else if says(&BAD_OPTION) {
             let name = (open.database.clone(), open.seat.clone());
             if self.seats.get(&name).is_some_and(|it| it.is_vacant) {
@@ -53,7 +54,8 @@ impl Judge {
             self.met(Law::Heeded);
         }
         let since = self.known.told.peers.get(&it.peer).map(|it| it.since);
-        let said = self.known.out.get(&(it.database.clone(), it.peer));
+        let key = (it.database.clone(), is_manager(&it.seat), it.peer);
+        let said = self.known.out.get(&key);
         if said.is_some_and(|said| since.is_none_or(|since| since <= *said)) {
             let text = format!("{action}: peer {} said that it cannot run there", it.peer);
             return Err(Law::Heeded.broken(text));
@@ -91,7 +93,11 @@ impl Judge {
         let number = it.seat.rsplit('/').next().and_then(|it| it.parse().ok());
         let orders = &self.known.orders;
         let declared = orders.declared(&it.database, policy);
-        let is_declared = number.is_some_and(|it: u32| it <= declared);
+        let is_declared = if is_manager(&it.seat) {
+            policy.sm.is_some()
+        } else {
+            number.is_some_and(|it: u32| it <= declared)
+        };
         // Who works at it does not say what is wanted.
         let is_worked_at = orders.worked_at_since(left, &name, Some(life.peer));
         let is_asked_for = orders.wanted(&it.database) || orders.asked(now, &it.database);

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::SeatName;
+use super::archives::is_ending;
+use super::clocks::Doubts;
 use super::orders::Orders;
 use super::overlaps::Claim;
 use super::storms::Storms;
@@ -21,6 +23,8 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Stage {
     Told,
+    /// It is to end something.
+    Ending,
     Prepared,
     Ready,
     Committed,
@@ -84,10 +88,12 @@ pub(super) struct Known {
     pub(super) meant: BTreeMap<Arc<str>, SeatName>,
     pub(super) storms: Storms,
     pub(super) orders: Orders,
+    /// Since when the clocks make everything doubtful, or a fresh picture settles.
+    pub(super) doubts: Option<Doubts>,
     /// Seats that were told to be given up.
     pub(super) held: BTreeSet<SeatName>,
-    /// Where an agent said that a database's engines cannot run, and when.
-    pub(super) out: BTreeMap<(Arc<str>, usize), Timestamp>,
+    /// Where an agent said that a database's engines, or its managers, cannot run, and when.
+    pub(super) out: BTreeMap<(Arc<str>, bool, usize), Timestamp>,
     /// Seats for which no start can work.
     pub(super) useless: BTreeSet<SeatName>,
     /// Starts that were told to have failed, and how many of them were told on.
@@ -109,8 +115,12 @@ impl Known {
             Input::Observed(observation) => {
                 self.told.observe(now, observation);
                 match observation {
-                    Observation::Lost(_) => self.freeze(),
+                    Observation::Lost(_) => {
+                        self.freeze();
+                        self.look_no_more();
+                    }
                     Observation::Snapshot(_) => {
+                        self.look_again(now);
                         for open in self.open.values_mut() {
                             open.looked = Some(now);
                         }
@@ -127,13 +137,14 @@ impl Known {
             Input::Began(_) => {
                 self.freeze();
                 self.asked.clear();
+                self.doubts = None;
             }
             Input::JournalFailed => {
                 self.gates.insert("gate journal".into(), true);
             }
             Input::Reported { action, outcome } => self.report(now, *action, outcome),
-            Input::Clock(_)
-            | Input::Configured(_)
+            Input::Clock(_) => self.doubts = Some(Doubts::default()),
+            Input::Configured(_)
             | Input::Lease(_)
             | Input::Recovered(_)
             | Input::Requested(_)
@@ -301,8 +312,12 @@ impl Known {
                     self.asked.insert(*action, peer);
                 }
             }
-            Effect::Do(Deed::Abandon { .. } | Deed::Refresh | Deed::Stop { .. })
-            | Effect::Answer { .. } => (),
+            Effect::Do(Deed::Stop { action, .. }) => {
+                if let Some(open) = self.open.get_mut(action) {
+                    open.stage = Stage::Ending;
+                }
+            }
+            Effect::Do(Deed::Abandon { .. } | Deed::Refresh) | Effect::Answer { .. } => (),
             Effect::Raise(event) => self.told_event(now, event),
         }
     }
@@ -327,10 +342,13 @@ impl Known {
             Kind::ActionStarted => {
                 // The steps of a cold start are one start.
                 let text = event.text.as_deref().unwrap_or_default();
-                if !text.contains(" of the cold start that action ") {
+                let is_step = text.contains(" of the cold start that action ");
+                if !is_step && !is_ending(event) {
                     self.starts.push(now);
                 }
-                self.storms.started(now);
+                if !is_ending(event) {
+                    self.storms.started(now);
+                }
                 let subject = &event.subject;
                 let database = subject.database.as_ref().map(ToString::to_string);
                 let open = Open {
@@ -393,6 +411,11 @@ pub(super) const fn has_left(outcome: &Outcome) -> bool {
             | Outcome::StartFailed(_)
             | Outcome::Started(_)
     )
+}
+
+/// Returns whether a seat is one of a storage manager.
+pub(super) fn is_manager(seat: &str) -> bool {
+    seat.starts_with("sm/")
 }
 
 /// Names the seat that an event is about.

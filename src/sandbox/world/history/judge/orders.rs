@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::known::{Known, Open, Seat, index_of, named};
+use super::known::{Known, Open, Seat, index_of, is_manager, named};
 use super::{Broken, Judge, Law, SeatName};
 use crate::event::{Event, Kind};
 use crate::exchange::{ActionId, Answer, Request, RequestId, Wish, Word};
@@ -261,7 +261,7 @@ impl Known {
         }
         orders.forgot.extend(database_of(target));
         match target {
-            Extent::Peer(peer) => self.out.retain(|it, _| it.1 != *peer),
+            Extent::Peer(peer) => self.out.retain(|it, _| it.2 != *peer),
             Extent::Database(_) => self.try_anew(target),
             Extent::Domain | Extent::Process(..) | Extent::Seat(_) => (),
         }
@@ -375,7 +375,11 @@ impl Judge {
         let asked = orders.asked(now, &name.0);
         let number = it.seat.rsplit('/').next().and_then(|it| it.parse().ok());
         let declared = orders.declared(&name.0, policy);
-        let is_declared = number.is_some_and(|it: u32| it <= declared);
+        let is_declared = if is_manager(&it.seat) {
+            policy.sm.is_some()
+        } else {
+            number.is_some_and(|it: u32| it <= declared)
+        };
         self.met(Law::Forgotten);
         if is_forgotten && !is_declared && !asked {
             let text = format!("{action}: a person had {} of {} forgotten", name.1, name.0);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::known::{Known, Open, Stage};
+use super::known::{Known, Open, Stage, is_manager};
 use super::told::State;
 use super::{Broken, Judge, Law, SeatName};
 use crate::time::Timestamp;
@@ -98,7 +98,9 @@ impl Judge {
             return Ok(());
         };
         self.met(Law::Overlap);
+        // Two on one archive are one too many.
         let is_strict = self.policy(&name.0).is_some_and(|it| it.strict_siblings);
+        let is_strict = is_strict || is_manager(&name.1);
         if beside > 1 || is_strict {
             let text = format!("{beside} live beside the one on {} of {}", name.1, name.0);
             return Err(Law::Overlap.broken(text));

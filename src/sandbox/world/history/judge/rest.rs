@@ -7,11 +7,15 @@ use std::time::Duration;
 use super::super::{EngineId, History, Start};
 use super::told::{Life, State, ToldProcess};
 use super::{Broken, Judge, Law};
-use crate::model::{Model, Role};
+use crate::model::{Model, Role, Status};
+use crate::sandbox::world::history::swarm::Database;
 use crate::time::Timestamp;
 
 /// A start takes no longer than this to succeed or to be given up.
 const STAYS_OPEN: Duration = Duration::from_secs(120);
+
+/// What gets no further is told of so long after it is due at the latest.
+const TOLD_WITHIN: Duration = Duration::from_secs(60);
 
 /// One that runs, and one that is asked whether it lives.
 const LINES: usize = 2;
@@ -94,6 +98,54 @@ fn live(model: &Model) -> BTreeSet<String> {
 }
 
 impl Judge {
+    /// The storage managers that are wanted run, or it was told why they do not.
+    fn judge_managers(&self, database: &Database) -> Result<(), Broken> {
+        let name = &*database.name;
+        let Some(policy) = &database.policy else {
+            return Ok(());
+        };
+        if !database.is_managed() || self.known.orders.forgot(name) {
+            return Ok(());
+        }
+        let left = self.known.managers_left(name);
+        let observed = if policy.keep_observed {
+            database.managers.saturating_sub(left)
+        } else {
+            0
+        };
+        let min = policy.sm.map_or(0, |it| it.min as usize);
+        let live = |it: &&ToldProcess| it.role == Role::Sm && it.state == State::Live;
+        let live = self.known.told.of(name).filter(live).count();
+        let excused = self.told.excused(name, "sm/");
+        if live + excused < observed.max(min) {
+            return Err(Law::Rest.broken(format!(
+                "{name}: {live} managers run, {excused} are held or blocked, {observed} or {min} \
+                 are wanted"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Who begins and gets no further was told of.
+    fn judge_stuck(&mut self, now: Timestamp) -> Result<(), Broken> {
+        let mut is_met = false;
+        for (key, it) in &self.known.told.processes {
+            let policy = self.policy(&it.database).unwrap_or_default();
+            let due = it.changed + policy.waits.stuck_after + TOLD_WITHIN;
+            if it.status == Status::Starting && it.state == State::Live && due <= now {
+                is_met = true;
+                if !self.told.is_stuck(*key) {
+                    let text = format!("{it:?} gets no further, and nobody was told");
+                    return Err(Law::Stuck.broken(text));
+                }
+            }
+        }
+        if is_met {
+            self.met(Law::Stuck);
+        }
+        Ok(())
+    }
+
     fn judge_rest(&mut self, now: Timestamp, room: usize) -> Result<(), Broken> {
         if self.was_missing {
             self.met(Law::Rest);
@@ -103,6 +155,7 @@ impl Judge {
         if let Some(stays) = open.find(|it| it.committed + STAYS_OPEN < now) {
             return Err(Law::Rest.broken(format!("an action stays open: {stays:?}")));
         }
+        self.judge_stuck(now)?;
         for database in &self.databases {
             let Some(policy) = &database.policy else {
                 continue;
@@ -121,13 +174,15 @@ impl Judge {
             let wanted = observed.max(declared).min(room);
             let live = |it: &&ToldProcess| it.role == Role::Te && it.state == State::Live;
             let live = self.known.told.of(&database.name).filter(live).count();
-            let excused = self.told.excused(&database.name);
+            let excused = self.told.excused(&database.name, "te/");
             if live + excused < wanted {
                 return Err(Law::Rest.broken(format!(
                     "{}: {live} run, {excused} are held or blocked, {wanted} are wanted",
                     database.name
                 )));
             }
+            self.judge_managers(database)?;
+            let excused = self.told.excused(&database.name, "");
             if excused == 0 && self.told.is_degraded(&database.name) {
                 let text = format!("{} stays degraded, and nobody was told why", database.name);
                 return Err(Law::Rest.broken(text));

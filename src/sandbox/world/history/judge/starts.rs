@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::known::{Known, Open, Stage, index_of};
+use super::archives::judge_managed;
+use super::known::{Known, Open, Stage, index_of, is_manager};
 use super::told::{Life, State, ToldProcess};
 use super::{Broken, Judge, Law};
 use crate::event::{Event, Kind};
@@ -89,6 +90,7 @@ impl Judge {
             "{action}: fewer than half of the brokers are in view"
         );
         self.judge_storm(now, action)?;
+        self.judge_clock(now, action)?;
         // Where nothing is healed, what is asked for is started by the policy of nobody.
         let asked = self.known.orders.asked(now, &it.database);
         let policy = self.policy(&it.database);
@@ -134,7 +136,8 @@ impl Judge {
             "{action}: peer {} has only just come back",
             it.peer
         );
-        let is_te = |known: &&ToldProcess| known.role == Role::Te;
+        let role = role_of(it);
+        let is_te = |known: &&ToldProcess| known.role == role;
         let runs = |known: &&ToldProcess| {
             known.status == Status::Up && !matches!(known.state, State::Unreachable(_))
         };
@@ -147,8 +150,11 @@ impl Judge {
         if others > 0 {
             self.met(Law::OnePerPeer);
         }
-        self.met(Law::Needs);
         ensure!(OnePerPeer, taken.is_none(), "{action}: there is {taken:?}");
+        if role == Role::Sm {
+            return self.judge_newest(action, it);
+        }
+        self.met(Law::Needs);
         ensure!(Needs, serves, "{action}: nothing of {} runs", it.database);
         Ok(())
     }
@@ -159,7 +165,7 @@ impl Judge {
             .known
             .open
             .iter()
-            .filter(|(other, _)| **other != action)
+            .filter(|(other, open)| **other != action && open.stage != Stage::Ending)
         {
             is_met = true;
             let same_seat = open.database == it.database && open.seat == it.seat;
@@ -170,7 +176,7 @@ impl Judge {
             );
             ensure!(
                 Lane,
-                open.database != it.database,
+                open.database != it.database || role_of(open) != role_of(it),
                 "{action}: {other} is open for the same database"
             );
             ensure!(
@@ -195,7 +201,8 @@ impl Judge {
     ) -> Result<(), Broken> {
         let name = (it.database.clone(), it.seat.clone());
         let seat = self.known.seats.get(&name).cloned().unwrap_or_default();
-        let lives = |it: &&ToldProcess| it.role == Role::Te && it.state == State::Live;
+        let role = role_of(it);
+        let lives = |it: &&ToldProcess| it.role == role && it.state == State::Live;
         if self.known.told.of(&it.database).any(|it| lives(&it)) {
             self.met(Law::DoubleStart);
         }
@@ -335,6 +342,9 @@ impl Judge {
         it: &Open,
         policy: &Policy,
     ) -> Result<(), Broken> {
+        if role_of(it) == Role::Sm {
+            return judge_managed(action, policy);
+        }
         let orders = &self.known.orders;
         let declared = orders.declared(&it.database, policy) as usize;
         let is_declared = |seat: &str| {
@@ -381,7 +391,8 @@ impl Judge {
         let seats = self.known.seats.iter();
         let wanted = seats
             .filter(|((database, name), seat)| {
-                *database == it.database && (seat.observed || is_declared(name))
+                let is_wanted = seat.observed || is_declared(name);
+                *database == it.database && !is_manager(name) && is_wanted
             })
             .count();
         ensure!(
@@ -402,10 +413,14 @@ impl Judge {
             let text = format!("{action} ends and was not open");
             return Err(Law::Sense.broken(text));
         };
+        if open.stage == Stage::Ending {
+            return Ok(());
+        }
         let policy = self.policy(&open.database).unwrap_or_default();
+        let role = role_of(&open);
         let came = |it: &Life| {
             it.database == *open.database
-                && it.role == Role::Te
+                && it.role == role
                 && it.peer == open.peer
                 && it.to.is_none_or(|to| to >= open.committed)
         };
@@ -434,6 +449,15 @@ impl Judge {
             );
         }
         Ok(())
+    }
+}
+
+/// Returns what is started.
+fn role_of(open: &Open) -> Role {
+    if is_manager(&open.seat) {
+        Role::Sm
+    } else {
+        Role::Te
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct ToldProcess {
     pub(super) role: Role,
     pub(super) status: Status,
     pub(super) state: State,
+    /// When anything about it changed.
+    pub(super) changed: Timestamp,
     /// Which entry of `lives` it is.
     pub(super) life: usize,
     agent: u32,
@@ -66,6 +68,10 @@ pub(super) struct Life {
     pub(super) failed: Option<Timestamp>,
     /// Gone after somebody asked it to leave.
     pub(super) left: Option<Timestamp>,
+    /// When it was seen last, if it is gone.
+    pub(super) seen: Option<Timestamp>,
+    /// Whether it was up when it was seen last.
+    pub(super) was_up: bool,
     /// Which start it came from, once that is said.
     pub(super) start: Option<String>,
 }
@@ -425,6 +431,9 @@ impl Told {
             if matches!(process.state, State::Ending(_)) {
                 process.state = State::Live;
             }
+            if process.state != State::Live || said.is_some_and(|it| it != process.status) {
+                process.changed = now;
+            }
             process.agent = agent;
             process.start = process.start.take().or(start);
             process.node = process.node.or(seen.node_id);
@@ -446,6 +455,8 @@ impl Told {
             to: None,
             failed: None,
             left: None,
+            seen: None,
+            was_up: false,
             start: start.clone(),
         });
         let process = ToldProcess {
@@ -454,6 +465,7 @@ impl Told {
             role: seen.role,
             status: said.unwrap_or(Status::Unknown),
             state: there,
+            changed: now,
             life: self.lives.len() - 1,
             agent,
             start,
@@ -503,6 +515,11 @@ impl Told {
             self.ended.push((key, process.life));
             let life = &mut self.lives[process.life];
             life.to = Some(at);
+            life.seen = Some(match process.state {
+                State::Unreachable(since) => since,
+                State::Ending(_) | State::Live => at,
+            });
+            life.was_up = matches!(process.status, Status::Stopping | Status::Up);
             if process.status == Status::Stopping {
                 life.left = Some(at);
             } else if matches!(process.state, State::Ending(_)) {

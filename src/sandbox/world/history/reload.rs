@@ -1,0 +1,49 @@
+//! Another configuration is accepted while everything goes on: policies that ask for more or less,
+//! and begin elsewhere. What a policy says of time stays as it is.
+
+use std::sync::Arc;
+
+use super::History;
+use super::judge::Broken;
+use crate::policy::{AfterStages, Bounds, Policy};
+use crate::supervisor::Input;
+
+impl History {
+    /// The configuration is changed and accepted.
+    pub(super) fn reload(&mut self) -> Result<(), Broken> {
+        let mut accepted = (*self.daemon.accepted).clone();
+        accepted.supervisor.generation += 1;
+        for index in 0..self.plan.databases.len() {
+            let database = &mut self.plan.databases[index];
+            let name = &*database.name;
+            let mut all = accepted.supervisor.policies.iter_mut();
+            let own = all.find(|it| it.databases == [name.into()]);
+            let (Some(policy), Some(own)) = (&mut database.policy, own) else {
+                continue;
+            };
+            let min = self.dice.below(4);
+            let min = min.max(usize::from(!policy.keep_observed));
+            policy.te = (min > 0).then(|| Bounds {
+                min: u32::try_from(min).expect("it is small"),
+                max: None,
+            });
+            if self.dice.percent(50) {
+                policy.stages.reverse();
+            }
+            if self.dice.percent(30) {
+                policy.after_stages = AfterStages::Hold;
+            }
+            *own = Policy {
+                databases: std::mem::take(&mut own.databases),
+                ..policy.clone()
+            };
+        }
+        self.daemon.accepted = Arc::new(accepted);
+        self.judge.reloaded(&self.plan);
+        if self.daemon.alive.is_none() {
+            return Ok(());
+        }
+        let configured = Input::Configured(self.daemon.accepted.clone());
+        self.turn(vec![configured], true)
+    }
+}
