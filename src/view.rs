@@ -41,6 +41,8 @@ pub struct View {
     pub actions: Vec<ActionView>,
     /// What people said that holds for a while.
     pub orders: Vec<OrderFact>,
+    /// How many starts are left by the budget of the domain.
+    pub budget_left: u32,
 }
 
 /// A host of the domain.
@@ -141,6 +143,7 @@ impl View {
             slots: supervisor.slot_views(now.at, model).collect(),
             actions: supervisor.action_views(model).collect(),
             orders: supervisor.orders().cloned().collect(),
+            budget_left: supervisor.budget_left(now),
         };
         view.peers.sort_by(|a, b| a.name.cmp(&b.name));
         view.databases.sort_by(|a, b| a.name.cmp(&b.name));

@@ -9,6 +9,7 @@ mod events;
 mod health;
 mod letters;
 mod lines;
+mod metrics;
 mod office;
 mod patient;
 mod people;

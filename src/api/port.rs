@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::exchange::{Answer, Request};
 use crate::journal::Journal;
-use crate::listener::WishKind;
+use crate::listener::{Cursor, WishKind};
 use crate::model::DomainName;
 use crate::supervisor::Explanation;
 use crate::telemetry::LoopFigures;
@@ -90,6 +90,8 @@ pub struct DomainPort {
     pub errands: mpsc::Sender<Errand>,
     /// What its event loop counts and measures.
     pub figures: Arc<LoopFigures>,
+    /// How far each of its listeners is.
+    pub cursors: Arc<[(String, Cursor)]>,
 }
 
 /// What the port asks of an event loop. An answer that is dropped says that nothing will come.

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::office::Office;
 use super::refusal::Refusal;
-use super::{description, events, health, letters, settings, show, why, wishes, words};
+use super::{description, events, health, letters, metrics, settings, show, why, wishes, words};
 
 /// What every handler gets.
 pub(super) type Shared = State<Arc<Office>>;
@@ -39,6 +39,7 @@ fn described() -> OpenApiRouter<Arc<Office>> {
     OpenApiRouter::with_openapi(description::begun())
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(show::status))
         .routes(routes!(settings::config))
         .routes(routes!(settings::log, settings::set_log))

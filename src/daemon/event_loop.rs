@@ -3,6 +3,7 @@
 //! It reads the clock, feeds the warden, writes the journal, and carries out effects once what led
 //! to them is on record. It decides nothing and waits for nobody, the disk included.
 
+mod meter;
 mod outage;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use self::meter::Meter;
 use self::outage::Outage;
 use super::DaemonError;
 use super::carrier::Carrier;
@@ -22,7 +24,9 @@ use super::pulse::Beat;
 use crate::api::Errand;
 use crate::driver::nuodb::{DriverSettings, Report};
 use crate::event::Event;
-use crate::exchange::{Answer, Deed, Loss, LossClass, Observation, Outcome, Request, RequestId};
+use crate::exchange::{
+    ActionId, Answer, Deed, Loss, LossClass, Observation, Outcome, Request, RequestId,
+};
 use crate::journal::{Batch, Health, Journal, Progress, Ticket};
 use crate::model::{Address, DomainName};
 use crate::supervisor::{Accepted, Effect, Input};
@@ -71,6 +75,7 @@ pub(super) struct EventLoop {
     stop: watch::Receiver<bool>,
     beat: Beat,
     lease: Leasing,
+    meter: Meter,
     parked: Parked<Ticket>,
     waiting: BTreeMap<RequestId, oneshot::Sender<Answer>>,
     last_request: u64,
@@ -134,6 +139,7 @@ impl EventLoop {
             inbox: it.inbox,
             alarms: it.alarms,
             stop: it.stop,
+            meter: Meter::new(it.beat.figures().clone()),
             beat: it.beat,
             lease: Leasing::new(it.owner, it.clock),
             parked: Parked::default(),
@@ -155,7 +161,9 @@ impl EventLoop {
         loop {
             self.look_at_lease();
             let now = progress.borrow_and_update().clone();
-            self.beat.turned(self.clock.timestamp());
+            let turned = self.clock.timestamp();
+            self.beat.turned(turned);
+            self.meter.on_record(now.ticket, turned);
             self.mind(&now).await?;
             let wake = self.wake(&mut progress, now.ticket).await;
             self.look_at_clocks();
@@ -219,7 +227,11 @@ impl EventLoop {
                         continue;
                     };
                     if let Waiting::Deed(deed) = leaving.what {
+                        let action = committed(&deed);
                         room.send(deed);
+                        if let Some(action) = action {
+                            reacted(&self.meter, &self.warden, now, action);
+                        }
                     }
                     match leaving.report {
                         Some(report) => Wake::Withdrawn(report),
@@ -281,6 +293,7 @@ impl EventLoop {
 
     /// Handles some reports and whatever more is there already; without any, time has passed.
     fn turn(&mut self, reports: Vec<Report>) {
+        let began = self.clock.timestamp();
         let mut turn = Turn::default();
         if reports.is_empty() {
             self.feed(&mut turn, Input::Timeout);
@@ -296,6 +309,7 @@ impl EventLoop {
                 .then(|| self.carrier.reports.try_recv().ok())
                 .flatten();
         }
+        self.meter.decided(self.clock.timestamp().since(began));
         self.record(turn);
     }
 
@@ -321,6 +335,7 @@ impl EventLoop {
             facts,
         };
         let ticket = self.journal.write(batch);
+        self.meter.wrote(ticket, self.clock.timestamp());
         self.parked.park(ticket, waiting);
     }
 
@@ -454,6 +469,24 @@ impl Turn {
 
     fn is_only_time(&self) -> bool {
         self.inputs.iter().all(|(_, it)| *it == Input::Timeout)
+    }
+}
+
+/// Measures how long the process was missing for which a request has left.
+fn reacted(meter: &Meter, warden: &Warden, now: Moment, action: ActionId) {
+    let slots = warden.view(now).slots;
+    let slot = slots.into_iter().find(|it| it.action == Some(action));
+    if let Some(since) = slot.and_then(|it| it.since) {
+        meter.reacted(now.at.since(since));
+    }
+}
+
+/// Returns the action whose request this is.
+fn committed(deed: &Deed) -> Option<ActionId> {
+    if let Deed::Commit { action } = deed {
+        Some(*action)
+    } else {
+        None
     }
 }
 

@@ -75,6 +75,7 @@ impl Watched {
             journal: self.journal.clone(),
             errands: self.errands.clone(),
             figures: self.figures.clone(),
+            cursors: self.dispatcher.cursors(),
         }
     }
 }

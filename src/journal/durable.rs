@@ -1,7 +1,8 @@
 //! A journal on disk, as its handles see it: nothing here waits for the disk but who asks for it.
 
+use std::fs::{self, Metadata};
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -23,6 +24,7 @@ use crate::time::{Moment, WallTime};
 pub(super) struct Durable {
     pub(super) shared: Arc<Shared>,
     queries: mpsc::Sender<Query>,
+    dir: PathBuf,
 }
 
 impl Drop for Durable {
@@ -64,7 +66,19 @@ impl Durable {
             let _end = end;
             writer.run();
         })?;
-        Ok((Self { shared, queries }, recovered))
+        let durable = Self {
+            shared,
+            queries,
+            dir: dir.to_owned(),
+        };
+        Ok((durable, recovered))
+    }
+
+    /// Returns how many bytes the files of the journal have.
+    pub(super) fn size(&self) -> u64 {
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let sizes = entries.filter_map(|it| it.metadata().ok());
+        sizes.filter(Metadata::is_file).map(|it| it.len()).sum()
     }
 
     /// Returns up to `limit` events with numbers above `after`, from memory if they are there.

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::book::{Book, DeadLetter, Raised};
 use super::ring::Ring;
+use super::tally::Tally;
 use super::{Batch, Health, Progress, Ticket};
 use crate::event::{Event, Recorded};
 use crate::listener::{Note, Page, Standing};
@@ -20,6 +21,8 @@ use crate::time::{Moment, WallTime};
 #[derive(Debug)]
 pub(super) struct Memory {
     epoch: u32,
+    /// Counts what was recorded.
+    pub(super) tally: Tally,
     state: Mutex<State>,
     progress: watch::Sender<Progress>,
     replays: watch::Sender<u64>,
@@ -37,6 +40,7 @@ impl Memory {
     pub(super) fn new(epoch: u32, capacity: usize) -> Self {
         Self {
             epoch,
+            tally: Tally::default(),
             state: Mutex::new(State {
                 ring: Ring::new(capacity, 0),
                 book: Book::default(),
@@ -66,6 +70,7 @@ impl Memory {
             state.now = now;
         }
         for event in batch.events {
+            self.tally.add(event.kind);
             state.push(self.epoch, event);
         }
         self.commit(state)
@@ -98,7 +103,9 @@ impl Memory {
         state.book.note(now, listener, notes, &mut raised);
         let domain = state.ring.last().and_then(|it| it.event.domain.clone());
         for it in raised {
-            state.push(self.epoch, it.event(now, domain.clone()));
+            let event = it.event(now, domain.clone());
+            self.tally.add(event.kind);
+            state.push(self.epoch, event);
         }
         self.commit(state);
     }

@@ -19,6 +19,7 @@ mod ring;
 mod settings;
 mod shared;
 mod store;
+mod tally;
 mod writer;
 
 use std::future::ready;
@@ -30,7 +31,7 @@ use tokio::sync::watch;
 use self::durable::Durable;
 use self::memory::Memory;
 use self::shared::Work;
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::listener::{Ledger, LedgerError, Ledgered, Note, Page, Source, Standing};
 use crate::supervisor::{Fact, FactChange, Input};
 use crate::time::{Moment, WallTime};
@@ -204,6 +205,22 @@ impl Journal {
         match &self.0 {
             Place::Disk(it) => it.shared.last_seq(),
             Place::Memory(it) => it.last_seq(),
+        }
+    }
+
+    /// Returns how many events of a kind were recorded since it was opened.
+    pub fn told(&self, kind: Kind) -> u64 {
+        match &self.0 {
+            Place::Disk(it) => it.shared.tally.count(kind),
+            Place::Memory(it) => it.tally.count(kind),
+        }
+    }
+
+    /// Returns how many bytes its files have; none if it is in memory.
+    pub fn size(&self) -> u64 {
+        match &self.0 {
+            Place::Disk(it) => it.size(),
+            Place::Memory(_) => 0,
         }
     }
 

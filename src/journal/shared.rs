@@ -14,6 +14,7 @@ use tokio::sync::{oneshot, watch};
 use super::book::DeadLetter;
 use super::error::JournalError;
 use super::ring::Ring;
+use super::tally::Tally;
 use super::{Batch, Health, Progress, Recovered, Ticket};
 use crate::event::Recorded;
 use crate::listener::{Note, Standing};
@@ -96,6 +97,8 @@ pub(super) struct Shared {
     ring: Mutex<Ring>,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) replays: watch::Sender<u64>,
+    /// Counts what was recorded.
+    pub(super) tally: Tally,
     last_seq: AtomicU64,
     epoch: AtomicU32,
     /// Counts the inputs and events that wait.
@@ -128,6 +131,7 @@ impl Shared {
                 health: Health::Working,
             }),
             replays: watch::Sender::new(0),
+            tally: Tally::default(),
             last_seq: AtomicU64::new(seq),
             epoch: AtomicU32::new(epoch),
             backlog: AtomicUsize::new(0),
@@ -271,6 +275,7 @@ impl Shared {
             let last = last.seq;
             let mut ring = self.ring();
             for event in events {
+                self.tally.add(event.event.kind);
                 ring.push(event);
             }
             drop(ring);

@@ -31,7 +31,7 @@ use crate::event::Recorded;
 use crate::exchange::Wish;
 
 pub use alertmanager::{Alertmanager, AlertmanagerSettings, LabelError, RESEND_EVERY, check_label};
-pub use dispatcher::{Dispatcher, Unfinished};
+pub use dispatcher::{Cursor, Dispatcher, Unfinished};
 pub use exec::{Exec, ExecError, ProgramError, ProgramSettings, check_program};
 pub use expression::{Expression, ExpressionError};
 pub use filter::{Filter, UnknownEvent};

@@ -68,6 +68,17 @@ impl Supervisor {
         spent.full_until = last.map(|it| now.at + window.saturating_sub(now.since(*it)));
     }
 
+    /// Returns how many starts are left.
+    pub fn budget_left(&self, now: Moment) -> u32 {
+        let Budget {
+            max_actions,
+            window,
+        } = self.settings.budget;
+        let counts = |it: &&Moment| now.since(**it) < window;
+        let spent = self.spent.starts.iter().filter(counts).count();
+        max_actions.saturating_sub(u32::try_from(spent).unwrap_or(u32::MAX))
+    }
+
     /// Counts a start.
     pub(super) fn spend(&mut self, now: Moment) {
         self.spent.starts.push_back(now);

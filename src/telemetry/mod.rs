@@ -7,6 +7,7 @@ mod chain;
 mod figures;
 mod filter;
 mod journald;
+mod metrics;
 
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -21,6 +22,7 @@ use filter::Change;
 pub use chain::chain;
 pub use figures::{Histogram, LoopFigures, Shape};
 pub use filter::{LogFilter, LogFilterError, change_filter, filter};
+pub use metrics::{Exposition, Metric, MetricFormat, MetricKind};
 
 /// How a line of the log looks.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

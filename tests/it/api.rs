@@ -2,6 +2,7 @@
 
 mod addresses;
 mod hostile;
+mod metrics;
 mod pages;
 mod people;
 mod standin;

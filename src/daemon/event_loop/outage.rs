@@ -61,6 +61,7 @@ impl EventLoop {
             since,
             why: why.to_owned(),
         });
+        self.meter.forget();
         for it in self.parked.take() {
             self.refuse(it);
         }

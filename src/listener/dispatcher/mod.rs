@@ -65,17 +65,34 @@ pub struct Unfinished {
     pub last: u64,
 }
 
-/// The number up to which a listener is done with everything.
+/// How far a listener is: its clones are the same one.
 #[derive(Clone, Debug, Default)]
-struct Cursor(Arc<AtomicU64>);
+pub struct Cursor(Arc<Place>);
+
+#[derive(Debug, Default)]
+struct Place {
+    seq: AtomicU64,
+    queued: AtomicU64,
+}
 
 impl Cursor {
-    fn seq(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+    /// Returns the number up to which the listener is done with everything.
+    pub fn seq(&self) -> u64 {
+        self.0.seq.load(Ordering::Acquire)
+    }
+
+    /// Returns how many events wait in memory for it.
+    pub fn queued(&self) -> u64 {
+        self.0.queued.load(Ordering::Relaxed)
     }
 
     fn advance(&self, seq: u64) {
-        self.0.store(seq, Ordering::Release);
+        self.0.seq.store(seq, Ordering::Release);
+    }
+
+    fn queue(&self, events: usize) {
+        let events = u64::try_from(events).unwrap_or(u64::MAX);
+        self.0.queued.store(events, Ordering::Relaxed);
     }
 }
 
@@ -140,6 +157,13 @@ impl<J: Source + Ledger> Dispatcher<J> {
             worker.run().await;
         });
         self.workers.insert(name, handle);
+    }
+
+    /// Returns how far each listener is, from now on until it is ended.
+    pub fn cursors(&self) -> Arc<[(String, Cursor)]> {
+        let workers = self.workers.iter();
+        let cursors = workers.map(|(name, it)| (name.clone(), it.cursor.clone()));
+        cursors.collect()
     }
 
     /// Returns what waits until the journal knows where each listener stands; from then on none of

@@ -257,6 +257,7 @@ impl<J: Source + Ledger> Worker<J> {
         };
         self.read(last);
         self.ends.cursor.advance(self.queue.cursor());
+        self.ends.cursor.queue(self.queue.len());
         let is_retired = matches!(order, Order::Retire(_));
         if !self.is_overdue && !is_retired {
             self.assign();

@@ -10,7 +10,7 @@ use dbwarden::api::{self, ConfigState, DaemonPort, DomainPort, Errand, Now, Perm
 use dbwarden::event::{Event, Kind, Subject};
 use dbwarden::exchange::{Answer, Observation, Request, Wish};
 use dbwarden::journal::{Batch, Journal};
-use dbwarden::listener::{Ledger as _, Note, Source, WishKind};
+use dbwarden::listener::{Cursor, Ledger as _, Note, Source, WishKind};
 use dbwarden::model::{
     self, Address, PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status, StatusSeen,
 };
@@ -65,6 +65,7 @@ impl Domain {
             journal: journal.clone(),
             errands: sender,
             figures: figures.clone(),
+            cursors: Arc::new([("page".to_owned(), Cursor::default())]),
         };
         let domain = Self {
             journal,
