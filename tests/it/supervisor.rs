@@ -10,8 +10,8 @@
 //! - `return B`, `rejoin B` a lost peer is there again: with another agent, or the same;
 //! - `lost` the session is gone; `managed teas ACTIVE, coffee` which databases the domain manages
 //!   itself;
-//! - `ready 1`, `started 1 ID`, `registered 1 5`, `failed 1 REASON`, `refused 1 TEXT`, `not-sent 1`,
-//!   `unanswered 1`, `answers 1`, `stopped 1` what the driver tells of an action;
+//! - `ready 1`, `started 1 ID`, `registered 1 5`, `failed 1 REASON`, `refused 1 TEXT`,
+//!   `not-sent 1`, `unanswered 1`, `answers 1`, `stopped 1` what the driver tells of an action;
 //! - `ask BY teas`, `ask BY teas elsewhere`, `ask BY teas on B` somebody requests an engine,
 //!   perhaps `because REASON`;
 //! - `say BY hold teas/te/1 because REASON` and the like: what only people say;

@@ -155,7 +155,7 @@ fn an_engine_that_stood_in_for_a_missed_one_makes_no_more_wanted() {
         15.05 prepare 1 te on b
         16 commit 1
         17 action_failed 1 te/1 on b: Unknown option: --mem
-        17 slot_held te/1: bad-option; other te-options, `dbwarden release`, or a process that stays, ...
+        17 slot_held te/1: bad-option; other te-options, `dbwarden release`, or a process ...
         600.05 process_failed te 4@d
         ",
     );
