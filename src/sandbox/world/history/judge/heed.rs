@@ -60,7 +60,9 @@ impl Judge {
             let text = format!("{action}: peer {} said that it cannot run there", it.peer);
             return Err(Law::Heeded.broken(text));
         }
-        if self.known.useless.contains(&name) {
+        // Who asks for one may know better.
+        let is_asked_for = self.known.orders.asked(now, &it.database);
+        if self.known.useless.contains(&name) && !is_asked_for {
             let text = format!("{action}: no engine understands how it is started");
             return Err(Law::Heeded.broken(text));
         }

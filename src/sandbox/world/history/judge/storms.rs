@@ -85,7 +85,7 @@ impl Judge {
             return Ok(());
         };
         self.met(Law::Storm);
-        if now < until {
+        if now < until && !self.known.orders.is_thawed("storm") {
             let text = "something else was started just now after a storm".to_owned();
             return Err(Law::Storm.broken(text));
         }
