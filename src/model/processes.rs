@@ -108,6 +108,15 @@ impl Model {
         }
     }
 
+    /// Returns whether a process came after the exit of another was told, and before that was
+    /// believed: it knew of it, and is there in its place.
+    pub fn took_over(&self, new: &Process, ended: &Process) -> bool {
+        match ended.presence {
+            Presence::Ending { due } => due <= new.first_seen + self.settings.exit_settle,
+            Presence::Live | Presence::Unreachable { .. } => false,
+        }
+    }
+
     /// Returns whether an exit at that peer can be believed: a broker that sees little itself knows
     /// what became of its own processes only.
     pub(super) fn can_tell_of(&self, peer: PeerId) -> bool {

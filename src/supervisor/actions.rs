@@ -25,6 +25,7 @@ impl Supervisor {
             return;
         }
         if let Some(slot) = self.clears.remove(&action) {
+            self.changed.slots.insert(slot);
             self.cleared(now, model, (action, slot), outcome, effects);
             return;
         }

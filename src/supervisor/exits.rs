@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::state::{Agent, Evidence, Phase, SlotId, Supervisor, Vacancy};
+use super::state::{Agent, Evidence, Phase, Slot, SlotId, Supervisor, Told, Vacancy};
 use crate::model::{Ending, Model, PeerId, PeerPresence, Process, ProcessId};
 use crate::mutation::Mutant;
 use crate::policy::noise;
@@ -37,6 +37,11 @@ impl Supervisor {
             {
                 // One less is wanted, but this seat is declared: the last one goes in its place.
                 self.move_seat(model, last, id);
+                // What was told of it was told under another name.
+                if let Some(vacancy) = self.slot_mut(id).vacancy_mut() {
+                    vacancy.told = Told::default();
+                    vacancy.look = Some(now);
+                }
                 return;
             }
         }
@@ -147,6 +152,7 @@ impl Supervisor {
         match ending {
             Ending::Exit => {
                 self.vacate(now, model, slot, from, Evidence::Exit { peer });
+                self.hand_over(now, model, slot, process);
             }
             Ending::Requested => {
                 self.judge_uptime(now, model, slot, from);
@@ -235,6 +241,35 @@ impl Supervisor {
         if !self.hold_again(now, slot, &vacancy) {
             self.enter(slot, Phase::Vacant(Box::new(vacancy)));
         }
+    }
+
+    /// Somebody was quicker: what they started when an exit was told, and not believed yet, sits
+    /// where nobody is wanted. It takes the seat of the one that it is there for.
+    fn hand_over(&mut self, now: Timestamp, model: &Model, slot: SlotId, ended: &Process) {
+        if self.slot(slot).home.is_some() || self.slot(slot).vacancy().is_none() {
+            return;
+        }
+        let (database, row) = self.row_of(slot);
+        let is_it = |it: &SlotId| {
+            let Phase::Filled(process) = self.slot(*it).phase else {
+                return false;
+            };
+            let known = model.process(process);
+            let took_over = known.is_some_and(|it| model.took_over(it, ended));
+            took_over && !self.is_wanted(*it) && self.may_move(model, *it, slot)
+        };
+        let seats = self.watches[database.index()].rows[row].seats.iter();
+        let Some(from) = seats.copied().find(is_it) else {
+            return;
+        };
+        let Slot {
+            tries, observed, ..
+        } = *self.slot(slot);
+        self.note_foreign(now, slot);
+        self.move_seat(model, from, slot);
+        let slot = self.slot_mut(slot);
+        slot.tries = tries;
+        slot.observed = observed;
     }
 
     /// Returns the pause before the next try of a seat, which has failed at least once.

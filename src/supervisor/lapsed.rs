@@ -70,7 +70,8 @@ impl Supervisor {
         }
     }
 
-    /// Returns the start that was given up and that a process came from, and forgets it.
+    /// Returns the start that was given up and that a process came from, and forgets it; unless the
+    /// process does not say so, and may be another.
     pub(super) fn take_lapsed(&mut self, now: Timestamp, process: &Process) -> Option<Lapsed> {
         let is_over = |(_, it): &(&ActionId, &Lapsed)| {
             now.since(it.at) > self.policy_of(it.database, it.role).waits.late_for
@@ -87,8 +88,11 @@ impl Supervisor {
                 && it.peer == process.peer
                 && agrees(it.start_id.as_ref(), process)
         };
-        let found = self.lapsed.iter().find(|(_, it)| is_it(it));
-        let action = found.map(|(action, _)| *action)?;
+        let (action, lapsed) = self.lapsed.iter().find(|(_, it)| is_it(it))?;
+        if lapsed.start_id.is_some() && process.start_id.is_none() {
+            return Some(lapsed.clone());
+        }
+        let action = *action;
         self.changed.lapsed.insert(action);
         self.lapsed.remove(&action)
     }

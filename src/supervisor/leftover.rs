@@ -34,6 +34,7 @@ impl Supervisor {
             ran.pid = None;
         }
         self.clears.insert(action, id);
+        self.changed.slots.insert(id);
         let about = About {
             slot: Some(id),
             peer: Some(home),
@@ -71,6 +72,27 @@ impl Supervisor {
         let is_kept = self.has_sibling_up(model, id, archive.group.as_ref());
         let is_kept = is_kept || self.settings.planted.has(Mutant::EndAlone);
         (is_kept && !is_somebody_else).then_some((home, pid))
+    }
+
+    /// Returns the action that ends the leftover on the archive of a seat, if one does.
+    pub(super) fn clearing(&self, id: SlotId) -> Option<ActionId> {
+        let mut clears = self.clears.iter();
+        clears.find(|(_, slot)| **slot == id).map(|(it, _)| *it)
+    }
+
+    /// The daemon begins: what became of the leftovers that the one before had ended is not known.
+    pub(super) fn forget_clears(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
+        for (action, id) in std::mem::take(&mut self.clears) {
+            self.changed.slots.insert(id);
+            let about = About {
+                slot: Some(id),
+                peer: self.slot(id).home,
+                action: Some(action),
+                text: "the daemon ended before it was told that the leftover is gone".to_owned(),
+                ..About::default()
+            };
+            self.raise(now, model, Kind::ActionFailed, about, effects);
+        }
     }
 
     /// Takes in what became of a leftover.

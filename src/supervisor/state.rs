@@ -131,7 +131,7 @@ pub(super) struct Action {
 }
 
 /// A start that was given up, and may come to life after all.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lapsed {
     /// The seat it was for. Older records do not say.
     pub(super) slot: Option<SlotId>,
@@ -271,7 +271,7 @@ impl Supervisor {
         }
         self.gates.begin();
         self.lost();
-        self.clears.clear();
+        self.forget_clears(now, model, effects);
         let is_void = |it: &Action| matches!(it.stage, ActionStage::Preparing { .. });
         let void = self.actions.iter().filter(|(_, it)| is_void(it));
         self.void = void.map(|(action, _)| *action).collect();

@@ -32,6 +32,8 @@ pub struct SlotFact {
     /// Why the healer gave up on it, and until when a process that took the seat since must run to
     /// end that.
     pub given_up: Option<(HoldReason, Timestamp)>,
+    /// Which action ends the leftover that holds its archive.
+    pub clearing: Option<ActionId>,
     /// How it is.
     pub phase: PhaseFact,
 }

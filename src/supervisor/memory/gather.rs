@@ -185,6 +185,7 @@ impl Supervisor {
             tries: slot.tries,
             unproven: slot.unproven.map(|it| (name(it.peer), it.at)),
             given_up: slot.given_up.map(|it| (it.reason, it.ends)),
+            clearing: self.clearing(id),
             phase,
         })
     }

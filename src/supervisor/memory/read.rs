@@ -149,6 +149,8 @@ impl Reading<'_> {
         if given_up.is_some() {
             self.supervisor.probation.insert(id);
         }
+        let clearing = fact.clearing.map(|action| (action, id));
+        self.supervisor.clears.extend(clearing);
         self.supervisor.enter(id, phase);
         Ok(())
     }

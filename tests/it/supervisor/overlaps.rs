@@ -294,6 +294,66 @@ fn an_engine_that_comes_late_takes_the_seat_that_it_was_started_for() {
 }
 
 #[test]
+fn what_others_start_before_an_exit_is_believed_takes_its_seat() {
+    check(
+        "
+        0      up a* b c d: sm 1@a, te 2@b, te 3@c
+        100    exit te 2@b
+        100.02 join te 4@d
+        200    exit te 3@c
+        201    ready 1
+        202    join te 5@c
+        ",
+        "
+        100.02 process_joined te 4@d
+        100.05 process_failed te 2@b
+        200.05 process_failed te 3@c
+        200.05 database_degraded teas
+        200.05 action_started 1 te/2 on c: its exit was told; try 1, here; processes there: 0
+        200.05 prepare 1 te on c
+        201 commit 1
+        202 process_joined te 5@c
+        202 action_succeeded 1 te/2 on c
+        202 database_restored teas
+        ",
+    );
+}
+
+#[test]
+fn what_does_not_say_which_start_it_came_from_leaves_the_late_one_to_come() {
+    let mut settings = settings();
+    settings.policies[0].strict_siblings = true;
+    check_with(
+        settings,
+        "
+        0   up a* b c: sm 1@a, te 2@b, te 3@c
+        10  exit te 2@b
+        11  ready 1
+        11  started 1 s1
+        41  unanswered 1
+        42  up a* b c: sm 1@a, te 3@c
+        50  join te 4@b
+        100 exit te 4@b
+        230 wait
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        11 commit 1
+        41 refresh
+        42 action_failed 1 te/1 on b: nothing was heard of the start
+        50 process_joined te 4@b
+        50 database_restored teas
+        100.05 process_failed te 4@b
+        100.05 database_degraded teas
+        220.05 slot_blocked te/1: gate may-overlap; opens in 7 min 2 s
+        ",
+    );
+}
+
+#[test]
 fn one_that_came_late_and_is_lost_with_the_one_in_its_place_counts_as_well() {
     check(
         "

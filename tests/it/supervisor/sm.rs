@@ -325,6 +325,44 @@ fn a_leftover_is_ended_where_the_policy_says_so_and_then_the_archive_is_free() {
 }
 
 #[test]
+fn what_became_of_a_leftover_while_no_daemon_ran_is_told_as_unknown_and_not_asked_twice() {
+    let mut settings = with_archives(&["a", "b"]);
+    settings.policies[0].leftover = Leftover::Kill;
+    check_with(
+        settings,
+        "
+        0    up a* b c: sm 1@a, sm 2@b, te 3@c
+        10   exit sm 2@b
+        11   ready 1
+        12   failed 1 Archive is already in use
+        13   restart
+        14   up a* b c: sm 1@a, te 3@c
+        17   ready 3
+        18   failed 3 Archive is already in use
+        ",
+        "
+        10.05 process_failed sm 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 sm/2 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 sm on b --archive /data/b --mem 1g
+        11 commit 1
+        12 action_failed 1 sm/2 on b: Archive is already in use
+        12 action_started 2 sm/2 on b: the process 2, which ran there last, holds its archive: ...
+        12 kill 2
+        13 action_failed 2 sm/2 on b: the daemon ended before it was told that the leftover is gone
+        13 domain_frozen: gate not-synced
+        14 domain_connected
+        14 domain_thawed: gate not-synced
+        14 action_started 3 sm/2 on b: its exit was told; try 2, here; processes there: 0
+        14 prepare 3 sm on b --archive /data/b --mem 1g
+        17 commit 3
+        18 action_failed 3 sm/2 on b: Archive is already in use
+        18 slot_held sm/2 on b: archive-in-use; `dbwarden release` ends the hold ...
+        ",
+    );
+}
+
+#[test]
 fn a_leftover_is_left_alone_while_no_other_storage_manager_runs() {
     let mut settings = with_archives(&["b"]);
     settings.policies[0].leftover = Leftover::Kill;

@@ -28,6 +28,8 @@ pub(super) struct SlotRecord<'a> {
     unproven: Option<UnprovenRecord<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     given_up: Option<GivenUpRecord<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clearing: Option<u64>,
     #[serde(borrow)]
     phase: PhaseRecord<'a>,
 }
@@ -178,6 +180,7 @@ impl<'a> From<&'a SlotFact> for SlotRecord<'a> {
                 reason: reason.as_str().into(),
                 ends: ends.as_micros(),
             }),
+            clearing: it.clearing.map(|it| it.0),
             phase: match &it.phase {
                 PhaseFact::Acting { action, vacancy } => PhaseRecord::Acting {
                     action: action.0,
@@ -233,6 +236,7 @@ impl TryFrom<SlotRecord<'_>> for SlotFact {
                 }
                 None => None,
             },
+            clearing: it.clearing.map(ActionId),
             phase: match it.phase {
                 PhaseRecord::Acting { action, vacancy } => PhaseFact::Acting {
                     action: ActionId(action),

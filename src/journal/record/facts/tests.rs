@@ -328,12 +328,12 @@ fn slot() -> impl Strategy<Value = Fact> {
     let numbers = (any::<u32>(), any::<u32>(), any::<bool>(), any::<u32>());
     let unproven = of((text(), time()));
     let given_up = of((prop::sample::select(HoldReason::ALL.to_vec()), time()));
-    let kept = (unproven, given_up);
+    let kept = (unproven, given_up, of(any::<u64>()));
     let seat = (text(), role(), of(text()));
     let ran = of((time(), any::<bool>(), of(any::<u32>())));
     let last = (ran, kept);
     (seat, numbers, last, phase).prop_map(|(seat, numbers, (ran, kept), phase)| {
-        let (unproven, given_up) = kept;
+        let (unproven, given_up, clearing) = kept;
         let (database, role, home) = seat;
         Fact::Slot(SlotFact {
             database: database.as_str().into(),
@@ -351,6 +351,7 @@ fn slot() -> impl Strategy<Value = Fact> {
             }),
             unproven: unproven.map(|(peer, at)| (peer.as_str().into(), at)),
             given_up,
+            clearing: clearing.map(ActionId),
             phase,
         })
     })
