@@ -3,7 +3,7 @@
 //! It is a picture, not a model: what a sighting does not name is dropped, and nothing is
 //! remembered of what is gone.
 
-use crate::model::{PeerSeen, ProcessSeen, Sighting, Snapshot};
+use crate::model::{AgentId, PeerSeen, ProcessSeen, Sighting, Snapshot};
 
 /// Applies one change to `snapshot`.
 ///
@@ -26,14 +26,23 @@ fn join_peer(snapshot: &mut Snapshot, peer: &PeerSeen) {
     if peer.agent_id == snapshot.entry.agent_id {
         return;
     }
-    match snapshot
-        .peers
-        .iter_mut()
-        .find(|it| it.agent_id == peer.agent_id)
-    {
-        Some(known) => known.clone_from(peer),
-        None => snapshot.peers.push(peer.clone()),
+    let mut peers = snapshot.peers.iter_mut();
+    if let Some(known) = peers.find(|it| it.agent_id == peer.agent_id) {
+        known.clone_from(peer);
+        return;
     }
+    drop_others(snapshot, peer);
+    snapshot.peers.push(peer.clone());
+}
+
+/// Drops whoever else has the address of a peer that joined. If that one came later, its coming is
+/// told yet.
+fn drop_others(snapshot: &mut Snapshot, joined: &PeerSeen) {
+    let is_other = |it: &PeerSeen| it.address.folded() == joined.address.folded();
+    let others = snapshot.peers.extract_if(.., |it| is_other(it));
+    let others: Vec<AgentId> = others.map(|it| it.agent_id).collect();
+    let is_there = |it: &ProcessSeen| others.contains(&it.agent_id);
+    snapshot.processes.retain(|it| !is_there(it));
 }
 
 fn join_process(snapshot: &mut Snapshot, process: &ProcessSeen) {

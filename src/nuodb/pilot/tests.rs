@@ -18,7 +18,7 @@ use script::{ask, broker, commit, engine, failed, prepare, stop, target};
 
 use crate::exchange::{ActionId, Deed, Question, Stop};
 use crate::nuodb::cipher::CipherName;
-use crate::nuodb::message::{Element, Event};
+use crate::nuodb::message::{BrokerElement, Element, Event};
 use crate::time::Timestamp;
 
 /// Compares what was written down with lines of text; `*` at the end of a line stands for any

@@ -37,6 +37,27 @@ fn a_change_told_while_it_was_taken_is_not_undone_by_it() {
 }
 
 #[test]
+fn what_is_told_late_does_not_put_two_at_one_address() {
+    let mut world = watched();
+    world.run_process(engine("c", 7, None));
+    world.hold_snapshots();
+    world.order(Deed::Refresh);
+    // The picture shows who came after that one.
+    let before = BrokerElement {
+        agent_id: "agent-before".into(),
+        ..broker("c")
+    };
+    world.tell("a", &Event::NewBroker(before));
+    world.release_snapshots();
+    check(
+        &world.log(),
+        "1 dial a
+         1 peer joined c
+         1 snapshot at a with [\"b\", \"c\"] []",
+    );
+}
+
+#[test]
 fn who_asks_again_meanwhile_gets_a_picture_taken_after_that() {
     let mut world = watched();
     world.hold_snapshots();
