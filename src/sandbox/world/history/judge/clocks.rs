@@ -4,8 +4,11 @@
 use super::known::Known;
 use super::{Broken, Judge, Law};
 use crate::exchange::ActionId;
+use crate::policy::Policy;
+use crate::sandbox::world::history::swarm::{Database, Plan};
 use crate::supervisor::{Fact, FactChange, Input};
 use crate::time::Timestamp;
+use std::sync::Arc;
 
 /// What is known may be old.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,10 +70,17 @@ impl Judge {
     }
 
     /// Another configuration is accepted.
-    pub(in crate::sandbox::world::history) fn reloaded(
-        &mut self,
-        plan: &crate::sandbox::world::history::Plan,
-    ) {
+    pub(in crate::sandbox::world::history) fn reloaded(&mut self, plan: &Plan) {
         self.databases.clone_from(&plan.databases);
+        for (name, count) in declared(&plan.databases) {
+            let most = self.most.entry(name).or_default();
+            *most = count.max(*most);
+        }
     }
+}
+
+/// Returns how many engines of each database are declared.
+pub(super) fn declared(databases: &[Database]) -> impl Iterator<Item = (Arc<str>, u32)> {
+    let count = |it: &Database| it.policy.as_ref().map_or(0, Policy::te_min);
+    databases.iter().map(move |it| (it.name.clone(), count(it)))
 }

@@ -87,11 +87,16 @@ impl Judge {
         }
         let told = &self.known.told;
         let name = (it.database.clone(), it.seat.clone());
-        let last = self.known.seats.get(&name).and_then(|it| it.last);
-        let last = last.map(|it| &told.lives[it]);
+        let seat = self.known.seats.get(&name);
+        let last = seat.and_then(|it| it.last).map(|it| &told.lives[it]);
         let Some((life, left)) = last.and_then(|it| Some((it, it.left?))) else {
             return Ok(());
         };
+        let is_before = |at: Timestamp| at < left + policy.return_grace && at != left;
+        if seat.is_some_and(|it| it.is_vacant && is_before(it.since)) {
+            // What was missed on another seat before is missed here since.
+            return Ok(());
+        }
         let number = it.seat.rsplit('/').next().and_then(|it| it.parse().ok());
         let orders = &self.known.orders;
         let declared = orders.declared(&it.database, policy);

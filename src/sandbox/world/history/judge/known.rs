@@ -266,6 +266,9 @@ impl Known {
         if life.is_some() {
             self.orders.taken(&name);
         }
+        if matches!(slot.phase, PhaseFact::Empty) {
+            self.move_away(&name);
+        }
         let seat = self.seats.entry(name).or_default();
         seat.tries = slot.tries;
         seat.observed = slot.observed;
@@ -379,6 +382,7 @@ impl Known {
             Kind::SlotReleased => {
                 if let Some(name) = seat_of(event) {
                     self.held.remove(&name);
+                    self.useless.remove(&name);
                 }
             }
             _ => (),

@@ -64,6 +64,8 @@ impl fmt::Display for Broken {
 #[derive(Debug)]
 pub(super) struct Judge {
     databases: Vec<Database>,
+    /// How many engines of each were ever declared.
+    most: BTreeMap<Arc<str>, u32>,
     settle: Duration,
     budget: Budget,
     storm: StormLimits,
@@ -95,6 +97,7 @@ impl Judge {
     pub(super) fn new(plan: &Plan) -> Self {
         Self {
             databases: plan.databases.clone(),
+            most: clocks::declared(&plan.databases).collect(),
             settle: plan.accepted.supervisor.settle,
             budget: plan.accepted.supervisor.budget,
             storm: plan.accepted.supervisor.storm,
@@ -338,6 +341,7 @@ impl Judge {
             let Known { told, storms, .. } = &mut self.recorded;
             storms.hear(now.at, told, &self.storm);
             self.recorded.learn(&batch.facts[fact..facts]);
+            self.recorded.settle_claims(now.at);
             for it in &batch.effects[effect..effects] {
                 self.recorded.want(now.at, it);
             }

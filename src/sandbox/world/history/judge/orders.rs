@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::known::{Known, Open, Seat, index_of, is_manager, named};
+use super::told::State;
 use super::{Broken, Judge, Law, SeatName};
 use crate::event::{Event, Kind};
 use crate::exchange::{ActionId, Answer, Request, RequestId, Wish, Word};
@@ -39,6 +40,16 @@ impl Extent {
             Self::Peer(peer) => from == Some(*peer),
             Self::Process(.., seat) => seat.as_ref() == Some(name),
             Self::Seat(seat) => seat == name,
+        }
+    }
+
+    /// Returns whether people would call both by the same name: a process may sit elsewhere by now.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Process(peer, pid, _), Self::Process(there, number, _)) => {
+                (peer, pid) == (there, number)
+            }
+            _ => self == other,
         }
     }
 }
@@ -206,12 +217,19 @@ impl Known {
                 }
             }
             Word::EndMaintenance => {
-                orders.worked_at.remove(&target);
-                orders.worked.push((target, now.at));
+                let is_over = |it: &&Extent| it.is_same(&target);
+                let over: Vec<_> = orders.worked_at.keys().filter(is_over).cloned().collect();
+                for it in over {
+                    orders.worked_at.remove(&it);
+                    orders.worked.push((it, now.at));
+                }
             }
             Word::Forget => self.forget(&target),
             Word::Hold => drop(orders.held.insert(target)),
-            Word::Maintain { lasts } => drop(orders.worked_at.insert(target, now.wall + *lasts)),
+            Word::Maintain { lasts } => {
+                orders.worked_at.retain(|it, _| !it.is_same(&target));
+                orders.worked_at.insert(target, now.wall + *lasts);
+            }
             Word::Release => {
                 orders.held.retain(|it| match it {
                     Extent::Seat(seat) => !target.covers(seat, None),
@@ -287,8 +305,13 @@ impl Known {
             (Some(peer), Some(pid)) => {
                 let pid = pid.parse().unwrap_or_default();
                 let process = self.told.processes.get(&(peer, pid));
-                let sits = |it: &Seat| it.bound.is_some() && it.bound == process.map(|it| it.life);
+                let life = process.map(|it| it.life);
+                let sits = |it: &Seat| life.is_some() && it.bound == life;
                 let seat = self.seats.iter().find(|(_, it)| sits(it));
+                // Who may come back to a seat has it; who is more than is wanted has none.
+                let away = process.filter(|it| it.state != State::Live);
+                let claims = |it: &Seat| away.is_some_and(|away| it.is_claimed_by(away.life));
+                let seat = seat.or_else(|| self.seats.iter().find(|(_, it)| claims(it)));
                 Extent::Process(peer, pid, seat.map(|(name, _)| name.clone()))
             }
             (None, Some(seat)) => Extent::Seat((name.into(), seat.into())),

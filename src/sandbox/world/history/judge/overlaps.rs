@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::known::{Known, Open, Stage, is_manager};
+use super::known::{Known, Open, Seat, Stage, index_of, is_manager};
 use super::told::State;
 use super::{Broken, Judge, Law, SeatName};
+use crate::supervisor::EvidenceFact;
 use crate::time::Timestamp;
 
 /// After this time whoever comes is not taken for a start of then.
@@ -22,6 +23,13 @@ pub(super) enum Claim {
     Start(Arc<str>, Timestamp),
 }
 
+impl Seat {
+    /// Returns whether that process was given up here.
+    pub(super) fn is_claimed_by(&self, life: usize) -> bool {
+        self.claims.contains(&Claim::Life(life))
+    }
+}
+
 impl Known {
     /// Notes that the process of a seat is given up, if it may live.
     pub(super) fn give_up_life(&mut self, name: SeatName, life: usize) {
@@ -29,6 +37,43 @@ impl Known {
             let claims = &mut self.seats.entry(name).or_default().claims;
             claims.push(Claim::Life(life));
         }
+    }
+
+    /// A seat is missed no more. If another is missed since then, because of whoever sat there and
+    /// is out of reach, it is that one's now.
+    pub(super) fn move_away(&mut self, from: &SeatName) {
+        let Self { told, seats, .. } = self;
+        let Some(life) = seats.get(from).and_then(|it| it.bound) else {
+            return;
+        };
+        let mut all = told.processes.values();
+        let Some(away) = all.find(|it| it.life == life && it.state != State::Live) else {
+            return;
+        };
+        let is_it = |it: &Seat| match &it.evidence {
+            Some(EvidenceFact::Unreachable { peer, .. }) => index_of(peer) == Some(away.peer),
+            Some(
+                EvidenceFact::Declared | EvidenceFact::Exit { .. } | EvidenceFact::Vanished { .. },
+            )
+            | None => false,
+        };
+        let sits_there = |it: &Seat| {
+            let bound = it.bound.map(|it| told.lives[it].peer);
+            bound == Some(away.peer)
+        };
+        let to = seats.iter().find(|(name, it)| {
+            let is_alike = name.0 == from.0 && is_manager(&name.1) == is_manager(&from.1);
+            is_alike && *name != from && is_it(it) && !sits_there(it)
+        });
+        let Some(to) = to.map(|(name, _)| name.clone()) else {
+            return;
+        };
+        let before = seats.entry(from.clone()).or_default();
+        before.bound = None;
+        let mut claims = std::mem::take(&mut before.claims);
+        let after = seats.entry(to).or_default();
+        after.bound = Some(life);
+        after.claims.append(&mut claims);
     }
 
     /// Notes that a start is given up, if its process may come.
@@ -44,17 +89,15 @@ impl Known {
     }
 }
 
-impl Judge {
-    /// Beside the process of a seat there is at most one more; none if its siblings are strict.
-    pub(super) fn judge_overlaps(&mut self, now: Timestamp) -> Result<(), Broken> {
-        let Known {
-            told, seats, meant, ..
-        } = &mut self.known;
+impl Known {
+    /// Drops what came of each claim: whoever sits somewhere else, is gone, or comes no more.
+    pub(super) fn settle_claims(&mut self, now: Timestamp) {
+        let Self { told, seats, .. } = self;
         if seats.values().all(|it| it.claims.is_empty()) {
-            return Ok(());
+            return;
         }
         let bound: Vec<usize> = seats.values().filter_map(|it| it.bound).collect();
-        let mut most: Option<(SeatName, usize)> = None;
+        let is_there = |life: usize| told.processes.values().any(|it| it.life == life);
         for (name, seat) in seats.iter_mut().filter(|(_, it)| !it.claims.is_empty()) {
             for claim in &mut seat.claims {
                 if let Claim::Start(start, _) = claim
@@ -65,36 +108,43 @@ impl Judge {
                     *claim = Claim::Life(it.life);
                 }
             }
-            let is_there = |life: usize| told.processes.values().any(|it| it.life == life);
             // Whoever came late and was replaced in its turn is still one.
             let mut seen = BTreeSet::new();
             seat.claims.retain(|it| match it {
                 Claim::Life(life) => is_there(*life) && !bound.contains(life) && seen.insert(*life),
                 Claim::Start(_, at) => now.since(*at) <= FORGOTTEN_AFTER,
             });
-            let is_live = |life: usize| {
-                let mut all = told.processes.values();
-                all.any(|it| it.life == life && it.state == State::Live)
-            };
+        }
+    }
+
+    /// Returns the seat beside whose process others live that were given up for it, and how many.
+    fn overlap(&self) -> Option<(SeatName, usize)> {
+        let is_live = |life: usize| {
+            let mut all = self.told.processes.values();
+            all.any(|it| it.life == life && it.state == State::Live)
+        };
+        let beside = |(name, seat): (&SeatName, &Seat)| {
+            let sits = seat.bound.filter(|it| is_live(*it))?;
             let lives = seat.claims.iter().filter(|it| match it {
                 Claim::Life(life) => is_live(*life),
                 Claim::Start(..) => false,
             });
-            let beside = lives.count();
-            let sits = seat.bound.is_some_and(is_live);
             // Who was started by somebody else, or for another seat, is one more on this one.
-            let start = seat.bound.and_then(|it| told.lives[it].start.as_deref());
-            let is_own = start.is_some_and(|it| meant.get(it) == Some(name));
-            let beside = if is_own {
-                beside
-            } else {
-                beside.saturating_sub(1)
-            };
-            if sits && beside > 0 {
-                most = Some((name.clone(), beside));
-            }
-        }
-        let Some((name, beside)) = most else {
+            let start = self.told.lives[sits].start.as_deref();
+            let is_own = start.is_some_and(|it| self.meant.get(it) == Some(name));
+            let beside = lives.count().saturating_sub(usize::from(!is_own));
+            (beside > 0).then(|| (name.clone(), beside))
+        };
+        let claimed = self.seats.iter().filter(|(_, it)| !it.claims.is_empty());
+        claimed.filter_map(beside).max_by_key(|(_, count)| *count)
+    }
+}
+
+impl Judge {
+    /// Beside the process of a seat there is at most one more; none if its siblings are strict.
+    pub(super) fn judge_overlaps(&mut self, now: Timestamp) -> Result<(), Broken> {
+        self.known.settle_claims(now);
+        let Some((name, beside)) = self.known.overlap() else {
             return Ok(());
         };
         self.met(Law::Overlap);
