@@ -3,9 +3,11 @@
 //! It shows what the wardens know and passes on what people ask of them. It decides nothing, and no
 //! GET changes anything.
 
+mod access;
 mod asker;
 mod description;
 mod events;
+mod guard;
 mod health;
 mod letters;
 mod lines;
@@ -22,19 +24,25 @@ mod settings;
 mod show;
 mod socket;
 mod strands;
+mod tcp;
 mod telling;
 mod why;
 mod wishes;
 mod words;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::transport::TransportError;
+
+pub use access::{Role, TcpSettings, Token};
 pub use port::{ConfigState, DaemonPort, DomainPort, Errand, Now, Permits, Port};
 pub use server::serve;
 pub use socket::{Socket, bind};
+pub use tcp::{Listening, listen};
 
 /// Why there is no operator's port.
 #[derive(Debug, Error)]
@@ -55,6 +63,15 @@ pub enum ApiError {
     /// The port ended by itself.
     #[error("the thread of the daemon's socket broke")]
     Broke,
+    /// The port over TCP cannot be had.
+    #[error("cannot listen at {address}; set another `listen` in [api]")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// Somebody answers at that socket.
     #[error("another daemon answers at {path}; stop it, or set another `socket` in [daemon]")]
     Occupied {
@@ -70,6 +87,9 @@ pub enum ApiError {
         /// Where.
         path: PathBuf,
     },
+    /// What is shown over TLS cannot be used.
+    #[error("cannot serve the API over TLS; see `tls` in [api]")]
+    Tls(#[source] Box<TransportError>),
     /// The port cannot run.
     #[error("cannot start the thread of the daemon's socket")]
     Thread(#[source] io::Error),

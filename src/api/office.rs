@@ -185,7 +185,7 @@ impl Office {
     ) -> Result<Arc<str>, Refusal> {
         let name = match asker {
             Asker::Listener(name) => name,
-            Asker::Operator(user) => return Ok(person(*user, owner)),
+            Asker::Operator(user) => return Ok(person(user.as_ref(), owner)),
         };
         if owner.is_some() {
             return Err(Refusal::nonsense(
@@ -220,7 +220,7 @@ impl Office {
     /// Refuses what only a person may do.
     pub(super) fn only_people(asker: &Asker, attempted: &str) -> Result<Arc<str>, Refusal> {
         match asker {
-            Asker::Operator(user) => Ok(person(*user, None)),
+            Asker::Operator(user) => Ok(person(user.as_ref(), None)),
             Asker::Listener(name) => Err(Refusal::new(
                 StatusCode::FORBIDDEN,
                 attempted,

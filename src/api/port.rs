@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::access::Token;
 use crate::exchange::{Answer, Request};
 use crate::journal::Journal;
 use crate::listener::{Cursor, WishKind};
@@ -27,6 +29,10 @@ pub struct Port {
     pub daemon: DaemonPort,
     /// Which listeners may ask for what; a reload changes it.
     pub permits: watch::Receiver<Arc<Permits>>,
+    /// Who is let in over TCP; a reload changes it.
+    pub tokens: watch::Receiver<Arc<[Token]>>,
+    /// Where it is served over TCP.
+    pub listens: Option<SocketAddr>,
 }
 
 /// The daemon itself.

@@ -15,7 +15,7 @@ use crate::supervisor::{ActionView, ClosedGate, Mode, OrderFact, OrderKind, Slot
 use crate::time::Timestamp;
 use crate::view::{DatabaseView, PeerView, ProcessView, View};
 
-use super::port::{ConfigState, DaemonPort};
+use super::port::{ConfigState, Port};
 
 /// The answer to `status`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -37,6 +37,9 @@ struct DaemonRecord {
     loaded: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     rejected: Option<String>,
+    /// Where the API is served over TCP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listens: Option<String>,
 }
 
 /// That there is a domain.
@@ -262,7 +265,8 @@ impl OrderRecord {
 }
 
 impl StatusRecord {
-    pub(super) fn new(daemon: &DaemonPort, config: &ConfigState, looks: &[Look]) -> Self {
+    pub(super) fn new(port: &Port, config: &ConfigState, looks: &[Look]) -> Self {
+        let daemon = &port.daemon;
         Self {
             daemon: DaemonRecord {
                 version: daemon.version,
@@ -271,6 +275,7 @@ impl StatusRecord {
                 generation: config.generation,
                 loaded: config.loaded.to_string(),
                 rejected: config.rejected.as_deref().map(str::to_owned),
+                listens: port.listens.map(|it| it.to_string()),
             },
             domains: looks.iter().map(DomainRecord::new).collect(),
         }

@@ -11,6 +11,7 @@ use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -20,13 +21,13 @@ use tracing::warn;
 use super::asker::User;
 use super::office::Office;
 use super::patient::Patient;
-use super::{ApiError, Port, Socket, routes};
+use super::{ApiError, Listening, Port, Socket, routes, tcp};
 
 /// So many connections are served at once; the others wait in the queue of the socket.
-const CONNECTIONS_MAX: usize = 64;
+pub(super) const CONNECTIONS_MAX: usize = 64;
 
 /// A request has to arrive, and an idle connection to say something, within this time.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// As [`HEADER_TIMEOUT`], for what follows the headers.
 pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,14 +36,16 @@ pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 const HEADER_LIMIT: usize = 16 * 1024;
 
 /// What is being answered when the daemon stops may take so long.
-const GOODBYE: Duration = Duration::from_secs(1);
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 
 /// A pause before accepting again when the system had no descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves the port until it is told to stop, or the future is dropped.
+/// Serves the port, over TCP as well if that was bound, until it is told to stop, or the future is
+/// dropped.
 pub async fn serve(
     socket: Socket,
+    tcp: Option<Listening>,
     port: Port,
     stop: watch::Receiver<bool>,
 ) -> Result<(), ApiError> {
@@ -53,7 +56,7 @@ pub async fn serve(
         .name("api".to_owned())
         .spawn(move || {
             // Nobody listens if the future was dropped.
-            let _ = done.send(run(&socket, port, stop, unwanted));
+            let _ = done.send(run(&socket, tcp, port, stop, unwanted));
         })
         .map_err(ApiError::Thread)?;
     ended.await.unwrap_or(Err(ApiError::Broke))
@@ -61,6 +64,7 @@ pub async fn serve(
 
 fn run(
     socket: &Socket,
+    tcp: Option<Listening>,
     port: Port,
     stop: watch::Receiver<bool>,
     unwanted: oneshot::Receiver<()>,
@@ -73,18 +77,29 @@ fn run(
         let listener = socket.listener.try_clone().map_err(ApiError::Thread)?;
         let listener = UnixListener::from_std(listener).map_err(ApiError::Thread)?;
         tokio::select! {
-            () = accept(&listener, port, stop) => (),
+            () = accept(&listener, tcp, port, stop) => (),
             _ = unwanted => (),
         }
         Ok(())
     })
 }
 
-async fn accept(listener: &UnixListener, port: Port, mut stop: watch::Receiver<bool>) {
+async fn accept(
+    listener: &UnixListener,
+    tcp: Option<Listening>,
+    port: Port,
+    mut stop: watch::Receiver<bool>,
+) {
+    let tokens = port.tokens.clone();
     let office = Arc::new(Office::new(port, stop.clone()));
     let router = routes::router(office.clone());
     let mut looking = JoinSet::new();
     looking.spawn(async move { office.keep_looking().await });
+    let mut beside = JoinSet::new();
+    if let Some(listening) = tcp {
+        let (router, stop) = (router.clone(), stop.clone());
+        beside.spawn(tcp::accept(listening, router, tokens, stop));
+    }
     let mut connections = JoinSet::new();
     let until_stop = stop.clone();
     let mut stopped = std::pin::pin!(stop.wait_for(|stop| *stop));
@@ -109,6 +124,7 @@ async fn accept(listener: &UnixListener, port: Port, mut stop: watch::Receiver<b
     }
     let ended = timeout(GOODBYE, async {
         while connections.join_next().await.is_some() {}
+        while beside.join_next().await.is_some() {}
     });
     // What is still being said is cut off.
     let _ = ended.await;
@@ -120,11 +136,14 @@ async fn accept(listener: &UnixListener, port: Port, mut stop: watch::Receiver<b
 fn user(stream: &UnixStream) -> Option<User> {
     let ours = rustix::process::geteuid().as_raw();
     let uid = stream.peer_cred().ok()?.uid();
-    (uid == ours || uid == 0).then_some(User(uid))
+    (uid == ours || uid == 0).then_some(User::Local(uid))
 }
 
 /// Serves one connection.
-async fn converse(stream: UnixStream, router: Router, mut stop: watch::Receiver<bool>) {
+pub(super) async fn converse<S>(stream: S, router: Router, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)

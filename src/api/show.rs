@@ -81,8 +81,8 @@ async fn follow_status(office: &Office, pen: Pen) {
 }
 
 fn status_record(office: &Office, looks: &[Look]) -> StatusRecord {
-    let daemon = &office.port.daemon;
-    StatusRecord::new(daemon, &daemon.config.borrow(), looks)
+    let port = &office.port;
+    StatusRecord::new(port, &port.daemon.config.borrow(), looks)
 }
 
 /// The name and kind of each domain

@@ -339,6 +339,7 @@ fn daemon_settings(sandbox: &Sandbox, events: mpsc::Sender<Recorded>) -> Result<
         ..Policy::default()
     }];
     let config = Config {
+        api: None,
         daemon: DaemonSettings {
             // Goes with the sandbox.
             state_directory: sandbox.directory().join("state"),

@@ -6,6 +6,7 @@
 mod written;
 
 use super::{Config, DaemonSettings, DomainSettings};
+use crate::api::TcpSettings;
 use crate::listener::ListenerKind;
 use crate::model::DomainName;
 pub use written::Written;
@@ -59,7 +60,11 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
 
 fn compare_daemons(diff: &mut Diff, old: &Config, new: &Config) {
     for change in written::compare(&old.written.daemon, &new.written.daemon) {
-        let key = format!("daemon.{}", change.key);
+        let key = if change.key.starts_with("api.") {
+            change.key.clone()
+        } else {
+            format!("daemon.{}", change.key)
+        };
         if needs_restart(&change.key) {
             diff.lines.push(format!("{key}: needs a restart"));
             diff.needs_restart.push(key);
@@ -67,12 +72,23 @@ fn compare_daemons(diff: &mut Diff, old: &Config, new: &Config) {
             diff.lines.push(format!("{key}: {}", change.how));
         }
     }
+    // Another token in the same file.
+    let before = old.api.iter().flat_map(|it| &it.tokens);
+    for token in before {
+        let mut now = new.api.iter().flat_map(|it| &it.tokens);
+        let now = now.find(|it| it.name == token.name);
+        let line = format!("api.token {}: changed", token.name);
+        if now.is_some_and(|it| it != token) && !diff.lines.contains(&line) {
+            diff.lines.push(line);
+        }
+    }
 }
 
-/// Returns whether a key of `[daemon]` counts from the start of the daemon to its end.
+/// Returns whether a key of `[daemon]` or `[api]` counts from the start of the daemon to its end.
 fn needs_restart(key: &str) -> bool {
     let first = key.split('.').next().unwrap_or_default();
-    NEED_RESTART.contains(&first)
+    let is_token = key.starts_with("api.token");
+    (first == "api" && !is_token) || NEED_RESTART.contains(&first)
 }
 
 impl Config {
@@ -96,6 +112,11 @@ impl Config {
             stop_grace: self.daemon.stop_grace,
             ..running.daemon.clone()
         };
+        let tokens = self.api.take().map(|it| it.tokens);
+        self.api = running.api.clone().map(|api| TcpSettings {
+            tokens: tokens.unwrap_or_default(),
+            ..api
+        });
         self.written.daemon.retain(|key, _| !needs_restart(key));
         let kept = &running.written.daemon;
         let kept = kept.iter().filter(|(key, _)| needs_restart(key));

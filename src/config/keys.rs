@@ -10,10 +10,12 @@ macro_rules! keys {
     };
 }
 
+mod api;
 mod domain;
 mod listener;
 mod policy;
 
+pub(super) use api::{API, API_SECRET, API_TLS, API_TOKEN};
 pub(super) use domain::{
     ARCHIVE, DATABASE, DOMAIN, LEASE, OPTION_SECRET, PASSWORD, PEER, REASON, STORM, TLS,
 };
@@ -103,6 +105,7 @@ pub(super) static TOP: Table = Table {
     doc: "",
     keys: keys! {
         "daemon" Section(&DAEMON), "";
+        "api" Section(&API), "";
         "domain" Sections(&DOMAIN), "";
         "policy" Sections(&POLICY), "";
         "listener" Sections(&LISTENER), "";

@@ -19,6 +19,7 @@ mod value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::api::TcpSettings;
 use crate::driver::nuodb::DriverSettings;
 use crate::journal::JournalSettings;
 use crate::listener::ListenerSettings;
@@ -38,6 +39,8 @@ use sources::Sources;
 pub struct Config {
     /// The daemon itself.
     pub daemon: DaemonSettings,
+    /// How the API is served over TCP, if it is.
+    pub api: Option<TcpSettings>,
     /// The domains to watch, in the order of the file; at least one.
     pub domains: Vec<DomainSettings>,
     /// How many policies there are; the domains have those that apply to them.

@@ -1,5 +1,6 @@
 //! Stories: this file, these problems; this file, these settings.
 
+mod api;
 mod diffs;
 mod drop_ins;
 mod secrets;
@@ -29,6 +30,7 @@ password = { env = "SECRET" }
 fn variable(name: &str) -> Option<String> {
     match name {
         "DBWARDEN_PASSWORD" | "SECRET" => Some("sesame".to_owned()),
+        "DBWARDEN_TOKEN" => Some("sesame-0123456789".to_owned()),
         "HOOK" => Some("https://hooks.example.com/sesame".to_owned()),
         _ => None,
     }
@@ -272,6 +274,12 @@ fn the_reference_is_up_to_date() {
 #[test]
 fn the_reference_says_the_defaults() {
     let short = r#"
+        [api]
+        listen = "127.0.0.1:8674"
+        [[api.token]]
+        name = "ada"
+        role = "operator"
+        secret = { env = "DBWARDEN_TOKEN" }
         [[domain]]
         name = "prod"
         brokers = ["db1:48004", "db2:48004"]

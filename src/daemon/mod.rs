@@ -249,7 +249,7 @@ impl Daemon {
         let opened = Journal::open(&directory, config.daemon.journal.clone());
         let (journal, recovered) = opened.map_err(|it| DaemonError::journal(None, it))?;
         let domains = open_all(&state, &config)?;
-        let api = Api::bind(&config.daemon.socket)?;
+        let api = Api::bind(&config)?;
         let clock = clock_after(
             domains
                 .iter()

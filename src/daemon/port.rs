@@ -1,18 +1,23 @@
 //! The operator's port, as the daemon carries it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::info;
 
 use super::{Daemon, DaemonError, Ended};
-use crate::api::{self, ConfigState, DaemonPort, DomainPort, Now, Permits, Port, Socket};
+use crate::api::{
+    self, ConfigState, DaemonPort, DomainPort, Listening, Now, Permits, Port, Socket, Token,
+};
+use crate::config::Config;
 
 /// The port, bound before anything else runs and served until everything else has stopped.
 pub(super) struct Api {
     socket: Option<Socket>,
+    tcp: Option<Listening>,
+    tokens: watch::Sender<Arc<[Token]>>,
     domains: watch::Sender<Arc<[DomainPort]>>,
     permits: watch::Sender<Arc<Permits>>,
     /// What became of the configuration.
@@ -23,10 +28,14 @@ pub(super) struct Api {
 }
 
 impl Api {
-    /// Takes the socket, which another daemon may have.
-    pub(super) fn bind(path: &Path) -> Result<Self, DaemonError> {
+    /// Takes the socket, which another daemon may have, and the port over TCP, if there is one.
+    pub(super) fn bind(config: &Config) -> Result<Self, DaemonError> {
+        let socket = api::bind(&config.daemon.socket).map_err(DaemonError::Api)?;
+        let tcp = config.api.clone().map(api::listen).transpose();
         Ok(Self {
-            socket: Some(api::bind(path).map_err(DaemonError::Api)?),
+            socket: Some(socket),
+            tcp: tcp.map_err(DaemonError::Api)?,
+            tokens: watch::Sender::new(tokens(config)),
             domains: watch::Sender::new(Arc::new([])),
             permits: watch::Sender::new(Arc::new(BTreeMap::new())),
             config: watch::Sender::new(ConfigState::default()),
@@ -61,13 +70,19 @@ impl Daemon {
                 now: Now::new(move || clock.now()),
             },
             permits: self.api.permits.subscribe(),
+            tokens: self.api.tokens.subscribe(),
+            listens: self.api.tcp.as_ref().map(Listening::address),
         };
+        if let Some(address) = port.listens {
+            info!(%address, "the API listens");
+        }
         let Some(socket) = self.api.socket.take() else {
             return;
         };
+        let tcp = self.api.tcp.take();
         let (stop, watcher) = (self.api.stop.subscribe(), self.api.stop.subscribe());
         self.api.tasks.spawn(async move {
-            let result = api::serve(socket, port, stop).await;
+            let result = api::serve(socket, tcp, port, stop).await;
             let is_asked = *watcher.borrow();
             let label = "the operator's port".to_owned();
             (label, is_asked, result.map_err(DaemonError::Api))
@@ -84,5 +99,18 @@ impl Daemon {
             .iter()
             .map(|it| (it.name.clone(), it.terms.may_request.clone()));
         self.api.permits.send_replace(Arc::new(permits.collect()));
+        let tokens = tokens(&self.config);
+        // Whoever was let in by others has to come again.
+        self.api.tokens.send_if_modified(|before| {
+            let is_news = *before != tokens;
+            *before = tokens;
+            is_news
+        });
     }
+}
+
+/// Returns who is let in over TCP.
+fn tokens(config: &Config) -> Arc<[Token]> {
+    let tokens = config.api.iter().flat_map(|it| it.tokens.clone());
+    tokens.collect()
 }

@@ -5,6 +5,7 @@
 //! of failure it was.
 
 mod error;
+mod renewed;
 mod secret;
 mod stream;
 mod tls;
@@ -18,6 +19,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Sleep, sleep, timeout};
 
 pub use error::{AddressFailure, ConnectFailures, Stage, TransportClass, TransportError};
+pub use renewed::{Renewal, Renewed};
 pub use secret::{SecretError, read_password, read_secret};
 pub use stream::Stream;
 pub use tls::{TlsClient, TlsClientSettings, TlsServer, TlsServerSettings};

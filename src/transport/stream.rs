@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
@@ -47,6 +48,17 @@ impl Stream {
     /// Fails when the connection is gone.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket().peer_addr()
+    }
+
+    /// Returns by what the certificate of the other side is known, if it showed one: its SHA-256.
+    pub fn certificate(&self) -> Option<String> {
+        let Self::Tls(tls) = self else {
+            return None;
+        };
+        let shown = tls.get_ref().1.peer_certificates()?.first()?;
+        let digest = Sha256::digest(shown.as_ref());
+        let digits: Vec<String> = digest.iter().map(|it| format!("{it:02x}")).collect();
+        Some(format!("certificate {}", digits.concat()))
     }
 
     fn socket(&self) -> &TcpStream {

@@ -5,7 +5,10 @@ mod hostile;
 mod metrics;
 mod pages;
 mod people;
+mod remote;
 mod standin;
+mod tokens;
+mod trusted;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _};

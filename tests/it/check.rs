@@ -8,6 +8,7 @@ fn check(arguments: &[&str]) -> Output {
         .arg("check")
         .args(arguments)
         .env("DBWARDEN_PASSWORD", "sesame")
+        .env("DBWARDEN_TOKEN", "sesame-0123456789")
         .output()
         .unwrap()
 }

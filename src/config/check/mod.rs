@@ -3,6 +3,7 @@
 //! Every function here returns settings whatever it finds, with defaults where something is wrong
 //! or missing; they are used only if nothing was reported.
 
+mod api;
 mod archive;
 mod domain;
 mod listener;
@@ -58,6 +59,7 @@ pub(super) fn check(
         .map(|it| policy::check(report, it, &names))
         .collect();
     let mut withhold = Vec::new();
+    let api = api::check(report, &top, variable, &mut withhold);
     let domains = domains
         .iter()
         .zip(&names)
@@ -91,6 +93,7 @@ pub(super) fn check(
     }
     Config {
         daemon,
+        api,
         domains,
         policies: policies.len(),
         listeners,

@@ -135,6 +135,10 @@ impl Written {
             .collect();
         let daemon = entries(Some(root)).iter().find(|it| it.name == "daemon");
         written.daemon = keys_of(&keys::DAEMON, daemon.map(|it| &it.node));
+        let api = entries(Some(root)).iter().find(|it| it.name == "api");
+        let api = keys_of(&keys::API, api.map(|it| &it.node));
+        let api = api.into_iter().map(|(key, it)| (format!("api.{key}"), it));
+        written.daemon.extend(api);
         written
     }
 

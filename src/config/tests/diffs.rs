@@ -265,6 +265,7 @@ fn every_key_of_the_reference_shows_in_the_difference() {
         let told = diff.lines.join("\n");
         let named = match path.split('.').collect::<Vec<_>>()[1..] {
             ["policy", ..] => "policies",
+            ["api", "token", ..] => "api.token n",
             ["domain", table @ ("database" | "peer" | "reason"), _]
             | [_, table @ ("password" | "secret"), _] => table,
             _ => key.name,

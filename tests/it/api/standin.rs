@@ -2,11 +2,14 @@
 //! socket.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
-use dbwarden::api::{self, ConfigState, DaemonPort, DomainPort, Errand, Now, Permits, Port};
+use dbwarden::api::{
+    self, ConfigState, DaemonPort, DomainPort, Errand, Listening, Now, Permits, Port, TcpSettings,
+};
 use dbwarden::event::{Event, Kind, Subject};
 use dbwarden::exchange::{Answer, Observation, Request, Wish};
 use dbwarden::journal::{Batch, Journal};
@@ -153,6 +156,8 @@ type Senders = (
 pub(crate) struct StandIn {
     pub(crate) domains: Vec<Domain>,
     pub(crate) daemon: Journal,
+    /// Where it is served over TCP.
+    pub(crate) tcp: Option<SocketAddr>,
     /// What was asked of the wardens.
     pub(crate) asked: Arc<Mutex<Vec<Request>>>,
     stop: watch::Sender<bool>,
@@ -165,6 +170,15 @@ pub(crate) struct StandIn {
 impl StandIn {
     /// Starts one with a domain of each name; the listener `page` may start engines, `log` not.
     pub(crate) fn start(names: &[&str]) -> Self {
+        Self::serve(names, None)
+    }
+
+    /// As [`start`](Self::start), and over TCP as well.
+    pub(crate) fn serve(names: &[&str], tcp: Option<TcpSettings>) -> Self {
+        let tokens = tcp.iter().flat_map(|it| it.tokens.clone()).collect();
+        let tokens = watch::Sender::new(tokens);
+        let tcp = tcp.map(|it| api::listen(it).unwrap());
+        let address = tcp.as_ref().map(Listening::address);
         let (mut tasks, mut loops) = (JoinSet::new(), JoinSet::new());
         let asked = Arc::default();
         let made = names
@@ -195,17 +209,20 @@ impl StandIn {
                 now: Now::new(|| at(1_000)),
             },
             permits: senders.2.subscribe(),
+            tokens: tokens.subscribe(),
+            listens: address,
         };
         let dir = TempDir::new().unwrap();
         let stop = watch::Sender::new(false);
         let socket = api::bind(&dir.path().join("run/socket")).unwrap();
         let stopped = stop.subscribe();
         tasks.spawn(async move {
-            api::serve(socket, port, stopped).await.unwrap();
+            api::serve(socket, tcp, port, stopped).await.unwrap();
         });
         Self {
             domains,
             daemon,
+            tcp: address,
             asked,
             stop,
             tasks,

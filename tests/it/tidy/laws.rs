@@ -89,6 +89,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "supervisor",
             "telemetry",
             "time",
+            "transport",
             "view",
         ],
     ),
