@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Drives the release build with unmodified foreign programs, on loopback only: clients of the
-# protocol, an Alertmanager, systemd in a container. It installs what it needs outside the
-# repository and ends with a line that counts the stories told.
+# protocol, an Alertmanager, schemathesis, systemd in a container. It installs what it needs outside
+# the repository and ends with a line that counts the stories told.
 #
 #   tests/live.sh [NAME...]    only the scripts of tests/live that are named, such as `entity`
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/dbwarden-ci
+# Pinned, so that a new release of the tool turns nothing red by itself.
+schemathesis_version=4.32.5
 # Long enough for every story of a script to wait in vain.
 script_limit=300
 passed=0 failed=0 running=
@@ -26,14 +28,15 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' HUP INT TERM
 
-# Prints the Python that has this version of the client.
+# Prints the Python of a virtual environment of that name with these packages.
 python_with() {
-  local version=$1 home=$cache/pynuodb-$1
+  local home=$cache/$1
+  shift
   if [ ! -e "$home/.complete" ]; then
     command -v python3 >/dev/null || die "python3 is missing: install the package python3"
     python3 -m venv --clear "$home" >&2 || die "no virtual environment: install python3-venv"
-    "$home/bin/pip" install --quiet "pynuodb==$version" cryptography >&2 \
-      || die "pynuodb $version could not be installed; is the package index reachable?"
+    "$home/bin/pip" install --quiet "$@" >&2 \
+      || die "$* could not be installed; is the package index reachable?"
     touch "$home/.complete"
   fi
   printf '%s\n' "$home/bin/python"
@@ -81,7 +84,7 @@ is_wanted() {
 tell() {
   local script=$1 version=$2 python
   is_wanted "$script" "$version" || return 0
-  python=$(python_with "$version")
+  python=$(python_with "pynuodb-$version" "pynuodb==$version" cryptography)
   run "$python" "$script"
 }
 
@@ -117,6 +120,10 @@ tell heal 2.6.1
 if is_wanted alertmanager; then
   have prometheus-alertmanager prometheus-alertmanager
   run python3 alertmanager
+fi
+if is_wanted schemathesis; then
+  python=$(python_with "schemathesis-$schemathesis_version" "schemathesis==$schemathesis_version")
+  run "$python" schemathesis
 fi
 if is_wanted journald; then
   DEBIAN=$(debian)
