@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Drives the release build with unmodified foreign programs, on loopback only: clients of the
-# protocol, an Alertmanager, schemathesis, systemd in a container. It installs what it needs outside
-# the repository and ends with a line that counts the stories told.
+# protocol, an Alertmanager, a Prometheus, schemathesis, systemd in a container. It installs what it
+# needs outside the repository and ends with a line that counts the stories told.
 #
 #   tests/live.sh [NAME...]    only the scripts of tests/live that are named, such as `entity`
 set -euo pipefail
@@ -120,6 +120,11 @@ tell heal 2.6.1
 if is_wanted alertmanager; then
   have prometheus-alertmanager prometheus-alertmanager
   run python3 alertmanager
+fi
+if is_wanted prometheus; then
+  have prometheus prometheus
+  have promtool prometheus
+  run python3 prometheus
 fi
 if is_wanted schemathesis; then
   python=$(python_with "schemathesis-$schemathesis_version" "schemathesis==$schemathesis_version")
