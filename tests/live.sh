@@ -126,6 +126,11 @@ if is_wanted prometheus; then
   have promtool prometheus
   run python3 prometheus
 fi
+if is_wanted beyond; then
+  have unshare util-linux
+  have ip iproute2
+  run python3 beyond
+fi
 if is_wanted schemathesis; then
   python=$(python_with "schemathesis-$schemathesis_version" "schemathesis==$schemathesis_version")
   run "$python" schemathesis

@@ -17,7 +17,7 @@ socket = "{folder}/dbwarden.sock"
 stop-grace = "5s"
 
 [api]
-listen = "127.0.0.1:0"
+listen = "{listen}"
 [[api.token]]
 name = "ada"
 role = "operator"
@@ -45,12 +45,12 @@ te-options = []
 class Remote(Child):
     """A daemon of a sandbox that answers over TCP as well; it knows the domain when it is there."""
 
-    def __init__(self, sandbox, more=""):
+    def __init__(self, sandbox, more="", listen="127.0.0.1:0"):
         self.folder = tempfile.TemporaryDirectory(prefix="dbwarden-live-")
         for name, text in (("password", PASSWORD), ("operator", OPERATOR), ("viewer", VIEWER)):
             self.write(name, text + "\n")
         path = self.write("dbwarden.toml", CONFIG.format(
-            folder=self.folder.name, broker=sandbox.broker(), user=USER) + more)
+            folder=self.folder.name, broker=sandbox.broker(), user=USER, listen=listen) + more)
         super().__init__("run", "--config", path)
         self.address = until("the daemon to say where it listens",
                              lambda: (self.status() or {}).get("daemon", {}).get("listens"))
