@@ -42,7 +42,7 @@ impl<S: Sync> FromRequestParts<S> for Asker {
 
 impl User {
     /// Returns what the user is called, if this system knows.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let uid = match self {
             Self::Local(uid) => *uid,
             Self::Remote(name) => return name.to_string(),

@@ -48,10 +48,11 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     match guard.admit(request.method(), request.uri().path(), request.headers()) {
-        Ok(name) => {
+        Ok((name, role)) => {
             // A listener is a program of ours, and has the socket.
             request.headers_mut().remove(LISTENER_HEADER);
             request.extensions_mut().insert(User::Remote(name));
+            request.extensions_mut().insert(role);
             next.run(request).await
         }
         Err(refusal) => refusal.into_response(),
@@ -59,8 +60,13 @@ pub(super) async fn guard(
 }
 
 impl Guard {
-    /// Returns who asks, if they may.
-    fn admit(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<Arc<str>, Refusal> {
+    /// Returns who asks, and what they may do, if they may ask this.
+    fn admit(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Result<(Arc<str>, Role), Refusal> {
         self.check_place(headers)?;
         let is_ours = self.is_local && self.is_ours(host(headers)) && !is_carried(headers);
         let attempted = format!("answer `{path}`");
@@ -77,8 +83,8 @@ impl Guard {
         };
         let looks = [Method::GET, Method::HEAD].contains(method);
         match role {
-            Role::Operator => Ok(name),
-            Role::Viewer if looks => Ok(name),
+            Role::Operator => Ok((name, role)),
+            Role::Viewer if looks => Ok((name, role)),
             Role::Viewer => Err(Refusal::new(
                 StatusCode::FORBIDDEN,
                 attempted,

@@ -13,7 +13,9 @@ use utoipa_axum::routes;
 
 use super::office::Office;
 use super::refusal::Refusal;
-use super::{description, events, health, letters, metrics, settings, show, why, wishes, words};
+use super::{
+    description, events, health, letters, me, metrics, page, settings, show, why, wishes, words,
+};
 
 /// What every handler gets.
 pub(super) type Shared = State<Arc<Office>>;
@@ -30,6 +32,7 @@ pub(super) fn router(office: Arc<Office>) -> Router {
             description::ADDRESS,
             get(async move || description::answer(&description)),
         )
+        .merge(page::router())
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .with_state(office)
@@ -41,6 +44,7 @@ fn described() -> OpenApiRouter<Arc<Office>> {
         .routes(routes!(health::ready))
         .routes(routes!(metrics::metrics))
         .routes(routes!(show::status))
+        .routes(routes!(me::me))
         .routes(routes!(settings::config))
         .routes(routes!(settings::log, settings::set_log))
         .routes(routes!(show::domains))

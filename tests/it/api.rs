@@ -3,6 +3,7 @@
 mod addresses;
 mod hostile;
 mod metrics;
+mod page;
 mod pages;
 mod people;
 mod remote;
