@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Drives the release build with unmodified foreign programs, on loopback only: clients of the
-# protocol, an Alertmanager, a Prometheus, schemathesis, systemd in a container. It installs what it
-# needs outside the repository and ends with a line that counts the stories told.
+# protocol, an Alertmanager, a Prometheus, schemathesis, systemd in a container, a browser. It
+# installs what it needs outside the repository and ends with a line that counts the stories told.
 #
 #   tests/live.sh [NAME...]    only the scripts of tests/live that are named, such as `entity`
 set -euo pipefail
@@ -139,6 +139,11 @@ if is_wanted journald; then
   DEBIAN=$(debian)
   export DEBIAN
   run python3 journald
+fi
+
+if is_wanted page; then
+  have chromium chromium
+  run python3 page
 fi
 
 printf '%s passed, %s failed\n' "$passed" "$failed"

@@ -161,10 +161,10 @@ atexit.register(_end_children)
 class Program:
     """A program of somebody else, ended by its pid when the story ends."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, **options):
         self._log = tempfile.TemporaryFile(mode="w+", errors="replace")
         self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=self._log,
-                                        stderr=self._log, universal_newlines=True)
+                                        stderr=self._log, universal_newlines=True, **options)
         _children.append(self)
 
     def tell_log(self):
