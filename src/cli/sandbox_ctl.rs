@@ -105,6 +105,9 @@ enum Command {
         /// It has no engine with this pid
         #[arg(long, value_name = "PID", group = "what")]
         omit: Option<u32>,
+        /// Its archives were last used then, in microseconds of the sandbox's clock
+        #[arg(long, value_name = "WHEN", group = "what")]
+        last_used: Option<String>,
         /// The truth: what is not there is gone, and what is there joins
         #[arg(long, group = "what")]
         no_more: bool,
@@ -161,8 +164,13 @@ impl Command {
                 next_start,
                 invent,
                 omit,
+                last_used,
                 ..
-            } => lie(peer.clone(), *next_start, invent.as_ref(), *omit),
+            } => lie(
+                peer.clone(),
+                *next_start,
+                (invent.as_ref(), *omit, last_used.as_ref()),
+            ),
             Self::Mute { peer, session } => match session {
                 Some(session) => Request::MuteSession { session: *session },
                 None => Request::Mute {
@@ -179,15 +187,23 @@ impl Command {
 }
 
 /// Returns what asks for a lie, or for its end.
-fn lie(peer: String, next: bool, invent: Option<&String>, omit: Option<u32>) -> Request {
-    match (next, invent, omit) {
+fn lie(
+    peer: String,
+    next: bool,
+    (invent, omit, used): (Option<&String>, Option<u32>, Option<&String>),
+) -> Request {
+    match (next, invent, omit, used) {
         (true, ..) => Request::InventNext { peer },
-        (false, Some(database), _) => Request::Invent {
+        (false, Some(database), ..) => Request::Invent {
             peer,
             database: database.clone(),
         },
-        (false, None, Some(pid)) => Request::Omit { peer, pid },
-        (false, None, None) => Request::Confess { peer },
+        (false, None, Some(pid), _) => Request::Omit { peer, pid },
+        (false, None, None, Some(at)) => Request::LastUsed {
+            peer,
+            at: at.clone(),
+        },
+        (false, None, None, None) => Request::Confess { peer },
     }
 }
 

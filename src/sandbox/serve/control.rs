@@ -106,6 +106,13 @@ pub enum Request {
         /// Which peer.
         peer: String,
     },
+    /// An agent says of its archives that they were last used at another time.
+    LastUsed {
+        /// At which peer.
+        peer: String,
+        /// What it says of when.
+        at: String,
+    },
     /// The next start at a peer comes late.
     LateNext {
         /// Which peer.
@@ -393,6 +400,7 @@ fn fault(request: Request, peers: &[PeerInfo]) -> Result<Option<Fault>, String> 
         }
         Request::InventNext { peer } => fail_next(&peer, NextStart::Invented)?,
         Request::Isolate { peer } => Fault::Isolate { peer: find(&peer)? },
+        Request::LastUsed { peer, at } => lie(&peer, Lie::LastUsed { at: at.into() })?,
         Request::LateNext { peer, ms } => {
             let by = Duration::from_millis(ms);
             fail_next(&peer, NextStart::Late { by })?

@@ -32,11 +32,13 @@ impl World {
                 .max()
                 .unwrap_or(self.now)
         };
+        let lie = self.peer(number).and_then(|it| it.last_used.clone());
+        let used = lie.unwrap_or_else(|| used.as_micros().to_string().into());
         Element::new("ArchiveHistory")
             .with("Archive", path)
             .with("Database", database.unwrap_or_default())
             .with("Runs", records.len().to_string())
-            .with("LastUsed", used.as_micros().to_string())
+            .with("LastUsed", &*used)
             .with("InUse", in_use.to_string())
     }
 }

@@ -1,4 +1,5 @@
-//! Agents that lie: they tell of engines that are not there, and do not tell of some that are.
+//! Agents that lie: they tell of engines that are not there, and do not tell of some that are, or
+//! say of their archives what is not so.
 //!
 //! What is true is in the records all the while; only what is told is not. A lie lasts until its
 //! agent is made to tell the truth.
@@ -26,6 +27,11 @@ pub enum Lie {
     Invent {
         /// Of which database.
         database: Arc<str>,
+    },
+    /// That its archives were last used at some other time, or what is no time at all.
+    LastUsed {
+        /// What it says of when.
+        at: Arc<str>,
     },
     /// Nothing: from here on it tells the truth.
     NoMore,
@@ -58,6 +64,12 @@ impl World {
     ) -> Result<(), FaultError> {
         match lie {
             Lie::Invent { database } => self.invent_another(now, peer, database),
+            Lie::LastUsed { at } => {
+                if let Some(it) = self.peer_mut(peer) {
+                    it.last_used = Some(at);
+                }
+                Ok(())
+            }
             Lie::NoMore => {
                 self.confess(now, peer);
                 Ok(())
@@ -115,6 +127,9 @@ impl World {
 
     /// An agent tells the truth again: what is not there is gone, and what is there joins.
     fn confess(&mut self, now: Timestamp, peer: PeerNumber) {
+        if let Some(it) = self.peer_mut(peer) {
+            it.last_used = None;
+        }
         let here = self.engines.iter().filter(|(_, it)| it.peer == peer);
         let lies: Vec<(EngineId, Told)> = here.map(|(id, it)| (*id, it.told)).collect();
         for (engine, told) in lies {

@@ -82,6 +82,8 @@ pub(super) struct Peer {
     /// Belongs to the host, so that it survives the agent.
     pub(super) tags: BTreeMap<String, String>,
     pub(super) next_starts: VecDeque<NextStart>,
+    /// When its archives were last used, if it says what is not so.
+    pub(super) last_used: Option<Arc<str>>,
 }
 
 impl Peer {
@@ -99,6 +101,7 @@ impl Peer {
             delay: Duration::ZERO,
             tags: BTreeMap::new(),
             next_starts: VecDeque::new(),
+            last_used: None,
         };
         peer.start_agent();
         peer

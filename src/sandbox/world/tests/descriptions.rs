@@ -235,3 +235,32 @@ fn what_is_known_of_an_archive_is_told_where_it_is() {
         "]],
     );
 }
+
+#[test]
+fn an_agent_may_say_of_its_archives_what_is_not_so() {
+    check(
+        "
+        500   lie 1 last-used 7
+        510   s1 1 ProcessStart Process=archiveHistory --archive=/a
+        520   lie 1 last-used yesterday
+        530   s2 1 ProcessStart Process=archiveHistory --archive=/a
+        540   lie 1 no-more
+        550   s3 1 ProcessStart Process=archiveHistory --archive=/a
+        ",
+        700,
+        expect![[r"
+            0     spawn e1 at 1 SM teas /a
+            0     spawn e2 at 2 TE teas -
+            0     spawn e3 at 3 TE teas -
+            500   answer: done
+            510   s1 ArchiveHistory Archive=/a Database=teas Runs=1 LastUsed=7 InUse=true
+            510   done s1
+            520   answer: done
+            530   s2 ArchiveHistory Archive=/a Database=teas Runs=1 LastUsed=yesterday InUse=true
+            530   done s2
+            540   answer: done
+            550   s3 ArchiveHistory Archive=/a Database=teas Runs=1 LastUsed=550000 InUse=true
+            550   done s3
+        "]],
+    );
+}

@@ -181,6 +181,9 @@ fn fault(words: &[&str]) -> Option<Fault> {
                 "invent" => Lie::Invent {
                     database: words[3].into(),
                 },
+                "last-used" => Lie::LastUsed {
+                    at: words[3].into(),
+                },
                 "omit" => Lie::Omit {
                     pid: number(3).try_into().unwrap(),
                 },
