@@ -188,6 +188,13 @@ pub enum Deed {
 pub enum Question {
     /// Delete these tags of a peer.
     DeleteTags(AgentId, Vec<String>),
+    /// What this peer's own agent knows of an archive there.
+    History {
+        /// The peer that has it.
+        target: Target,
+        /// Where it is there.
+        archive: Arc<str>,
+    },
     /// Whether this peer's own agent answers us.
     Identity(Target),
     /// Quiesce a database.
@@ -203,7 +210,9 @@ pub enum Question {
 /// What became of a deed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
-    /// Ask: the answer; for tags the pairs, empty for everything else.
+    /// Ask: the answer. For tags the pairs; for the history of an archive `archive`, `database`,
+    /// `last-used` (a number that grows with time) and `in-use`, as far as the agent says them;
+    /// empty for everything else.
     Answered(Vec<(String, String)>),
     /// The session for the deed could not be had, or broke before the request left: nothing was
     /// asked of the domain.

@@ -14,6 +14,7 @@ use super::*;
 use crate::listener::{Header, ListenerKind, Terms};
 use crate::nuodb::frame::DEFAULT_LIMIT;
 use crate::policy::Policy;
+use crate::supervisor::Experiment;
 
 /// Where files, and what is told of them, lie beside each other.
 const STORIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/stories");
@@ -341,4 +342,42 @@ fn a_doubt_is_told_and_does_not_stop_anything() {
     );
     let unit = include_str!("../../systemd/dbwarden.service");
     assert!(unit.contains("\nTimeoutStopSec=90\n"));
+}
+
+#[test]
+fn what_rests_on_unconfirmed_protocol_is_off_unless_it_is_named_and_then_warned_of() {
+    let domain = |experimental: &str| format!("{DOMAIN}experimental = {experimental}");
+    for off in [DOMAIN, &*domain("[]")] {
+        let config = good(off);
+        assert!(config.domains[0].supervisor.experiments.is_empty());
+        assert!(config.warnings.is_empty());
+    }
+    let config = good(&domain("[\"archive-history\"]"));
+    let on: Vec<_> = config.domains[0].supervisor.experiments.iter().collect();
+    assert_eq!(on, [&Experiment::ArchiveHistory]);
+    let told: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+    let [told] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert!(
+        told.ends_with(
+            "domain.experimental: has \"archive-history\", which rests on unconfirmed protocol; \
+             try it on a domain that nobody needs, or leave it out"
+        ),
+        "{told}"
+    );
+    for (wrong, problem) in [
+        (
+            "[\"archive-histroy\"]",
+            "`archive-histroy` is unknown; did you mean",
+        ),
+        (
+            "[\"engine-options\"]",
+            "`engine-options` is unknown; write \"archive-history\"",
+        ),
+        ("\"archive-history\"", "is text; write a list such as []"),
+    ] {
+        let told = try_read(&domain(wrong)).unwrap_err().to_string();
+        assert!(told.contains(problem), "{told}");
+    }
 }

@@ -24,6 +24,9 @@ impl Supervisor {
             self.answered(now.at, slot, action, outcome);
             return;
         }
+        if self.heard_history(now.at, model, action, outcome) {
+            return;
+        }
         if let Some(slot) = self.clears.remove(&action) {
             self.changed.slots.insert(slot);
             self.cleared(now, model, (action, slot), outcome, effects);
@@ -330,6 +333,7 @@ impl Supervisor {
     /// The session to the domain is gone: what an agent answers now says nothing about the time
     /// when there is one again, so it is asked anew then.
     pub fn lost(&mut self) {
+        self.forget_histories();
         for (action, slot) in std::mem::take(&mut self.dials) {
             let is_awaited = |it: &Vacancy| it.agent == Agent::Asked(action);
             if self.slot(slot).vacancy().is_some_and(is_awaited)

@@ -58,7 +58,7 @@ impl Supervisor {
         if let Some((_, unasked)) = self.unasked(case, (database, row)).next() {
             return Err(unasked.into());
         }
-        if first == case.slot {
+        if self.first_by_histories(case, (database, row), first)? == case.slot {
             return Ok(());
         }
         Err(Obstacle::ColdStart.blocks().into())
@@ -260,14 +260,16 @@ impl Supervisor {
             && let Some(action) = cold.begun_by
         {
             let step = cold.steps.len() + 1;
-            return format!("step {step} of the cold start that action {action} began; ");
+            let by = Some(self.ran_last_by(case)).filter(|it| is_cold && !it.is_empty());
+            let which = by.map_or_else(String::new, |it| format!("it ran last{it}; "));
+            return format!("step {step} of the cold start that action {action} began; {which}");
         }
         if !is_cold {
             return String::new();
         }
         let which = match self.ran_until(case.slot) {
-            Some(_) => "it ran last",
-            None => "its archive is the only one left",
+            Some(_) => format!("it ran last{}", self.ran_last_by(case)),
+            None => "its archive is the only one left".to_owned(),
         };
         let asked = self.cold_order(case.model, slot.database);
         let asked = asked.map_or_else(String::new, |it| match &it.reason {

@@ -2,17 +2,17 @@
 
 use super::facts::HoldReason;
 use super::place::Choice;
-use super::rule::{Blocked, Case, Hindrance, Obstacle};
+use super::rule::{Blocked, Case, Hindrance, Obstacle, Query};
 use super::state::{Phase, SlotId, Supervisor, Vacancy};
 use super::{Effect, Mode};
-use crate::model::{Model, PeerId, Role};
+use crate::model::{Model, Role};
 use crate::mutation::Mutant;
 use crate::time::{Moment, Timestamp};
 
 /// What is done about one vacancy.
 pub(super) enum Decision {
-    /// Ask the agent of the peer it was on whether it answers.
-    Ask(PeerId),
+    /// Ask something first.
+    Ask(Query),
     /// Nothing now.
     Blocked(Blocked),
     /// Nothing any more without a person.
@@ -144,10 +144,12 @@ impl Supervisor {
             return;
         }
         match self.decide(now.at, model, id) {
-            Decision::Ask(peer) => {
-                let asking = Obstacle::AskingAgent.blocks();
-                self.notes.waits.push((id, asking));
-                self.ask(model, id, peer, effects);
+            Decision::Ask(query) => {
+                self.notes.waits.push((id, query.obstacle().blocks()));
+                match query {
+                    Query::Agent(peer) => self.ask(model, id, peer, effects),
+                    Query::Archives => self.ask_archives(now.at, model, id, effects),
+                }
             }
             Decision::Blocked(blocked) => {
                 self.notes.waits.push((id, blocked));
@@ -190,7 +192,7 @@ impl Supervisor {
                 Decision::Start(choice)
             }
             Err(objection) => match objection.hindrance {
-                Hindrance::Ask(peer) => Decision::Ask(peer),
+                Hindrance::Ask(query) => Decision::Ask(query),
                 Hindrance::Blocked(blocked) => Decision::Blocked(blocked),
                 Hindrance::Hold(reason) => Decision::Hold(reason),
             },

@@ -1,7 +1,7 @@
 //! What must be known before a process is started in place of another.
 
 use super::facts::HoldReason;
-use super::rule::{Case, Hindrance, Obstacle};
+use super::rule::{Case, Hindrance, Obstacle, Query};
 use super::state::{Agent, Evidence, Supervisor};
 use crate::model::PeerPresence;
 use crate::mutation::Mutant;
@@ -45,19 +45,19 @@ impl Supervisor {
             (Evidence::Exit { .. }, _) if planted.has(Mutant::ElsewhereUnasked) => return Ok(()),
             (_, Agent::Asked(_)) => Obstacle::AskingAgent.blocks(),
             (Evidence::Exit { peer } | Evidence::Vanished { peer }, Agent::Unasked) => {
-                return Err(Hindrance::Ask(peer));
+                return Err(Hindrance::Ask(Query::Agent(peer)));
             }
             _ if policy.strict_siblings && !planted.has(Mutant::StrictIsLoose) => {
                 Obstacle::StrictSiblings.blocks()
             }
             _ if case.now < after_grace => Obstacle::UnreachableGrace.blocks_until(after_grace),
             (Evidence::Unreachable { peer, .. }, Agent::Unasked) => {
-                return Err(Hindrance::Ask(peer));
+                return Err(Hindrance::Ask(Query::Agent(peer)));
             }
             (Evidence::Unreachable { peer, .. }, Agent::Answers { at }) => {
                 let again = at + policy.waits.ask_again;
                 if case.now >= again {
-                    return Err(Hindrance::Ask(peer));
+                    return Err(Hindrance::Ask(Query::Agent(peer)));
                 }
                 Obstacle::ViewsDiffer.blocks_until(again)
             }

@@ -51,7 +51,7 @@ pub struct Because {
 }
 
 impl Because {
-    fn new(rule: &'static str, says: impl Into<String>) -> Self {
+    pub(super) fn new(rule: &'static str, says: impl Into<String>) -> Self {
         Self {
             rule,
             says: says.into(),
@@ -269,6 +269,7 @@ impl Supervisor {
         }
         because.extend(self.mode_reason());
         because.extend(self.cold_reason(id));
+        because.extend(self.history_reason(now.at, model, id));
         because.extend(self.gate_reasons(now, model, Some(id)));
         let of_seat = |it: &OrderFact| watch.seats().any(|id| self.covers(model, &it.extent, id));
         because.extend(self.order_reasons(now, of_seat));

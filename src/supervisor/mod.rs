@@ -18,6 +18,7 @@ mod facts;
 mod failed;
 mod gate;
 mod given_up;
+mod histories;
 mod lapsed;
 mod leftover;
 mod memory;
@@ -38,7 +39,7 @@ mod wanted;
 mod watch;
 mod withdraw;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +62,7 @@ pub use facts::{
     SlotFact, VacancyFact, WishFact, slot_name,
 };
 pub use gate::{Foreign, Gate, HealerLimits, LeaseTerms, Storm, StormLimits};
+pub use histories::Experiment;
 pub use memory::{Changed, Dangling};
 pub use progress::Starting;
 pub use request::Asked;
@@ -200,6 +202,8 @@ pub struct Settings {
     pub observe: Vec<Pattern>,
     /// Whether those are too that the domain manages itself.
     pub leave_managed: bool,
+    /// What rests on a protocol that nobody confirmed, and is done all the same.
+    pub experiments: BTreeSet<Experiment>,
     /// How many starts the domain has in a while.
     pub budget: Budget,
     /// What agents say of failed starts, and what it means; before what they are known to say.
@@ -233,6 +237,7 @@ impl Settings {
             lease: None,
             observe: Vec::new(),
             leave_managed: true,
+            experiments: BTreeSet::new(),
             budget: Budget::default(),
             reasons: Vec::new(),
             seed: 0,

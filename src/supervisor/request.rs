@@ -160,7 +160,7 @@ impl Supervisor {
             Phase::Vacant(vacancy) if vacancy.wish.is_some() => {
                 let gate = match self.decide(now, model, slot) {
                     Decision::Blocked(blocked) => blocked.by.as_str(),
-                    Decision::Ask(_) => Obstacle::AskingAgent.as_str(),
+                    Decision::Ask(query) => query.obstacle().as_str(),
                     Decision::Hold(_) => Obstacle::DatabaseDown.as_str(),
                     Decision::Start(_) => "suggest",
                 };

@@ -113,6 +113,7 @@ impl Objection {
             (Rule::Confirm, _) => "others of the database ended as well, maybe by a person",
             (Rule::Pace, _) => "the database is served by now, so there is time",
             (Rule::Needs, "database-down") => "nothing of the database runs now",
+            (Rule::Needs, "asking-archives") => "the archives have to be asked again",
             (Rule::Gates | Rule::Needs, gate) => return format!("gate {gate} closed"),
             (Rule::Peer, "maintenance") => "people work at the peer now",
             (Rule::Peer, "peer-unreachable") => "the peer is out of reach now",
@@ -127,11 +128,30 @@ impl Objection {
     }
 }
 
+/// What has to be asked before a start is thought about any further.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Query {
+    /// Whether the agent of the peer it was on answers us.
+    Agent(PeerId),
+    /// Which of the archives of its database was used last.
+    Archives,
+}
+
+impl Query {
+    /// Returns what is in the way until it is answered.
+    pub(super) const fn obstacle(self) -> Obstacle {
+        match self {
+            Self::Agent(_) => Obstacle::AskingAgent,
+            Self::Archives => Obstacle::AskingArchives,
+        }
+    }
+}
+
 /// What keeps a start from being begun, by what can be done about it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Hindrance {
-    /// First ask the agent of the peer it was on whether it answers us.
-    Ask(PeerId),
+    /// First ask something.
+    Ask(Query),
     /// Not now.
     Blocked(Blocked),
     /// Not without a person.
@@ -142,7 +162,7 @@ impl Hindrance {
     /// Returns the gate, as operators know it.
     pub(super) const fn gate(self) -> &'static str {
         match self {
-            Self::Ask(_) => Obstacle::AskingAgent.as_str(),
+            Self::Ask(query) => query.obstacle().as_str(),
             Self::Blocked(it) => it.by.as_str(),
             Self::Hold(reason) => reason.as_str(),
         }
@@ -175,6 +195,8 @@ pub(super) enum Obstacle {
     AnotherHealer,
     /// The agent of the peer it was on is being asked.
     AskingAgent,
+    /// The archives of its database are being asked.
+    AskingArchives,
     /// The domain had as many starts lately as it may have.
     Budget,
     /// What holds its archive is being ended.
@@ -235,6 +257,7 @@ impl Obstacle {
             Self::AnotherHealer => Gate::AnotherHealer.as_str(),
             Self::ArchiveUnasked => "archive-unasked",
             Self::AskingAgent => "asking-agent",
+            Self::AskingArchives => "asking-archives",
             Self::Budget => "budget",
             Self::ClearingLeftover => "leftover",
             Self::ColdStart => "cold-start",

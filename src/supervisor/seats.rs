@@ -126,6 +126,7 @@ impl Supervisor {
             degraded: false,
             scale: None,
             cold: Cold::default(),
+            inquiry: None,
         });
     }
 

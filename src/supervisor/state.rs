@@ -183,6 +183,8 @@ pub struct Supervisor {
     pub(super) actions: BTreeMap<ActionId, Action>,
     /// Which slot wanted to know whether an agent answers.
     pub(super) dials: BTreeMap<ActionId, SlotId>,
+    /// Which archive of which database was asked what is known of it.
+    pub(super) inquiries: BTreeMap<ActionId, (DatabaseId, SlotId)>,
     pub(super) last_action: u64,
     pub(super) spent: Spent,
     pub(super) progress: Progress,
@@ -235,6 +237,7 @@ impl Supervisor {
             touched: BTreeSet::new(),
             actions: BTreeMap::new(),
             dials: BTreeMap::new(),
+            inquiries: BTreeMap::new(),
             last_action: 0,
             spent: Spent::default(),
             progress: Progress::default(),
@@ -357,6 +360,7 @@ impl Supervisor {
         });
         starts
             .chain(self.dials.keys().map(|id| (*id, false)))
+            .chain(self.inquiries.keys().map(|id| (*id, false)))
             .chain(self.clears.keys().map(|id| (*id, true)))
             .collect()
     }

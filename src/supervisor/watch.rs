@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::Effect;
 use super::cold::Cold;
+use super::histories::Inquiry;
 use super::state::{SlotId, Supervisor};
 use crate::model::{DatabaseId, Life, Model, Process, ProcessId, Role};
 use crate::policy::{Policy, RoleRule};
@@ -26,6 +27,8 @@ pub(super) struct Watch {
     pub(super) scale: Option<u32>,
     /// How it is brought up from nothing.
     pub(super) cold: Cold,
+    /// What its archives said of themselves, if they were asked.
+    pub(super) inquiry: Option<Inquiry>,
 }
 
 impl Watch {

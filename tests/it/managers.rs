@@ -27,6 +27,11 @@ fn running(sandbox: &Running) -> Vec<Engine> {
 
 /// Starts a daemon that heals both roles of the sandbox's database.
 fn daemon(sandbox: &Running) -> Daemon {
+    daemon_with(sandbox, "")
+}
+
+/// As [`daemon`], with more keys of the domain.
+fn daemon_with(sandbox: &Running, keys: &str) -> Daemon {
     let archives = running(sandbox).into_iter().filter_map(|(peer, path, _)| {
         let address = sandbox.address(usize::try_from(peer).unwrap());
         Some(format!("{{ peer = \"{address}\", path = \"{}\" }},", path?))
@@ -34,6 +39,7 @@ fn daemon(sandbox: &Running) -> Daemon {
     let archives: String = archives.collect();
     let databases = format!(
         "
+        {keys}
         [[domain.database]]
         name = \"teas\"
         te-options = [[\"--dba-user\", \"dba\"], [\"--dba-password\", \"dba\"]]
@@ -135,6 +141,80 @@ fn a_database_whose_engines_were_all_killed_comes_up_in_order() {
     assert!(text.starts_with("cold start"), "{started:#?}");
     assert_eq!(slots.len(), 3, "{slots:?}");
     assert_eq!(slots[2], "te/1", "{slots:?}");
+    daemon.end();
+    assert_eq!(sandbox.end(Signal::TERM), Some(0));
+}
+
+/// Ends all engines, and returns the first start after that, once all run again.
+fn first_after_a_kill_of_all(sandbox: &Running, daemon: &Daemon) -> Value {
+    let before = running(sandbox);
+    for (_, _, victim) in &before {
+        kill_process(pid(*victim), Signal::KILL).unwrap();
+    }
+    eventually("all run again", || {
+        let now = running(sandbox);
+        let is_old = |it: &Engine| before.iter().any(|old| old.2 == it.2);
+        now.len() == 3 && !now.iter().any(is_old)
+    });
+    assert_eq!(places(&running(sandbox)), places(&before));
+    started(daemon).swap_remove(0)
+}
+
+const ASKING: &str = "experimental = [\"archive-history\"]";
+
+fn lie(sandbox: &Running, peer: u64, last_used: &str) {
+    let peer = peer.to_string();
+    let output = sandbox.ctl(&["lie", &peer, "--last-used", last_used]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn archives_that_are_asked_say_which_of_them_comes_up_first() {
+    for newest in [0, 1] {
+        let sandbox = sandbox();
+        let before = running(&sandbox);
+        let daemon = daemon_with(&sandbox, ASKING);
+        lie(&sandbox, before[newest].0, "99999999999999");
+        let first = first_after_a_kill_of_all(&sandbox, &daemon);
+        let text = first["text"].as_str().unwrap();
+        let expected = "cold start, it ran last by what the archives say; ";
+        assert!(text.starts_with(expected), "{text}");
+        let number = usize::try_from(before[newest].0).unwrap();
+        let home = sandbox.address(number).to_string();
+        assert_eq!(first["peer"], home.as_str(), "{first}");
+        daemon.end();
+        assert_eq!(sandbox.end(Signal::TERM), Some(0));
+    }
+}
+
+#[test]
+fn archives_that_tell_the_truth_say_what_our_own_record_says() {
+    let sandbox = sandbox();
+    let daemon = daemon_with(&sandbox, ASKING);
+    let first = first_after_a_kill_of_all(&sandbox, &daemon);
+    let text = first["text"].as_str().unwrap();
+    assert!(text.contains("by what the archives say"), "{text}");
+    let starts = started(&daemon);
+    assert_eq!(starts.len(), 3, "{starts:#?}");
+    assert_eq!(starts[2]["slot"], "te/1", "{starts:#?}");
+    daemon.end();
+    assert_eq!(sandbox.end(Signal::TERM), Some(0));
+}
+
+#[test]
+fn archives_that_say_nothing_sensible_leave_our_own_record_to_count() {
+    let sandbox = sandbox();
+    let before = running(&sandbox);
+    let daemon = daemon_with(&sandbox, ASKING);
+    lie(&sandbox, before[0].0, "yesterday");
+    let first = first_after_a_kill_of_all(&sandbox, &daemon);
+    let home = sandbox.address(usize::try_from(before[0].0).unwrap());
+    let text = first["text"].as_str().unwrap();
+    let expected = format!(
+        "cold start, it ran last by our own record, for the archive on {home} said something that \
+         is not understood; "
+    );
+    assert!(text.starts_with(&expected), "{text}");
     daemon.end();
     assert_eq!(sandbox.end(Signal::TERM), Some(0));
 }

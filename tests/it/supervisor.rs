@@ -12,6 +12,7 @@
 //!   itself;
 //! - `ready 1`, `started 1 ID`, `registered 1 5`, `failed 1 REASON`, `refused 1 TEXT`,
 //!   `not-sent 1`, `unanswered 1`, `answers 1`, `stopped 1` what the driver tells of an action;
+//!   `answers 1 last-used 70, in-use false` what an archive says of itself;
 //! - `ask BY teas`, `ask BY teas elsewhere`, `ask BY teas on B` somebody requests an engine,
 //!   perhaps `because REASON`;
 //! - `say BY hold teas/te/1 because REASON` and the like: what only people say;
@@ -19,8 +20,8 @@
 //! - `restart` the daemon is killed and starts with what it remembered; `recovered-backup`,
 //!   `recovered-lost`, `journal-failed`, `resume BY` what becomes of its memory;
 //! - `reload off`, `on`, `suggest`, `no-options`, `other-options`, `no-archives`, `heal-managed`,
-//!   `per-region` another configuration is read; `restart on` and so forth does so when the daemon
-//!   starts;
+//!   `archive-history`, `no-experiments`, `per-region` another configuration is read; `restart on`
+//!   and so forth does so when the daemon starts;
 //! - `why teas/te/1`, `why teas`, `why b`, `why b/5`, `why` somebody asks why it is so;
 //! - `clock slept 60`, `clock late 6`, `clock jumped -60` what the clocks of the daemon show;
 //! - `lease had`, `lease taken-over`, `lease lost` who has the lease of the domain;
@@ -37,6 +38,7 @@ mod cold;
 mod disk;
 mod gates;
 mod harness;
+mod histories;
 mod holds;
 mod lease;
 mod maintenance;

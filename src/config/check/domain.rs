@@ -1,5 +1,6 @@
 //! A domain: how it is reached, understood and healed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::archive::Around;
@@ -16,7 +17,7 @@ use crate::nuodb::frame::{DEFAULT_LIMIT, LIMIT_BEFORE_AUTHENTICATION};
 use crate::nuodb::pilot::{PilotSettings, Strategy};
 use crate::nuodb::srp::Agreement;
 use crate::policy::{Meaning, Pattern, Policy, Reason};
-use crate::supervisor::{self, Budget, HealerLimits, LeaseTerms, Mode, StormLimits};
+use crate::supervisor::{self, Budget, Experiment, HealerLimits, LeaseTerms, Mode, StormLimits};
 use crate::transport::{TlsClient, TlsClientSettings};
 
 /// Lengths of messages have 31 bits; this is the largest round number of them.
@@ -174,6 +175,23 @@ fn check_limits(report: &mut Report, section: &Section<'_>, supervisor: &mut sup
     let leave_managed = &mut supervisor.leave_managed;
     section.set(report, "leave-managed", leave_managed, value::boolean);
     supervisor.reasons = check_reasons(report, section);
+    supervisor.experiments = check_experiments(report, section);
+}
+
+/// Reads what rests on a protocol that nobody confirmed, and says so.
+fn check_experiments(report: &mut Report, section: &Section<'_>) -> BTreeSet<Experiment> {
+    let choices = Experiment::ALL.map(|it| (it.as_str(), it));
+    let known = section.list(report, "experimental", value::choice(&choices));
+    let known: BTreeSet<Experiment> = known.unwrap_or_default().into_iter().collect();
+    for it in &known {
+        let problem = format!(
+            "has \"{}\", which rests on unconfirmed protocol",
+            it.as_str()
+        );
+        let advice = "try it on a domain that nobody needs, or leave it out";
+        section.doubt(report, "experimental", Wrong::new(problem, advice));
+    }
+    known
 }
 
 /// Checks everything that has to do with sessions.

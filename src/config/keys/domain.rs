@@ -85,6 +85,10 @@ pub(in crate::config) static DOMAIN: Table = Table {
              NuoDB up to 2.x does. false if its enforcer is switched off for good.";
         "ask-descriptions" Default("\"1m\""),
             "How often a broker is asked which those are, besides at login.";
+        "experimental" Default("[]"),
+            "What rests on a protocol that nobody confirmed, and is off unless it is named here. \
+             \"archive-history\": before a cold start the agents are asked which archive was used \
+             last, and that one is started first.";
         "reason" Sections(&REASON), "";
         "database" Sections(&DATABASE), "";
         "peer" Sections(&PEER), "";

@@ -59,6 +59,16 @@ fn what_concerns_healing_only_leaves_the_session_alone() {
 }
 
 #[test]
+fn an_experiment_that_begins_or_ends_is_told_and_leaves_the_session_alone() {
+    let new = format!("{DOMAIN}experimental = [\"archive-history\"]");
+    for (old, new) in [(DOMAIN, &*new), (&*new, DOMAIN)] {
+        let diff = diff(&good(old), &good(new));
+        assert_eq!(diff.lines, ["domain prod: experimental changed"]);
+        assert!(!diff.domains_changed[0].driver && diff.domains_changed[0].healing);
+    }
+}
+
+#[test]
 fn domains_and_listeners_come_and_go() {
     let old = format!("{DOMAIN}{LISTENER}");
     let new = format!(
@@ -295,6 +305,7 @@ fn every_key_of_a_domain_and_a_policy_changes_settings() {
             _ => return,
         };
         let literal = match path {
+            ".domain.experimental" => "[\"archive-history\"]".to_owned(),
             ".domain.strategy" => "\"random\"".to_owned(),
             ".policy.keep" => "\"declared\"\nte = { min = 1 }".to_owned(),
             ".policy.prefer" | ".policy.require" => "{ region = \"us\" }".to_owned(),

@@ -146,7 +146,9 @@ impl Pilot {
 
     fn ask(&mut self, now: Timestamp, action: ActionId, question: Question) {
         let address = match &question {
-            Question::Identity(target) => Some(target.address.clone()),
+            Question::History { target, .. } | Question::Identity(target) => {
+                Some(target.address.clone())
+            }
             Question::DeleteTags(..)
             | Question::Quiesce(_)
             | Question::SetTags(..)
@@ -199,6 +201,7 @@ impl Pilot {
         match &session.purpose {
             Purpose::Ask { action, question } => {
                 let pairs = match question {
+                    Question::History { .. } => words::history(answer),
                     Question::Tags(_) => words::tags(answer),
                     Question::DeleteTags(..)
                     | Question::Identity(_)

@@ -97,6 +97,7 @@ impl Purpose {
         match self {
             Self::Ask { question, .. } => match question {
                 Question::DeleteTags(..) | Question::SetTags(..) | Question::Tags(_) => "Tag",
+                Question::History { .. } => "ProcessStart",
                 Question::Identity(_) => "Identity",
                 Question::Quiesce(_) | Question::Unquiesce(_) => "ChorusManagement",
             },

@@ -23,6 +23,9 @@ pub(super) const DESCRIPTION: &str = "Description";
 /// What is kept of what a description says of its status: words, for people.
 const STATUS_MAX: usize = 80;
 
+/// The longest value that is taken from what an agent knows of an archive: that of a path.
+const HISTORY_MAX: usize = 4_096;
+
 /// Returns the domain as `status` shows it, the entry peer under the address that was dialled.
 pub(super) fn snapshot(status: message::Status, dialled: &Address) -> Snapshot {
     Snapshot {
@@ -173,6 +176,7 @@ pub(super) fn question(question: &Question) -> Request {
             .iter()
             .map(tag)
             .fold(tags("DeleteHostTags", agent_id), Request::child),
+        Question::History { archive, .. } => archive_history(archive),
         Question::Identity(_) => identity(),
         Question::Quiesce(database) => manage("Quiesce", database),
         Question::SetTags(agent_id, pairs) => pairs
@@ -221,6 +225,36 @@ pub(super) fn description_status(answer: &Element) -> Arc<str> {
         .filter_map(word)
         .collect();
     words.join(", ").into()
+}
+
+/// Asks a peer's own agent what it knows of an archive there. No database is named: whoever takes
+/// it for a start has nothing to start.
+fn archive_history(path: &str) -> Request {
+    let archive = Element::new("Option")
+        .with("option", "--archive")
+        .with("value", path);
+    let request = Request::new("ProcessStart", Style::Request);
+    request.with("Process", "archiveHistory").child(archive)
+}
+
+/// Reads what an agent knows of an archive, in a form that is inferred: whatever else it says is
+/// nothing.
+pub(super) fn history(answer: &Element) -> Vec<(String, String)> {
+    if answer.name != "ArchiveHistory" {
+        return Vec::new();
+    }
+    let pair = |(name, attribute): (&str, &str)| {
+        let value = answer.attribute(attribute)?;
+        let is_plain = value.len() <= HISTORY_MAX && !value.contains(char::is_control);
+        is_plain.then(|| (name.to_owned(), value.to_owned()))
+    };
+    let known = [
+        ("archive", "Archive"),
+        ("database", "Database"),
+        ("last-used", "LastUsed"),
+        ("in-use", "InUse"),
+    ];
+    known.into_iter().filter_map(pair).collect()
 }
 
 /// Reads the tags out of the answer to a question for them.

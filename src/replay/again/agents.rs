@@ -55,10 +55,13 @@ impl Replay<'_> {
 
     fn ask(&mut self, action: ActionId, question: &Question) {
         match question {
-            Question::Identity(target) if self.host_of(target).is_none() => {
+            Question::History { target, .. } | Question::Identity(target)
+                if self.host_of(target).is_none() =>
+            {
                 self.not_sent(action, target);
             }
             Question::DeleteTags(..)
+            | Question::History { .. }
             | Question::Identity(_)
             | Question::Quiesce(_)
             | Question::SetTags(..)

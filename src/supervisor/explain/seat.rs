@@ -7,7 +7,7 @@ use crate::model::{Model, PeerPresence};
 use crate::supervisor::Mode;
 use crate::supervisor::decide::Decision;
 use crate::supervisor::facts::{ActionStage, DecisionStep, OrderFact};
-use crate::supervisor::rule::{Blocked, Case, Hindrance, Obstacle};
+use crate::supervisor::rule::{Blocked, Case, Hindrance, Obstacle, Query};
 use crate::supervisor::state::{Evidence, Phase, SlotId, Supervisor, Vacancy};
 use crate::time::Moment;
 
@@ -128,7 +128,7 @@ impl Supervisor {
                 let decision = self.decide(now.at, model, id);
                 blocked = match &decision {
                     Decision::Blocked(blocked) => Some(*blocked),
-                    Decision::Ask(_) => Some(Obstacle::AskingAgent.blocks()),
+                    Decision::Ask(query) => Some(query.obstacle().blocks()),
                     Decision::Hold(_) | Decision::Start(_) => None,
                 };
                 ("vacant", self.why_vacant(model, id, &decision))
@@ -150,10 +150,13 @@ impl Supervisor {
             return "nobody sits there, and the mode is observe".to_owned();
         }
         match decision {
-            Decision::Ask(peer) => format!(
+            Decision::Ask(Query::Agent(peer)) => format!(
                 "nobody sits there; {} is asked whether it lives",
                 model.peer(*peer).name
             ),
+            Decision::Ask(Query::Archives) => {
+                "nobody sits there; the archives are asked which of them is the newest".to_owned()
+            }
             Decision::Blocked(blocked) => {
                 format!("nobody sits there: {}", &*self.in_the_way(blocked.by))
             }
@@ -269,6 +272,7 @@ impl Supervisor {
                 ..Because::new(blocked.by.as_str(), &*self.in_the_way(blocked.by))
             });
         }
+        because.extend(self.history_reason(now.at, model, self.slot(id).database));
         if self.settings.mode == Mode::Heal
             && let Some(options) = self.not_done(model, id)
         {

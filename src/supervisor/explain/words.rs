@@ -16,6 +16,9 @@ impl Obstacle {
             Self::AnotherHealer => Gate::AnotherHealer.says(),
             Self::ArchiveUnasked => "an archive of the database cannot be asked, and may be newer",
             Self::AskingAgent => "its agent is being asked whether it answers",
+            Self::AskingArchives => {
+                "the archives of the database are being asked which of them is the newest"
+            }
             Self::Budget => "the domain had as many starts lately as max-actions allows",
             Self::ClearingLeftover => "what is left over and holds its archive is being ended",
             Self::ColdStart => "others of its database are started first",
@@ -75,6 +78,7 @@ impl Obstacle {
             }
             Self::AfterStorm
             | Self::AskingAgent
+            | Self::AskingArchives
             | Self::Budget
             | Self::ClearingLeftover
             | Self::ColdStart

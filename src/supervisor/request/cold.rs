@@ -192,15 +192,21 @@ impl Supervisor {
                 Some(*action),
                 format!("{name} is brought up: {}", self.start_name(model, *action)),
             ),
-            Some((slot, _)) => (
-                None,
-                format!(
-                    "{name} is brought up, beginning with {}, which waits for the gate {}, at most \
-                     {patience}",
-                    self.name_of(slot),
-                    self.gate_of(now, model, slot)
-                ),
-            ),
+            Some((slot, _)) => {
+                let (seat, gate) = (self.name_of(slot), self.gate_of(now, model, slot));
+                let text = if gate == Obstacle::AskingArchives.as_str() {
+                    format!(
+                        "{name} is brought up as soon as its archives have said which of them is \
+                         the newest"
+                    )
+                } else {
+                    format!(
+                        "{name} is brought up, beginning with {seat}, which waits for the gate \
+                         {gate}, at most {patience}"
+                    )
+                };
+                (None, text)
+            }
             None => (
                 None,
                 format!("{name} is brought up as soon as every gate is open"),
@@ -236,7 +242,7 @@ impl Supervisor {
     fn gate_of(&self, now: Timestamp, model: &Model, slot: SlotId) -> &'static str {
         match self.decide(now, model, slot) {
             Decision::Blocked(blocked) => blocked.by.as_str(),
-            Decision::Ask(_) => Obstacle::AskingAgent.as_str(),
+            Decision::Ask(query) => query.obstacle().as_str(),
             Decision::Hold(reason) => reason.as_str(),
             Decision::Start(_) => Obstacle::Mode.as_str(),
         }

@@ -15,7 +15,7 @@ use dbwarden::model::{
     StatusSeen,
 };
 use dbwarden::policy::{Policy, Share};
-use dbwarden::supervisor::{Accepted, Effect, Input, Lease, Mode, Recovery, Settings};
+use dbwarden::supervisor::{Accepted, Effect, Experiment, Input, Lease, Mode, Recovery, Settings};
 use dbwarden::time::{ClockTrouble, Moment, Timestamp, WallTime};
 use dbwarden::warden::{Parked, Waiting, Warden};
 
@@ -69,6 +69,16 @@ pub(crate) fn check_labelled(
         told.join("\n"),
         expected.join("\n"),
     );
+}
+
+/// Reads `last-used 70, in-use false`.
+fn pairs(text: &str) -> Vec<(String, String)> {
+    let all = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+    let pair = |it: &str| {
+        let (name, value) = it.split_once(' ').unwrap();
+        (name.to_owned(), value.to_owned())
+    };
+    all.map(pair).collect()
 }
 
 /// Reads `teas ACTIVE, coffee`.
@@ -226,6 +236,10 @@ impl World {
             "off" => self.settings.policies.clear(),
             "on" => self.settings.policies = vec![Policy::default()],
             "suggest" => self.settings.mode = Mode::Suggest,
+            "archive-history" => {
+                self.settings.experiments = [Experiment::ArchiveHistory].into();
+            }
+            "no-experiments" => self.settings.experiments.clear(),
             "no-archives" => self.settings.archives.clear(),
             "heal-managed" => self.settings.leave_managed = false,
             "per-region" => {
@@ -326,7 +340,7 @@ impl World {
             "not-sent" => Outcome::NotSent(loss),
             "unanswered" => Outcome::Unanswered(loss),
             "stopped" => Outcome::Stopped { exit_code: None },
-            "answers" => Outcome::Answered(Vec::new()),
+            "answers" => Outcome::Answered(pairs(text)),
             other => panic!("no story has a line `{other}`"),
         };
         let action = ActionId(first.parse().unwrap());
@@ -587,6 +601,9 @@ fn deed_line(deed: &Deed) -> String {
     match deed {
         Deed::Abandon { action } => format!("abandon {action}"),
         Deed::Ask { action, question } => match question {
+            Question::History { target, archive } => {
+                format!("ask {action} {} of {archive}", host(target))
+            }
             Question::Identity(target) => format!("ask {action} whether {} answers", host(target)),
             Question::DeleteTags(..)
             | Question::Quiesce(_)

@@ -15,7 +15,7 @@ use crate::model::{self, Address, DatabaseName, DomainName, PeerName, PeerSettin
 use crate::mutation::Planted;
 use crate::policy::{DomainWaits, Meaning, Pattern, Reason};
 use crate::supervisor::{
-    Accepted, Archive, Budget, HealerLimits, LeaseTerms, Mode, Settings, StormLimits,
+    Accepted, Archive, Budget, Experiment, HealerLimits, LeaseTerms, Mode, Settings, StormLimits,
 };
 
 use super::is_false;
@@ -55,6 +55,8 @@ pub(in crate::journal) struct AcceptedRecord {
     observe: Vec<String>,
     #[serde(default, skip_serializing_if = "is_false")]
     heal_managed: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    experiments: Vec<ExperimentRecord>,
     #[serde(default)]
     budget: BudgetRecord,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -70,6 +72,28 @@ enum MeaningRecord {
     HostOut,
     NotReady,
     Unknown,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum ExperimentRecord {
+    ArchiveHistory,
+}
+
+impl From<Experiment> for ExperimentRecord {
+    fn from(experiment: Experiment) -> Self {
+        match experiment {
+            Experiment::ArchiveHistory => Self::ArchiveHistory,
+        }
+    }
+}
+
+impl From<ExperimentRecord> for Experiment {
+    fn from(record: ExperimentRecord) -> Self {
+        match record {
+            ExperimentRecord::ArchiveHistory => Self::ArchiveHistory,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -231,6 +255,7 @@ impl From<&Accepted> for AcceptedRecord {
             lease,
             observe,
             leave_managed,
+            experiments,
             budget,
             reasons,
             seed,
@@ -271,6 +296,7 @@ impl From<&Accepted> for AcceptedRecord {
                 .map(|it| (it.path.to_string(), micros(it.ttl))),
             observe: observe.iter().map(Pattern::to_string).collect(),
             heal_managed: !leave_managed,
+            experiments: experiments.iter().copied().map(Into::into).collect(),
             budget: budget.into(),
             reasons: reasons.iter().map(reason_record).collect(),
             model: model.into(),
@@ -318,6 +344,7 @@ impl From<AcceptedRecord> for Accepted {
             }),
             observe: it.observe.iter().map(|it| Pattern::from(&**it)).collect(),
             leave_managed: !it.heal_managed,
+            experiments: it.experiments.into_iter().map(Into::into).collect(),
             budget: it.budget.into(),
             reasons: it.reasons.into_iter().map(reason).collect(),
             seed: it.seed,

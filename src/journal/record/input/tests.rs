@@ -17,7 +17,8 @@ use crate::policy::{
     Reason, Share, Stage, Waits,
 };
 use crate::supervisor::{
-    Accepted, Archive, Budget, HealerLimits, Lease, LeaseTerms, Mode, Settings, StormLimits,
+    Accepted, Archive, Budget, Experiment, HealerLimits, Lease, LeaseTerms, Mode, Settings,
+    StormLimits,
 };
 use crate::time::ClockTrouble;
 
@@ -381,7 +382,12 @@ fn limits() -> BoxedStrategy<Settings> {
             ttl,
         })
     });
-    let healer = (healer, observe, any::<bool>(), lease);
+    let experiments = any::<bool>().prop_map(|it| {
+        it.then_some(Experiment::ArchiveHistory)
+            .into_iter()
+            .collect()
+    });
+    let healer = (healer, observe, any::<bool>(), lease, experiments);
     (
         duration(),
         duration(),
@@ -400,6 +406,7 @@ fn limits() -> BoxedStrategy<Settings> {
                 observe: healer.1,
                 leave_managed: healer.2,
                 lease: healer.3,
+                experiments: healer.4,
                 budget,
                 reasons,
                 ..Settings::new("".into())

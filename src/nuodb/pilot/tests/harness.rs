@@ -530,6 +530,16 @@ impl World {
                 line.is_watching = true;
                 line.is_held = self.holds_snapshots;
             }
+            "ProcessStart" if request.attribute("Process") == Some("archiveHistory") => {
+                let history = ["Archive", "Database", "LastUsed", "InUse", "Runs"];
+                let names = history.into_iter().zip(["/a", "teas", "70", "false", "3"]);
+                let known = Element::new(if host == "c" {
+                    "ArchiveHistory"
+                } else {
+                    "History"
+                });
+                server.send(&names.fold(known, |it, (name, value)| it.with(name, value)));
+            }
             "ProcessStart" => match reply {
                 Reply::Accept(id) => server.send(&Element::new("Process").with("StartId", id)),
                 Reply::Close => {

@@ -84,6 +84,31 @@ fn questions_go_to_those_who_can_answer_them() {
 }
 
 #[test]
+fn what_is_known_of_an_archive_is_asked_of_its_own_agent_and_nothing_is_made_of_another_form() {
+    let mut world = watched();
+    for (action, host) in [(1, "c"), (2, "b")] {
+        let question = Question::History {
+            target: target(host),
+            archive: "/a".into(),
+        };
+        world.order(ask(action, question));
+    }
+    assert_eq!(
+        world.outcomes(),
+        [
+            "action 1: answered [(\"archive\", \"/a\"), (\"database\", \"teas\"), \
+             (\"last-used\", \"70\"), (\"in-use\", \"false\")]",
+            "action 2: answered []"
+        ]
+    );
+    assert_eq!(
+        world.heard[0],
+        "c <Request Service=\"ProcessStart\" Process=\"archiveHistory\"><Option \
+         option=\"--archive\" value=\"/a\"></Option></Request>"
+    );
+}
+
+#[test]
 fn without_a_session_nothing_is_asked_of_the_domain() {
     let mut world = World::new(&["a"]);
     world.manner("a", Manner::Refuses);

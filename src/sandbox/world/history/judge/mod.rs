@@ -234,7 +234,8 @@ impl Judge {
                 self.judge_start(now, *action)
             }
             Effect::Do(Deed::Ask { action, question }) => {
-                let asks_agent = matches!(question, Question::Identity(_));
+                let asks_agent =
+                    matches!(question, Question::History { .. } | Question::Identity(_));
                 if !asks_agent || self.known.is_frozen() {
                     let text = format!("{action} asks something while the gate is closed");
                     return Err(Law::GateOpen.broken(text));
