@@ -42,6 +42,8 @@ mutants! {
         "A request leaves after its preparation has expired.",
     ConfirmNothing "confirm-nothing"
         "Several processes that end together are started at once.",
+    DeafToArchives "deaf-to-archives"
+        "What archives say of who was used last is not heeded.",
     DeedBeforeRecord "deed-before-record"
         "What is done is done before it is on record.",
     DoubledFailure "doubled-failure"
@@ -60,6 +62,8 @@ mutants! {
         "What a person has forgotten is wanted still.",
     GiveUpEarly "give-up-early"
         "A start of which nothing was heard is given up without another look.",
+    HalfHeard "half-heard"
+        "A cold start follows the archives that answered, though others did not.",
     IgnoreClock "ignore-clock"
         "Clocks that jump and turns that come late make nothing doubtful.",
     IgnoreHold "ignore-hold"

@@ -17,6 +17,7 @@ use super::rule::{Case, Hindrance, Obstacle, Query};
 use super::state::{SlotId, Supervisor};
 use crate::exchange::{ActionId, Deed, Outcome, Question};
 use crate::model::{DatabaseId, Model, PeerPresence};
+use crate::mutation::Mutant;
 use crate::policy::SeatKind;
 use crate::time::Timestamp;
 
@@ -148,6 +149,9 @@ impl Supervisor {
         if case.now < inquiry.until && inquiry.is_awaited(&left) {
             return Err(Obstacle::AskingArchives.blocks_until(inquiry.until).into());
         }
+        if self.settings.planted.has(Mutant::DeafToArchives) {
+            return Ok(by_record);
+        }
         Ok(self
             .newest_by(case.model, inquiry, &left)
             .unwrap_or(by_record))
@@ -208,6 +212,9 @@ impl Supervisor {
         for id in left {
             let word = inquiry.said.get(id).map_or(Word::Silent, |it| it.word);
             let Word::Used(used) = word else {
+                if self.settings.planted.has(Mutant::HalfHeard) {
+                    continue;
+                }
                 let objection = word.objection().unwrap_or_default();
                 return Err(format!("the archive on {} {objection}", host(*id)));
             };

@@ -5,6 +5,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 use crate::daemon::{Daemon, domain, engines, pid};
+use crate::replay::replayed;
 use crate::sandbox::outside::{Running, eventually};
 
 /// An engine of the sandbox: its peer, its archive if it has one, and its process id.
@@ -197,6 +198,12 @@ fn archives_that_tell_the_truth_say_what_our_own_record_says() {
     let starts = started(&daemon);
     assert_eq!(starts.len(), 3, "{starts:#?}");
     assert_eq!(starts[2]["slot"], "te/1", "{starts:#?}");
+    // What the archives said is on record: decided again from it, all comes out the same.
+    let daemon = daemon.again(Signal::TERM, |dir| {
+        let again = replayed(&dir.join("state"), &[]);
+        assert_eq!(again["again"]["difference"], Value::Null, "{again}");
+    });
+    daemon.says(&["domain_thawed"]);
     daemon.end();
     assert_eq!(sandbox.end(Signal::TERM), Some(0));
 }

@@ -39,7 +39,7 @@ fn text(bytes: &[u8]) -> &str {
 
 /// Replays by the default policy, and returns what it says as JSON.
 #[track_caller]
-fn replayed(past: &Path, arguments: &[&str]) -> Value {
+pub(crate) fn replayed(past: &Path, arguments: &[&str]) -> Value {
     let arguments = [arguments, &["--json"]].concat();
     let output = replay(past, &in_sources(CONFIG), &arguments);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));

@@ -100,6 +100,10 @@ faults! {
         ManagerEnds "manager-ends",
         ManagersEnd "managers-end",
     }
+    /// Agents say of their archives what is not so, where these are asked.
+    LIES {
+        ArchiveLies "archive-lies",
+    }
     /// Another configuration is accepted.
     RELOADS {
         Reload "reload",
@@ -123,6 +127,8 @@ pub(super) enum Later {
     Said(Word, String),
     Shut(PeerNumber, bool),
     StartByHand(PeerNumber, usize, Role),
+    /// An agent tells the truth again.
+    Truth(PeerNumber),
     Unmute(PeerNumber),
 }
 
@@ -221,6 +227,7 @@ impl History {
             Fault::Leftover | Fault::ManagerEnds | Fault::ManagersEnd => {
                 self.trouble_managers(fault);
             }
+            Fault::ArchiveLies => self.lie_about_archives(),
             Fault::Reload => self.reload()?,
         }
         Ok(())
@@ -286,6 +293,7 @@ impl History {
             Later::Said(word, target) => self.say_of(word, target)?,
             Later::Shut(peer, is_shut) => self.wire.shut(peer, is_shut),
             Later::StartByHand(peer, database, role) => self.start_by_hand(peer, database, role),
+            Later::Truth(peer) => self.tell_truth(peer),
             Later::Unmute(peer) => self.world_fault(Strike::Unmute { peer }),
         }
         Ok(())
@@ -300,6 +308,7 @@ impl History {
             let peer = numbered(index);
             self.wire.shut(peer, false);
             self.hear_again(peer);
+            self.tell_truth(peer);
             self.hosts.trouble(peer, None);
             self.world_fault(Strike::Unmute { peer });
             self.world_fault(Strike::Delay {

@@ -6,6 +6,7 @@
 //! outside itself. What must hold is judged by `judge`, from what was told and done alone.
 
 mod again;
+mod archives;
 mod clocks;
 mod commands;
 mod daemon;

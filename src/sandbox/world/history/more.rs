@@ -16,6 +16,9 @@ const GROUPS: [(&[Fault], usize, [usize; 2]); 5] = [
 /// In how many histories of a hundred storage managers are healed.
 const MANAGED: usize = 15;
 
+/// In how many of those, of a hundred, archives are asked before a cold start.
+const ASKED: usize = 60;
+
 /// What a history has that others have not.
 #[derive(Clone, Debug, Default)]
 pub(super) struct More {
@@ -23,6 +26,8 @@ pub(super) struct More {
     pub(super) faults: Vec<(&'static [Fault], usize)>,
     /// By what it is drawn how storage managers are healed, if they are.
     pub(super) managed: Option<Dice>,
+    /// Whether archives are asked which of them was used last.
+    pub(super) asks_archives: bool,
 }
 
 impl More {
@@ -39,6 +44,14 @@ impl More {
         if managed.is_some() {
             faults.push((Fault::MANAGERS, 1 + dice.below(5)));
         }
-        Self { faults, managed }
+        let asks_archives = managed.is_some() && dice.percent(ASKED);
+        if asks_archives {
+            faults.push((Fault::LIES, 1 + dice.below(5)));
+        }
+        Self {
+            faults,
+            managed,
+            asks_archives,
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::{Pace, PeerSettings};
 use super::Ground;
+use super::archives;
 use super::dice::Dice;
 use super::fault::Fault;
 use super::managers;
@@ -75,6 +76,9 @@ impl Plan {
             && let Some(mut dice) = more.managed.clone()
         {
             accepted = managers::manage(&mut dice, &mut databases, accepted, count);
+            if more.asks_archives {
+                accepted = archives::ask(accepted);
+            }
         }
         let accepted = planted(accepted, ground.planted);
         let calm = calm(&accepted.supervisor.policies);

@@ -56,6 +56,10 @@ impl Judge {
         if told.of(&it.database).filter(manages).cloned().any(is_up) {
             return Ok(());
         }
+        if let Some(judged) = self.judge_as_they_say(action, it) {
+            return judged;
+        }
+        let told = &self.known.told;
         let away = |it: &ToldProcess| match it.state {
             State::Unreachable(since) if it.status == Status::Up => Some(since),
             State::Ending(_) | State::Live | State::Unreachable(_) => None,

@@ -444,7 +444,7 @@ pub(super) fn named(name: &str) -> Option<usize> {
     index_in(host)
 }
 
-fn index_at(address: &Address) -> Option<usize> {
+pub(super) fn index_at(address: &Address) -> Option<usize> {
     index_in(&address.host)
 }
 

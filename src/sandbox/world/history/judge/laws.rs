@@ -41,6 +41,9 @@ laws! {
     Answered "answered"
         "Whoever asks for something is answered, once."
         "somebody asks for something",
+    AsTheySay "as-they-say"
+        "A cold start begins with the archive that was used last, if all that are asked tell."
+        "archives tell which of them was used last",
     AtHome "at-home"
         "A storage manager is started where its archive is, with all options, and makes none."
         "a storage manager is started",

@@ -8,6 +8,7 @@ mod archives;
 mod clocks;
 mod events;
 mod heed;
+mod histories;
 mod known;
 mod laws;
 mod lives;
@@ -34,6 +35,7 @@ use crate::supervisor::{Archive, Budget, Effect, Fact, FactChange, Input, StormL
 use crate::time::{Moment, Timestamp};
 
 use events::Events;
+use histories::Histories;
 use known::{Known, Stage};
 
 pub use laws::Law;
@@ -70,6 +72,9 @@ pub(super) struct Judge {
     budget: Budget,
     storm: StormLimits,
     archives: BTreeMap<DatabaseName, Vec<Archive>>,
+    histories: Histories,
+    /// How long answers are waited for.
+    patience: Duration,
     /// Whether people say what the words of agents mean.
     has_own_words: bool,
     /// What the warden knows, and what it will know again if it dies now.
@@ -102,6 +107,8 @@ impl Judge {
             budget: plan.accepted.supervisor.budget,
             storm: plan.accepted.supervisor.storm,
             archives: plan.accepted.supervisor.archives.clone(),
+            histories: Histories::default(),
+            patience: plan.accepted.supervisor.prepare_timeout,
             has_own_words: !plan.accepted.supervisor.reasons.is_empty(),
             known: Known::default(),
             recorded: Known::default(),
@@ -151,6 +158,7 @@ impl Judge {
         }
         self.judge_counted(input, facts)?;
         self.known.hear(now, input);
+        self.histories.hear(now, input, self.patience);
         self.known.obey(moment, input, effects);
         self.known.storms.hear(now, &self.known.told, &self.storm);
         self.judge_told(effects)?;
@@ -173,6 +181,7 @@ impl Judge {
         for effect in effects {
             self.judge_effect(now, effect)?;
             self.known.want(now, effect);
+            self.note_questions(now, effect);
         }
         Ok(())
     }
