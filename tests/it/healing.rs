@@ -50,6 +50,7 @@ impl Tally {
             (&mut self.leftovers, other.leftovers),
             (&mut self.archives_in_use, other.archives_in_use),
             (&mut all.starts, one.starts),
+            (&mut all.managers, one.managers),
             (&mut all.succeeded, one.succeeded),
             (&mut all.failed, one.failed),
             (&mut all.overlaps, one.overlaps),
@@ -67,6 +68,7 @@ impl Tally {
         let counts = [
             self.kills_in_between,
             self.archives_in_use,
+            self.verdict.managers,
             self.verdict.succeeded,
             self.verdict.failed,
             self.verdict.foreign,

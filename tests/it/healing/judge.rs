@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dbwarden::event::Kind;
-use dbwarden::exchange::{ActionId, Deed, Outcome};
+use dbwarden::exchange::{ActionId, Deed, EngineOption, Outcome};
 use dbwarden::model::{Presence, Role};
 use dbwarden::sandbox::world::{Asker, PeerNumber, StartRecord};
 use dbwarden::supervisor::{Effect, Input};
@@ -24,7 +24,10 @@ struct Commit {
     action: ActionId,
     peer: PeerNumber,
     database: String,
-    /// The engines of the database that were there, by all that was told.
+    role: Role,
+    /// On which archive, if it was to be a storage manager.
+    archive: Option<String>,
+    /// The engines of that role of the database that were there, by all that was told.
     live: BTreeSet<Name>,
     /// Those that were out of reach.
     away: BTreeSet<Name>,
@@ -47,6 +50,8 @@ struct Past {
 pub(super) struct Verdict {
     /// Requests of the daemon's that arrived.
     pub(super) starts: usize,
+    /// How many of them were of storage managers.
+    pub(super) managers: usize,
     pub(super) succeeded: usize,
     pub(super) failed: usize,
     /// Starts beside which another engine of the same seat lived on unseen.
@@ -95,13 +100,18 @@ impl Past {
                             it.action != action
                                 && it.database == start.database
                                 && it.stage != "preparing"
+                                && it.slot.starts_with(start.role.word())
                         });
-                        let (live, away) = engines(stage, &twin, &database);
+                        let (live, away) = engines(stage, &twin, &database, start.role);
+                        let is_path = |it: &&EngineOption| it.name == "--archive";
+                        let archive = start.options.iter().find(is_path);
                         let peak = past.peak.get(&database).copied().unwrap_or_default();
                         past.commits.push(Commit {
                             action,
                             peer,
                             database,
+                            role: start.role,
+                            archive: archive.and_then(|it| it.value.clone()),
                             live,
                             away,
                             open: others.count(),
@@ -140,11 +150,13 @@ impl Past {
                     continue;
                 }
                 let database = start.start.as_ref().map(|it| &*it.database);
+                let role = start.start.as_ref().map(|it| it.role);
                 let is_it = |(at, it): &(usize, &Commit)| match named {
                     Some(action) => it.action == *action,
                     None => {
                         it.peer == start.peer
                             && Some(it.database.as_str()) == database
+                            && Some(it.role) == role
                             && !used.contains(at)
                             && !self.start_ids.values().any(|known| *known == it.action)
                     }
@@ -161,12 +173,17 @@ impl Past {
     }
 }
 
-/// Returns the transaction engines that are there by all that was told, and those out of reach.
-fn engines(stage: &Stage, twin: &Warden, database: &str) -> (BTreeSet<Name>, BTreeSet<Name>) {
+/// Returns the engines of a role that are there by all that was told, and those out of reach.
+fn engines(
+    stage: &Stage,
+    twin: &Warden,
+    database: &str,
+    role: Role,
+) -> (BTreeSet<Name>, BTreeSet<Name>) {
     let model = twin.model();
     let (mut live, mut away) = (BTreeSet::new(), BTreeSet::new());
     for (_, it) in model.processes() {
-        if it.role != Role::Te || model.database(it.database).name.as_str() != database {
+        if it.role != role || model.database(it.database).name.as_str() != database {
             continue;
         }
         let port = model.peer(it.peer).agent_address().port;
@@ -219,6 +236,11 @@ pub(super) async fn judge(
     };
     for (start, commit) in ours.iter().zip(matched) {
         let commit = &past.commits[commit];
+        if commit.role == Role::Sm {
+            verdict.managers += 1;
+            judge_manager(stage, start, commit)?;
+            continue;
+        }
         let limit = stage.plan.limit(commit.peak);
         let known = commit.live.len() + commit.open;
         ensure!(
@@ -251,6 +273,25 @@ pub(super) async fn judge(
     judge_archives(&records)?;
     judge_told(stage, excused, status, &mut verdict).await?;
     Ok(verdict)
+}
+
+/// A storage manager is started where its archive is, and nowhere else, and not beside one that is
+/// there by all that was told.
+fn judge_manager(stage: &Stage, start: &StartRecord, commit: &Commit) -> Result<(), String> {
+    let archive = stage.archive_at(&commit.database, commit.peer);
+    ensure!(
+        archive.is_some() && archive == commit.archive.as_deref(),
+        "a storage manager that has no business there: {start:?}\n{commit:?}"
+    );
+    ensure!(
+        commit.live.iter().all(|(peer, _)| *peer != commit.peer),
+        "a second storage manager, by all that was told: {start:?}\n{commit:?}"
+    );
+    ensure!(
+        stage.plan.heals_managers,
+        "a storage manager that the daemon does not heal: {start:?}"
+    );
+    Ok(())
 }
 
 /// Returns whether it is another engine of the same database that lived when a start arrived, and

@@ -1,5 +1,5 @@
 //! Where a round takes place: a domain with its databases, the daemon that heals it, and somebody
-//! who minds the storage managers, which the daemon does not start.
+//! who minds the storage managers that the daemon does not start.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -30,6 +30,10 @@ const LONG: Duration = Duration::from_secs(120);
 const FOR_GOOD: Duration = Duration::from_secs(20);
 
 /// What a round is made of.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is drawn by itself, and says yes or no"
+)]
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) peers: u16,
@@ -39,6 +43,9 @@ pub(super) struct Plan {
     pub(super) is_observed: bool,
     pub(super) is_strict: bool,
     is_held_at_the_end: bool,
+    /// Whether the daemon heals storage managers, too; if not, somebody else minds all of them.
+    pub(super) heals_managers: bool,
+    kills_leftovers: bool,
 }
 
 impl Plan {
@@ -66,6 +73,8 @@ impl Plan {
             is_observed: dice.percent(50),
             is_strict: dice.percent(20),
             is_held_at_the_end: dice.percent(20),
+            heals_managers: dice.percent(60),
+            kills_leftovers: dice.percent(50),
         }
     }
 
@@ -83,12 +92,24 @@ impl Plan {
         }
     }
 
-    fn config(&self, sandbox: &Sandbox) -> String {
+    fn config(&self, sandbox: &Sandbox, archives: &[Archive]) -> String {
         let brokers = sandbox.peers().iter().filter(|it| it.is_broker);
         let brokers: Vec<String> = brokers.map(|it| it.address.to_string()).collect();
         let databases = self.databases.iter().map(|it| {
             let name = &it.name;
-            format!("[[domain.database]]\nname = \"{name}\"\nte-options = []\n")
+            let own = archives.iter().filter(|it| *it.database == *name.as_str());
+            let own: Vec<String> = own
+                .map(|it| {
+                    let peer = sandbox.peers()[it.peer.index()].address;
+                    format!("{{ peer = \"{peer}\", path = \"{}\" }}", it.path)
+                })
+                .collect();
+            let own = if self.heals_managers {
+                own.join(", ")
+            } else {
+                String::new()
+            };
+            format!("[[domain.database]]\nname = \"{name}\"\nte-options = []\narchives = [{own}]\n")
         });
         let databases: String = databases.collect();
         let stages = "[{ where = \"here\", tries = 2 }, { where = \"elsewhere\", tries = 4 }]";
@@ -111,6 +132,18 @@ impl Plan {
             .replace("WANTED", &self.wanted().to_string())
             .replace("STAGES", stages)
             .replace("AFTER", after)
+            .replace(
+                "ROLES",
+                if self.heals_managers {
+                    "[\"te\", \"sm\"]"
+                } else {
+                    "[\"te\"]"
+                },
+            )
+            .replace(
+                "LEFTOVER",
+                if self.kills_leftovers { "kill" } else { "hold" },
+            )
             .replace("STRICT", &self.is_strict.to_string())
     }
 }
@@ -171,8 +204,8 @@ impl Stage {
                 path: it.start.archive?,
             })
         });
-        let archives = archives.collect();
-        let mut house = House::build(&plan.config(&sandbox));
+        let archives: Vec<Archive> = archives.collect();
+        let mut house = House::build(&plan.config(&sandbox, &archives));
         house.start();
         let mut stage = Self {
             plan,
@@ -249,11 +282,16 @@ impl Stage {
         self.note(&format!("kill {role:?} {pid} at {peer}: {killed:?}"));
     }
 
-    /// Starts a storage manager by hand for each archive that has none, as an operator would.
+    /// Starts a storage manager by hand for each archive that has none, as an operator would: those
+    /// that the daemon heals only once it said that it does not.
     pub(super) async fn mind_archives(&mut self) {
+        let given_up = self.given_up().await;
         let known = self.sandbox.survey().await.unwrap();
         for archive in self.archives.clone() {
             let is_lost = |it: &dbwarden::sandbox::world::PeerView| it.is_lost;
+            if self.plan.heals_managers && !given_up.contains(&*archive.database) {
+                continue;
+            }
             let is_kept = known
                 .engines
                 .iter()
@@ -286,6 +324,26 @@ impl Stage {
             archive.is_some_and(leftover) && it.registered.is_none() && it.ended.is_some()
         });
         self.in_use = self.in_use.max(refused.count());
+    }
+
+    /// Returns the databases of which a storage manager is held, blocked for long, or not wanted.
+    async fn given_up(&self) -> BTreeSet<String> {
+        let status = self.house.domain().await.unwrap_or_default();
+        let slots = status["slots"].as_array().cloned().unwrap_or_default();
+        let is_manager = |it: &Value| it["slot"].as_str().is_some_and(|it| it.starts_with("sm"));
+        let is_told = |it: &Value| {
+            it["phase"] == "held" || it["told_blocked"] == true || it["wanted"] == false
+        };
+        let told = slots.iter().filter(|it| is_manager(it) && is_told(it));
+        told.filter_map(|it| it["database"].as_str().map(str::to_owned))
+            .collect()
+    }
+
+    /// Returns where the archive of a database at a peer is.
+    pub(super) fn archive_at(&self, database: &str, peer: PeerNumber) -> Option<&str> {
+        let mut all = self.archives.iter();
+        let found = all.find(|it| *it.database == *database && it.peer == peer);
+        found.map(|it| &*it.path)
     }
 
     /// Ends all trouble: from now on everything goes as it should.
