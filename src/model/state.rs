@@ -113,6 +113,15 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// Returns whether it was missed for a while before it came as it is now. If not, its agent was
+    /// replaced at some time that nobody told.
+    pub fn was_away(&self) -> bool {
+        match self.presence {
+            PeerPresence::Connected { since } => self.lost.is_some_and(|lost| lost < since),
+            PeerPresence::Unreachable { .. } => true,
+        }
+    }
+
     /// Returns whether the domain reaches the peer.
     pub const fn is_connected(&self) -> bool {
         matches!(self.presence, PeerPresence::Connected { .. })

@@ -104,13 +104,13 @@ impl Supervisor {
 
     /// Returns until when a start that was given up may come to life: for long, or until another
     /// agent has been at the peer for long enough. An agent that was only out of reach may still
-    /// do what it was asked.
+    /// do what it was asked; and so may another that was there all the while, as far as was told.
     fn starts_until(&self, case: &Case<'_>, lapsed: &Lapsed) -> Timestamp {
         let until = lapsed.at + self.policy(case.slot).waits.late_for;
         let peer = case.model.peer(lapsed.peer);
         let is_other = lapsed.agent.as_ref().is_some_and(|it| *it != peer.agent_id);
         match peer.presence {
-            PeerPresence::Connected { since } if is_other => {
+            PeerPresence::Connected { since } if is_other && peer.was_away() => {
                 until.min(since + self.policy(case.slot).return_grace)
             }
             PeerPresence::Connected { .. } | PeerPresence::Unreachable { .. } => until,

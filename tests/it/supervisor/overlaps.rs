@@ -401,6 +401,36 @@ fn one_that_came_late_and_is_lost_with_the_one_in_its_place_counts_as_well() {
 }
 
 #[test]
+fn an_agent_that_was_replaced_nobody_knows_when_may_be_the_one_that_was_asked() {
+    let mut settings = settings();
+    settings.policies[0].strict_siblings = true;
+    check_with(
+        settings,
+        "
+        0   up a* b c: sm 1@a, te 2@b, te 3@c
+        10  exit te 2@b
+        11  ready 1
+        41  unanswered 1
+        42  up a* b c: sm 1@a, te 3@c
+        60  return b
+        400 join te 7@b
+        ",
+        "
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te on b
+        11 commit 1
+        41 refresh
+        42 action_failed 1 te/1 on b: nothing was heard of the start
+        130.05 slot_blocked te/1: gate may-overlap; opens in 8 min 32 s
+        400 process_joined te 7@b
+        400 database_restored teas
+        ",
+    );
+}
+
+#[test]
 fn an_agent_that_was_only_out_of_reach_may_still_do_what_it_was_asked() {
     let mut settings = settings();
     settings.policies[0].strict_siblings = true;

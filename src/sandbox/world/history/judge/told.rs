@@ -38,6 +38,8 @@ pub(super) struct ToldProcess {
     pub(super) state: State,
     /// When anything about it changed.
     pub(super) changed: Timestamp,
+    /// When it was last told of.
+    heard: Timestamp,
     /// Which entry of `lives` it is.
     pub(super) life: usize,
     agent: u32,
@@ -434,6 +436,7 @@ impl Told {
             if process.state != State::Live || said.is_some_and(|it| it != process.status) {
                 process.changed = now;
             }
+            process.heard = now;
             process.agent = agent;
             process.start = process.start.take().or(start);
             process.node = process.node.or(seen.node_id);
@@ -466,6 +469,7 @@ impl Told {
             status: said.unwrap_or(Status::Unknown),
             state: there,
             changed: now,
+            heard: now,
             life: self.lives.len() - 1,
             agent,
             start,
@@ -492,9 +496,7 @@ impl Told {
         match process.state {
             State::Ending(_) | State::Unreachable(_) => (),
             State::Live if self.is_minority && key.0 != self.entry => self.set_aside(key),
-            State::Live
-                if with_peer && self.lives[process.life].from <= lost.unwrap_or_default() =>
-            {
+            State::Live if with_peer && process.heard <= lost.unwrap_or_default() => {
                 process.state = State::Unreachable(now);
                 self.returning.push((now + RETURN_GRACE, key.0));
             }
