@@ -11,6 +11,7 @@ mod demo;
 mod domain;
 mod engine;
 mod events;
+mod manual;
 mod paint;
 mod people;
 mod replay;
@@ -63,6 +64,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Args),
+    Completions(manual::CompletionsArgs),
     ConfirmDead(people::ConfirmDeadArgs),
     /// Show the databases the daemon knows
     Databases(status::ListArgs),
@@ -76,6 +78,7 @@ enum Command {
     Forget(people::OfArgs),
     Hold(people::HoldArgs),
     Maintenance(people::MaintenanceArgs),
+    Man(manual::ManArgs),
     /// Show the peers the daemon knows
     Peers(status::ListArgs),
     /// Show the processes the daemon knows
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
     };
     let exit = match command_line.command {
         Command::Check(args) => check::run(&args),
+        Command::Completions(args) => manual::completions(&args),
         Command::ConfirmDead(args) => people::confirm_dead(&args),
         Command::Databases(args) => status::run_list(&args, List::Databases),
         Command::Deadletters(args) => deadletters::run(&args),
@@ -126,6 +130,7 @@ pub fn main() -> ExitCode {
         Command::Forget(args) => people::of("forget", &args),
         Command::Hold(args) => people::hold(&args),
         Command::Maintenance(args) => people::maintenance(&args),
+        Command::Man(args) => manual::man(&args),
         Command::Peers(args) => status::run_list(&args, List::Peers),
         Command::Processes(args) => status::run_list(&args, List::Processes),
         Command::Release(args) => people::of("release", &args),

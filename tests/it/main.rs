@@ -24,6 +24,7 @@ mod killed;
 mod lease;
 mod lies;
 mod managers;
+mod manual;
 mod reload;
 mod replay;
 mod request;
