@@ -97,6 +97,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings {
         config,
         listeners: vec![listener],
+        heartbeat: None,
     };
     let commands = daemon::listen()?;
     let tell = |_: Stage| ();

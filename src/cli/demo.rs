@@ -366,6 +366,7 @@ fn daemon_settings(sandbox: &Sandbox, events: mpsc::Sender<Recorded>) -> Result<
             terms: Terms::default(),
             make: Arc::new(move || Box::new(Tell(events.clone()))),
         }],
+        heartbeat: None,
     })
 }
 

@@ -18,6 +18,10 @@ use crate::telemetry::{self, chain};
 /// How long is waited for threads when all tasks have ended.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// So many heartbeats fit into the time after which the service manager takes silence for the end;
+/// some may come late.
+const HEARTBEATS: u32 = 4;
+
 /// Watch the configured domains and heal them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -104,6 +108,7 @@ fn watch(mut loader: Loader, config: Config) -> Result<(), Exit> {
     let settings = Settings {
         config,
         listeners: Vec::new(),
+        heartbeat: sd_notify::watchdog_enabled().map(|it| it / HEARTBEATS),
     };
     let again = || loader.reload().map_err(|problems| problems.to_string());
     let result = runtime.block_on(daemon::run(settings, commands, tell, again));
@@ -115,6 +120,7 @@ fn watch(mut loader: Loader, config: Config) -> Result<(), Exit> {
 /// Passes on to the log and to systemd how far the daemon is.
 fn tell(stage: Stage) {
     match stage {
+        Stage::Alive => notify(&[NotifyState::Watchdog]),
         Stage::Ready => {
             info!("ready");
             notify(&[NotifyState::Ready]);

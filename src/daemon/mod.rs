@@ -7,11 +7,13 @@ mod carrier;
 mod clock;
 mod diary;
 mod event_loop;
+mod heart;
 mod lease;
 mod port;
 mod pulse;
 mod reload;
 mod signals;
+mod standing;
 mod stop;
 mod watched;
 
@@ -27,6 +29,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{interval, timeout};
 use tracing::info;
 
+use self::heart::Heart;
 use self::port::Api;
 use self::pulse::Pulse;
 use self::watched::{Opened, Watched, clock_after, generation};
@@ -55,11 +58,15 @@ pub struct Settings {
     pub config: Config,
     /// Listeners of the program itself; they stay whatever is configured later.
     pub listeners: Vec<Registration>,
+    /// How often it says that it is alive, if anybody wants to know.
+    pub heartbeat: Option<Duration>,
 }
 
 /// What a daemon tells whoever started it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Stage {
+    /// Every event loop turned lately.
+    Alive,
     /// Everything runs; a broker need not be there for that.
     Ready,
     /// It reads its configuration again; `Ready` follows.
@@ -159,10 +166,13 @@ pub async fn run(
     mut tell: impl FnMut(Stage),
     mut load: impl FnMut() -> Result<Config, String>,
 ) -> Result<(), DaemonError> {
+    let heartbeat = settings.heartbeat;
     let (mut daemon, mut alarms) = Daemon::start(settings)?;
+    let mut heart = Heart::new(heartbeat, daemon.pulse.clone(), daemon.clock);
     let _ = timeout(watched::SETTLING, daemon.dispatcher.settled()).await;
     daemon.raise(Kind::DaemonStarted, None);
     let _ = timeout(watched::SETTLING, daemon.forget_listeners()).await;
+    tell(Stage::Status(daemon.standing()));
     tell(Stage::Ready);
     let mut progress = daemon.journal.progress();
     // It may have been opened on a full disk.
@@ -192,14 +202,17 @@ pub async fn run(
             command = commands.recv() => match command {
                 Some(Command::Reload) => {
                     tell(Stage::Reloading);
-                    daemon.reload(&mut load).await;
+                    let told = heart.during(daemon.reload(&mut load), &mut tell).await;
+                    tell(Stage::Status(told));
                     tell(Stage::Ready);
                 }
                 Some(Command::Stop) | None => break Ok(()),
             },
+            () = heart.beat() => tell(Stage::Alive),
         }
     };
     tell(Stage::Stopping);
+    heart.stop();
     daemon.raise(Kind::DaemonStopping, None);
     let mut still_stopping = interval(STILL_STOPPING_EVERY);
     still_stopping.tick().await;
@@ -215,6 +228,7 @@ pub async fn run(
             _ = still_stopping.tick() => {
                 info!("still stopping; told to stop once more it ends at once");
             }
+            () = heart.beat() => tell(Stage::Alive),
         }
     }
 }
@@ -242,7 +256,9 @@ impl Daemon {
     fn start(
         settings: Settings,
     ) -> Result<(Self, mpsc::Receiver<(DomainName, Event)>), DaemonError> {
-        let Settings { config, listeners } = settings;
+        let Settings {
+            config, listeners, ..
+        } = settings;
         let path = &config.daemon.state_directory;
         let state = StateDirectory::open(path).map_err(|it| DaemonError::State(Box::new(it)))?;
         let directory = state.daemon();

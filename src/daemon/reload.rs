@@ -18,8 +18,12 @@ use crate::model::DomainName;
 use crate::telemetry::chain;
 
 impl Daemon {
-    /// Reads the configuration again and goes on by it, unless something is wrong with it.
-    pub(super) async fn reload(&mut self, load: &mut impl FnMut() -> Result<Config, String>) {
+    /// Reads the configuration again and goes on by it, unless something is wrong with it. Returns
+    /// a line that says which.
+    pub(super) async fn reload(
+        &mut self,
+        load: &mut impl FnMut() -> Result<Config, String>,
+    ) -> String {
         let mut new = match load() {
             Ok(new) => new,
             Err(problems) => return self.reject(problems),
@@ -28,19 +32,24 @@ impl Daemon {
         new.keep_socket(&self.config);
         let diff = config::diff(&self.config, &new);
         match self.prepare(&new, &diff).await {
-            Ok(opened) => self.swap(new, diff, opened).await,
+            Ok(opened) => {
+                self.swap(new, diff, opened).await;
+                self.standing()
+            }
             Err(problems) => self.reject(problems),
         }
     }
 
-    /// Stays with the old configuration, and says why.
-    fn reject(&self, problems: String) {
+    /// Stays with the old configuration, and says why, in short to whoever asked for it.
+    fn reject(&self, problems: String) -> String {
+        let refusal = self.refusal(&problems);
         warn!("the configuration has problems; the old one stays: {problems}");
         self.raise(Kind::ConfigRejected, Some(&problems));
         let problems: Arc<str> = problems.into();
         self.api
             .config
             .send_modify(|it| it.rejected = Some(problems));
+        refusal
     }
 
     /// Does all that can fail, without changing anything that runs.

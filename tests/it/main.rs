@@ -25,6 +25,7 @@ mod lease;
 mod lies;
 mod managers;
 mod manual;
+mod notify;
 mod reload;
 mod replay;
 mod request;
