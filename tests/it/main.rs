@@ -26,6 +26,7 @@ mod lies;
 mod managers;
 mod manual;
 mod notify;
+mod package;
 mod reload;
 mod replay;
 mod request;
