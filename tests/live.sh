@@ -140,6 +140,12 @@ if is_wanted journald; then
   export DEBIAN
   run python3 journald
 fi
+if is_wanted systemd; then
+  DEBIAN=$(debian)
+  PACKAGE=$(bash .ci/package --no-build)
+  export DEBIAN PACKAGE
+  run python3 systemd
+fi
 
 if is_wanted page; then
   have chromium chromium

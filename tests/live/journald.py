@@ -4,16 +4,8 @@ It boots a Debian of its own in a container without a network, in which the daem
 the domain a sandbox. What the journal says there is written to a folder of the host.
 """
 
-import json
-import os
-import shutil
-import subprocess
-import tempfile
-
-from harness import BINARY, Program, main, story
-
-# How long a container may take to boot, to live its life and to be gone.
-LIFETIME = 120
+from container import Container
+from harness import main, story
 
 CONFIG = """
 [daemon]
@@ -37,29 +29,8 @@ StandardOutput=journal
 StandardError={stderr}
 """
 
-STORY = """
-[Unit]
-Wants=dbwarden.service elsewhere.service
-
-[Service]
-Type=oneshot
-ExecStart=/bin/bash /story/story.sh
-StandardOutput=file:/result/story.log
-StandardError=file:/result/story.log
-ExecStopPost=/bin/systemctl --no-block poweroff
-"""
-
-# Runs in the container. It ends by itself, whatever happens: each wait has an end.
+# Runs in the container.
 SCRIPT = r"""
-set -eux
-wait_for() {
-  for _ in $(seq 300); do
-    if eval "$1"; then return 0; fi
-    sleep 0.1
-  done
-  echo "waited in vain for: $1"
-  return 1
-}
 finish() {
   journalctl --sync
   journalctl -o json -u dbwarden.service >/result/service.json
@@ -85,63 +56,16 @@ echo "$engine" >/result/engine
 """
 
 
-class Container(Program):
-    """A Debian that lives for one script; it leaves nothing in the tree it was started from."""
-
-    def __init__(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="dbwarden-live-")
-        self.story, self.result = (os.path.join(self.folder.name, it) for it in ("story", "result"))
-        for folder in (self.story, self.result):
-            os.mkdir(folder)
-        shutil.copy(BINARY, os.path.join(self.story, "dbwarden"))
-        self._write("password", "bird\n", 0o600)
-        for name in ("dbwarden", "elsewhere"):
-            self._write(name + ".toml", CONFIG.replace("{name}", name), 0o600)
-        self._write("dbwarden.service", SERVICE.format(name="dbwarden", stderr="journal"))
-        self._write("elsewhere.service",
-                    SERVICE.format(name="elsewhere", stderr="file:/result/elsewhere.log"))
-        self._write("story.service", STORY)
-        self._write("story.sh", SCRIPT)
-        units = ["--bind-ro=%s:/etc/systemd/system/%s" % (os.path.join(self.story, it), it)
-                 for it in ("dbwarden.service", "elsewhere.service", "story.service")]
-        super().__init__(
-            "systemd-nspawn", "--directory=" + os.environ["DEBIAN"], "--volatile=overlay", "--boot",
-            "--private-network", "--register=no", "--keep-unit", "--console=pipe",
-            "--bind-ro=%s:/story" % self.story, "--bind=%s:/result" % self.result, *units,
-            "systemd.wants=story.service", "systemd.log_target=null")
-
-    def _write(self, name, text, mode=0o644):
-        path = os.path.join(self.story, name)
-        with open(path, "w") as file:
-            file.write(text)
-        os.chmod(path, mode)
-
-    def lives(self):
-        """Waits until the container is gone, and returns whether its story held."""
-        try:
-            self.process.wait(LIFETIME)
-        except subprocess.TimeoutExpired:
-            raise AssertionError("the container did not end within %s s" % LIFETIME)
-        return os.path.exists(os.path.join(self.result, "engine"))
-
-    def text(self, name):
-        """Returns what was written to the folder of the host."""
-        try:
-            with open(os.path.join(self.result, name), errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
-
-    def entries(self, name):
-        """Returns entries of a journal, in order."""
-        return [json.loads(it) for it in self.text(name).splitlines()]
-
-
 @story
 def the_journal_finds_an_event_by_its_database():
-    container = Container()
-    held = container.lives()
-    assert held, container.text("story.log")
+    names = ("dbwarden", "elsewhere")
+    files = {it + ".toml": CONFIG.replace("{name}", it) for it in names}
+    units = {"dbwarden.service": SERVICE.format(name="dbwarden", stderr="journal"),
+             "elsewhere.service": SERVICE.format(name="elsewhere",
+                                                 stderr="file:/result/elsewhere.log")}
+    container = Container(SCRIPT, units, dict(files, password="bird\n"))
+    container.lives()
+    assert container.wrote("engine"), container.text("story.log")
     engine = container.text("engine").strip()
 
     entries = container.entries("database.json")
