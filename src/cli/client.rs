@@ -4,6 +4,7 @@
 //! It knows no address but those it is given; what an answer means is each command's business.
 
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
@@ -55,8 +56,8 @@ pub(super) enum Failure {
     Denied(String),
     /// The daemon does not answer, or not any more.
     Gone(String),
-    /// What was asked about is not as it should be.
-    NotMet(String),
+    /// What was asked about is not as it should be, and was shown.
+    NotMet,
     /// What answers is no daemon of ours.
     Protocol(String),
     /// It was refused.
@@ -113,10 +114,10 @@ impl Failure {
         match self {
             Self::Denied(text)
             | Self::Gone(text)
-            | Self::NotMet(text)
             | Self::Protocol(text)
             | Self::Refused(text)
             | Self::Usage(text) => text,
+            Self::NotMet => "it is not as it should be".to_owned(),
             Self::System(error) => chain(&error),
         }
     }
@@ -126,7 +127,7 @@ impl Failure {
         let (exit, text) = match self {
             Self::Denied(text) => (Exit::Denied, text),
             Self::Gone(text) => (Exit::Unavailable, text),
-            Self::NotMet(text) => (Exit::NotMet, text),
+            Self::NotMet => return Exit::NotMet,
             Self::Protocol(text) => (Exit::Protocol, text),
             Self::Refused(text) => (Exit::Failed, text),
             // Whoever read our answer has seen enough.
@@ -147,15 +148,7 @@ impl Client {
         let shown = path.display();
         let stream = patiently(&format!("connecting to {shown}"), dial(path))
             .await
-            .map_err(|error| {
-                let text = format!("cannot reach the daemon at {shown}: {error}");
-                if error.kind() == io::ErrorKind::PermissionDenied {
-                    let advice = "ask as the user it runs as, or as root";
-                    return Failure::Denied(format!("{text}; {advice}"));
-                }
-                let advice = "is it running? --socket or DBWARDEN_SOCKET say where";
-                Failure::Gone(format!("{text}; {advice}"))
-            })?;
+            .map_err(|error| unreached(path, &error))?;
         let (sender, connection) = handshake(TokioIo::new(stream))
             .await
             .map_err(|it| gone(&it))?;
@@ -278,6 +271,33 @@ impl Client {
         }
         Err(refused(response).await)
     }
+}
+
+/// Returns why the daemon is not reached: what was tried, where, and what to do.
+fn unreached(path: &Path, error: &io::Error) -> Failure {
+    let text = format!("cannot reach the daemon at {}: {error}", path.display());
+    let is = |kind| error.kind() == kind;
+    if is(io::ErrorKind::PermissionDenied) {
+        let owner = owner(path).map_or_else(String::new, |it| format!(", {it},"));
+        let advice = format!("ask as the user it runs as{owner} or as root");
+        return Failure::Denied(format!("{text}; {advice}"));
+    }
+    let advice = if is(io::ErrorKind::NotFound) {
+        "is it running? `systemctl status dbwarden` says; if its configuration has another \
+         `socket`, say which with --socket or DBWARDEN_SOCKET"
+    } else if is(io::ErrorKind::ConnectionRefused) {
+        "it ended and left its socket behind: `journalctl -u dbwarden` says why, `systemctl start \
+         dbwarden` starts it"
+    } else {
+        "is it running? --socket or DBWARDEN_SOCKET say where"
+    };
+    Failure::Gone(format!("{text}; {advice}"))
+}
+
+/// Returns the number of the user whom a socket belongs to, if we may know.
+fn owner(path: &Path) -> Option<String> {
+    let uid = std::fs::metadata(path).ok()?.uid();
+    Some(format!("number {uid}"))
 }
 
 /// Connects, and waits for a place in the queue if it is full.

@@ -11,9 +11,11 @@ mod demo;
 mod domain;
 mod engine;
 mod events;
+mod health;
 mod manual;
 mod paint;
 mod people;
+mod probe;
 mod replay;
 mod request;
 mod resume;
@@ -81,6 +83,7 @@ enum Command {
     Man(manual::ManArgs),
     /// Show the peers the daemon knows
     Peers(status::ListArgs),
+    Probe(probe::Args),
     /// Show the processes the daemon knows
     Processes(status::ListArgs),
     /// Let go of a slot or a database, whoever holds it
@@ -107,14 +110,13 @@ pub fn main() -> ExitCode {
     let command_line = match CommandLine::try_parse() {
         Ok(it) => it,
         Err(error) => {
-            let exit = if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Fine
-            };
+            let is_wrong = error.use_stderr();
             // A closed terminal is no reason to end with another code.
             let _ = error.print();
-            return exit.into();
+            if is_wrong && std::env::args_os().nth(1).is_some_and(|it| it == "probe") {
+                return probe::misused();
+            }
+            return if is_wrong { Exit::Usage } else { Exit::Fine }.into();
         }
     };
     let exit = match command_line.command {
@@ -132,6 +134,7 @@ pub fn main() -> ExitCode {
         Command::Maintenance(args) => people::maintenance(&args),
         Command::Man(args) => manual::man(&args),
         Command::Peers(args) => status::run_list(&args, List::Peers),
+        Command::Probe(args) => return probe::run(&args),
         Command::Processes(args) => status::run_list(&args, List::Processes),
         Command::Release(args) => people::of("release", &args),
         Command::Replay(args) => replay::run(&args),

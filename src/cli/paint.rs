@@ -1,5 +1,6 @@
 //! Colours and columns for people.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, IsTerminal as _};
 
@@ -31,9 +32,13 @@ pub(super) struct Paint(bool);
 impl Paint {
     /// Returns colours for a terminal, unless `NO_COLOR` or the terminal itself speaks against it.
     pub(super) fn for_stdout() -> Self {
-        let is_set = |name| std::env::var_os(name).is_some_and(|it| !it.is_empty());
-        let is_dumb = std::env::var_os("TERM").is_none_or(|it| it == "dumb");
-        Self(io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb)
+        let of = |name| std::env::var_os(name);
+        let is_terminal = io::stdout().is_terminal();
+        Self(is_wanted(
+            is_terminal,
+            of("NO_COLOR").as_deref(),
+            of("TERM").as_deref(),
+        ))
     }
 
     pub(super) fn paint(self, tone: Tone, text: &str) -> String {
@@ -49,6 +54,13 @@ impl Paint {
             text.to_owned()
         }
     }
+}
+
+/// Returns whether there is somebody to see colours, who does not object.
+fn is_wanted(is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {
+    is_terminal
+        && no_color.is_none_or(OsStr::is_empty)
+        && term.is_some_and(|it| it != OsStr::new("dumb"))
 }
 
 /// A piece of a line, with its colour.
@@ -111,6 +123,22 @@ pub(super) fn align(rows: &[Vec<Cell>], paint: Paint) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_are_for_a_terminal_that_has_them_and_somebody_who_wants_them() {
+        let xterm = Some(OsStr::new("xterm"));
+        for (is_terminal, no_color, term, expected) in [
+            (true, None, xterm, true),
+            (true, Some(""), xterm, true),
+            (true, Some("1"), xterm, false),
+            (false, None, xterm, false),
+            (true, None, None, false),
+            (true, None, Some(OsStr::new("dumb")), false),
+        ] {
+            let no_color = no_color.map(OsStr::new);
+            assert_eq!(is_wanted(is_terminal, no_color, term), expected, "{term:?}");
+        }
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell_and_colours_do_not_count() {

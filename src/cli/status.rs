@@ -1,34 +1,36 @@
 //! `dbwarden status`, `peers`, `databases`, `processes`: what the daemon knows and means.
 
 mod picture;
+mod screen;
 
 use std::io::{self, IsTerminal as _};
 
 use serde_json::{Value, json};
 
-use self::picture::picture;
+use self::screen::{Room, screen};
 use super::Exit;
-use super::client::{Client, Failure, SocketArgs, read, say, say_raw, talk};
+use super::client::{Client, Failure, SocketArgs, encode, read, say, talk};
+use super::health::{Level, Problem, level_of, problems};
 use super::paint::{Cell, Paint, Tone, align};
 
 /// Begins a screen anew, and forgets what is below.
 const CLEAR: &str = "\x1b[H\x1b[J";
 
-/// The gates that somebody must do something about: make room, or accept a loss.
-const NEEDS_SOMEBODY: [&str; 2] = ["journal", "memory"];
+/// Of so many things that are wrong the daemon is asked why.
+const ASKED: usize = 6;
 
-/// Show what the daemon watches, what is wanted, and what it does about it.
+/// Show whether all is well, or what is not and what to do, and what the daemon does about it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-With --json one object, with --follow one per line; docs/api.md tells its fields.
+With --json one object, with --follow one per line; docs/api.md tells its fields. There is colour \
+on a terminal unless NO_COLOR is set.
 
-Exit codes: 0 shown, 2 shown, and a domain is not healed until somebody makes room for its journal \
-or accepts that memory was lost, 64 wrong command line, 69 no daemon, or it ended while it was \
-followed, or a domain does not answer, 77 not allowed.")]
+Exit codes: 0 healthy, 2 something is wrong or being healed, 64 wrong command line, 69 no daemon, \
+or it ended while it was followed, or a domain does not answer, 77 not allowed.")]
 pub(super) struct Args {
     #[command(flatten)]
     socket: SocketArgs,
-    /// Show it again whenever it changes, until the daemon ends
+    /// Show it again whenever it changes, until it is interrupted or the daemon ends
     #[arg(long, short)]
     follow: bool,
     /// Answer in JSON
@@ -68,26 +70,68 @@ pub(super) fn run(args: &Args) -> Exit {
         if args.follow {
             return follow(client, args.json).await;
         }
-        let body = client.get("/api/v1/status").await?;
-        let status = read(&body)?;
+        let status = client.get_json("/api/v1/status").await?;
+        let mut found = problems(&status);
+        ask_why(client, &mut found).await?;
         if args.json {
-            say_raw(&body)?;
+            say([with_health(status.clone(), &found)])?;
         } else {
-            say(picture(&status, Paint::for_stdout()))?;
+            say(screen(&status, &found, Room::Plenty, Paint::for_stdout()))?;
         }
         answered(&status)?;
-        needs_nobody(&status)
+        match level_of(&found) {
+            Level::Critical | Level::Warning | Level::Work => Err(Failure::NotMet),
+            Level::Note => Ok(()),
+        }
     })
+}
+
+/// Has the daemon say why, of the first things that are wrong: it knows what each waits for.
+async fn ask_why(client: &mut Client, found: &mut [Problem]) -> Result<(), Failure> {
+    for problem in found.iter_mut().filter(|it| it.explains).take(ASKED) {
+        let domain = encode(&problem.domain);
+        let address = format!(
+            "/api/v1/domains/{domain}/why?entity={}",
+            encode(&problem.about)
+        );
+        let why = match client.get_json(&address).await {
+            Ok(it) => it,
+            // It may have been mended meanwhile.
+            Err(Failure::Refused(_)) => continue,
+            Err(failure) => return Err(failure),
+        };
+        if !problem.text.is_empty() {
+            problem.text.push_str("; ");
+        }
+        problem.text.push_str(text(&why["text"]));
+        let mut because = array(&why["because"]).iter();
+        if let Some(advice) = because.find_map(|it| it["advice"].as_str()) {
+            problem.next = format!("{advice} ({})", problem.next);
+        }
+    }
+    Ok(())
+}
+
+/// Returns the status as programs read it, with what is wrong.
+fn with_health(mut status: Value, found: &[Problem]) -> String {
+    let level = level_of(found);
+    let problems: Vec<Value> = found.iter().map(Problem::json).collect();
+    status["health"] = json!({
+        "healthy": level == Level::Note, "verdict": level.verdict(), "problems": problems,
+    });
+    status.to_string()
 }
 
 async fn follow(client: &mut Client, json: bool) -> Result<(), Failure> {
     let paint = Paint::for_stdout();
     let is_screen = io::stdout().is_terminal();
     let shown = client.lines("/api/v1/status?follow=true", |line| {
+        let status = read(line.as_bytes())?;
+        let found = problems(&status);
         if json {
-            return say([line]);
+            return say([with_health(status, &found)]);
         }
-        let mut lines = picture(&read(line.as_bytes())?, paint);
+        let mut lines = screen(&status, &found, Room::of_stdout(), paint);
         if is_screen {
             lines[0].insert_str(0, CLEAR);
         } else {
@@ -133,21 +177,6 @@ fn answered(status: &Value) -> Result<(), Failure> {
         if let Some(problem) = domain["problem"].as_str() {
             let name = text(&domain["domain"]);
             return Err(Failure::Gone(format!("the domain `{name}`: {problem}")));
-        }
-    }
-    Ok(())
-}
-
-/// Fails when a domain is not healed before somebody does something about it.
-fn needs_nobody(status: &Value) -> Result<(), Failure> {
-    for domain in array(&status["domains"]) {
-        for gate in array(&domain["gates"]) {
-            let name = text(&gate["gate"]);
-            if NEEDS_SOMEBODY.contains(&name) {
-                let (domain, why) = (text(&domain["domain"]), text(&gate["text"]));
-                let problem = format!("the domain `{domain}` is not healed, gate {name}: {why}");
-                return Err(Failure::NotMet(problem));
-            }
         }
     }
     Ok(())

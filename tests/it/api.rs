@@ -104,7 +104,8 @@ async fn the_status_says_what_is_watched_wanted_and_done() {
     for part in [
         "dbwarden 1.2.3 since 2026-11-21T03:04:05Z",
         "domain prod synced since 2026-11-21T03:04:15Z, entry a:48004, mode heal",
-        "gate not-synced is closed: ",
+        "prod: gate not-synced is closed",
+        "Healthy: 1 domain, 3 peers, 1 database, 3 processes",
         "database teas  active",
         "TE  b:48004  [pid=2]  RUNNING",
     ] {

@@ -202,7 +202,9 @@ fn a_damaged_journal_with_a_copy_of_the_facts_is_gone_on_from() {
         assert!(opened < started, "{damage:?}: {events:#?}");
         let joined = events.iter().filter(|it| it["event"] == "process_joined");
         assert_eq!(joined.count(), 1, "only what is new: {events:#?}");
-        assert_eq!(daemon.ask(&["status"]).status.code(), Some(0));
+        eventually("all is well", || {
+            daemon.ask(&["status"]).status.code() == Some(0)
+        });
         let daemon = daemon.again(Signal::TERM, |_| ());
         wants_both(&daemon);
         eventually("all is well", || gates(&daemon).is_empty());
@@ -273,7 +275,7 @@ fn without_a_copy_it_watches_until_somebody_accepts_the_loss() {
 fn a_second_daemon_is_told_who_holds_the_state_directory() {
     let sandbox = Running::start(&["--database", "teas"]);
     let daemon = Daemon::start(&teas(&sandbox));
-    daemon.says(&["ready"]);
+    daemon.says(&["domain_connected"]);
     let other = fs::read_to_string(daemon.path("config.toml")).unwrap();
     let (state, socket) = (daemon.path("state"), daemon.path("other.sock"));
     let own = format!("[daemon]\nstate-directory = {state:?}\nsocket = {socket:?}\n{other}");
@@ -427,7 +429,9 @@ fn it_goes_on_when_there_is_room(daemon: &Daemon, disk: &impl Disk, last: &[Valu
             .unwrap()
             .contains("nothing was recorded from")
     );
-    assert_eq!(daemon.ask(&["status"]).status.code(), Some(0));
+    eventually("all is well", || {
+        daemon.ask(&["status"]).status.code() == Some(0)
+    });
     eventually("the gap is told with its number", || {
         told(daemon).iter().any(|it| it["id"] == gap["id"])
     });

@@ -32,6 +32,7 @@ mod replay;
 mod request;
 mod restart;
 mod sandbox;
+mod status;
 mod storm;
 mod supervisor;
 mod tidy;

@@ -1,32 +1,19 @@
-//! The status as people read it.
+//! A domain as people read it.
 
 use serde_json::Value;
 
 use super::{array, database_row, peer_state, process_status, text, time};
 use crate::cli::paint::{Cell, Paint, Tone, align, clean};
 
-/// Returns the status as people read it.
-pub(super) fn picture(status: &Value, paint: Paint) -> Vec<String> {
-    let daemon = &status["daemon"];
-    let mut lines = vec![clean(&format!(
-        "dbwarden {} since {}, configuration {} of {}",
-        text(&daemon["version"]),
-        time(&daemon["started"]),
-        daemon["generation"],
-        time(&daemon["loaded"]),
-    ))];
-    if let Some(problem) = daemon["rejected"].as_str() {
-        let line = clean(&format!("a changed configuration was refused: {problem}"));
-        lines.push(paint.paint(Tone::Bad, &line));
-    }
-    for domain in array(&status["domains"]) {
-        lines.push(String::new());
-        picture_domain(domain, paint, &mut lines);
-    }
-    lines
-}
+/// So many peers of a domain, databases of it, processes and seats of a database are shown; those
+/// in trouble come first.
+const PEERS: usize = 12;
+const DATABASES: usize = 12;
+const PROCESSES: usize = 12;
+const SLOTS: usize = 12;
 
-fn picture_domain(domain: &Value, paint: Paint, lines: &mut Vec<String>) {
+/// Appends a domain as people read it.
+pub(super) fn picture(domain: &Value, paint: Paint, lines: &mut Vec<String>) {
     let name = clean(text(&domain["domain"]));
     if let Some(problem) = domain["problem"].as_str() {
         lines.push(format!(
@@ -49,22 +36,16 @@ fn picture_domain(domain: &Value, paint: Paint, lines: &mut Vec<String>) {
         line = format!("{line}, entry {}", clean(entry));
     }
     lines.push(format!("{line}, mode {}", text(&domain["mode"])));
-    for gate in array(&domain["gates"]) {
-        let name = text(&gate["gate"]);
-        let whose = gate["database"].as_str().map(|it| format!(" of {it}"));
-        let whose = whose.unwrap_or_default();
-        let line = format!("  gate {name}{whose} is closed: {}", text(&gate["text"]));
-        let line = clean(&line);
-        lines.push(paint.paint(Tone::Fair, &line));
-    }
-    for order in array(&domain["orders"]) {
-        lines.push(paint.paint(Tone::Fair, &clean(&order_line(order))));
-    }
-    let peers: Vec<_> = array(&domain["peers"]).iter().map(peer_row).collect();
+    let (shown, rest) = worst_of(&domain["peers"], PEERS, |it| it["connected"] == false);
+    let peers: Vec<_> = shown.into_iter().map(peer_row).collect();
     lines.extend(align(&peers, paint));
-    for database in array(&domain["databases"]) {
+    and_more(rest, "  ", "peers", lines);
+    let is_bad = |it: &Value| it["status"] != "active" || it["degraded"] == true;
+    let (shown, rest) = worst_of(&domain["databases"], DATABASES, is_bad);
+    for database in shown {
         picture_database(domain, database, paint, lines);
     }
+    and_more(rest, "  ", "databases", lines);
     for action in array(&domain["actions"]) {
         lines.push(clean(&format!(
             "  action {} for {} {} on {}: {}, until {}",
@@ -78,25 +59,27 @@ fn picture_domain(domain: &Value, paint: Paint, lines: &mut Vec<String>) {
     }
 }
 
-/// Shows what a person said that holds for a while.
-fn order_line(order: &Value) -> String {
-    let (what, on) = (text(&order["order"]), text(&order["on"]));
-    let what = match (order["te"].as_u64(), order["gate"].as_str()) {
-        (Some(count), _) => format!("{what} of {on} to {count} TE"),
-        (None, Some(gate)) => format!("{what} of the gate {gate}"),
-        (None, None) => format!("{what} of {on}"),
-    };
-    let mut line = format!(
-        "  {what} by {} since {}",
-        text(&order["by"]),
-        time(&order["since"])
-    );
-    if order["until"].is_string() {
-        line = format!("{line}, until {}", time(&order["until"]));
+/// Returns the first of a list, those in trouble before others, and how many are left.
+fn worst_of(list: &Value, most: usize, is_bad: impl Fn(&Value) -> bool) -> (Vec<&Value>, usize) {
+    first_of(array(list).iter().collect(), most, is_bad)
+}
+
+fn first_of(
+    mut list: Vec<&Value>,
+    most: usize,
+    is_bad: impl Fn(&Value) -> bool,
+) -> (Vec<&Value>, usize) {
+    if list.len() > most {
+        list.sort_by_key(|it| !is_bad(it));
     }
-    match order["reason"].as_str() {
-        Some(reason) => format!("{line}: {reason}"),
-        None => line,
+    let rest = list.len().saturating_sub(most);
+    list.truncate(most);
+    (list, rest)
+}
+
+fn and_more(rest: usize, indent: &str, what: &str, lines: &mut Vec<String>) {
+    if rest > 0 {
+        lines.push(format!("{indent}and {rest} more: `dbwarden {what}`"));
     }
 }
 
@@ -120,19 +103,29 @@ fn picture_database(domain: &Value, database: &Value, paint: Paint, lines: &mut 
     lines.extend(align(&[row], paint));
     let of_it = |it: &&Value| it["database"] == database["database"];
     let processes = array(&domain["processes"]).iter().filter(of_it);
-    let rows: Vec<_> = processes.map(process_row).collect();
+    let is_bad = |it: &Value| it["status"] != "up" || it["reachable"] == false;
+    let (shown, rest) = first_of(processes.collect(), PROCESSES, is_bad);
+    let rows: Vec<_> = shown.into_iter().map(process_row).collect();
     lines.extend(align(&rows, paint));
-    for slot in array(&domain["slots"]).iter().filter(of_it) {
-        let phase = text(&slot["phase"]);
-        if !matches!(phase, "empty" | "filled") {
-            let tone = if phase == "held" {
-                Tone::Bad
-            } else {
-                Tone::Fair
-            };
-            lines.push(paint.paint(tone, &clean(&slot_line(slot))));
-        }
+    and_more(rest, "    ", "processes", lines);
+    let is_shown = |it: &&Value| !matches!(text(&it["phase"]), "empty" | "filled");
+    let slots = array(&domain["slots"]).iter().filter(of_it);
+    let slots = slots.filter(is_shown).collect();
+    let (shown, rest) = first_of(slots, SLOTS, |it| it["phase"] == "held");
+    for slot in shown {
+        let tone = if slot["phase"] == "held" {
+            Tone::Bad
+        } else {
+            Tone::Fair
+        };
+        lines.push(paint.paint(tone, &clean(&slot_line(slot))));
     }
+    and_more(
+        rest,
+        "    ",
+        &format!("why {}", text(&database["database"])),
+        lines,
+    );
 }
 
 fn process_row(process: &Value) -> Vec<Cell> {

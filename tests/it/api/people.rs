@@ -22,9 +22,10 @@ async fn what_people_say_is_kept_with_who_and_why_and_is_in_the_status() {
 
     let status = standin.run(&["status"]);
     for line in [
-        "hold of teas/te/1 by operator ada since ",
-        "maintenance of teas by operator ada since ",
-        "scale of teas to 3 TE by operator ",
+        "note     teas/te/1 is held",
+        "note     teas is in maintenance",
+        "by operator ada since ",
+        "note     teas is scaled to 3 TE",
     ] {
         assert!(status.out.contains(line), "{line}: {}", status.out);
     }
