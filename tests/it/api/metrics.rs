@@ -220,26 +220,38 @@ fn alerts_and_dashboard_speak_of_metrics_that_exist_and_each_alert_is_documented
         }
     }
     super::json(&dashboard);
-    let page = read("docs/metrics.md");
-    let alerts: Vec<&str> = rules
-        .lines()
-        .filter_map(|it| it.trim_start().strip_prefix("- alert: "))
-        .collect();
+}
+
+#[test]
+fn every_alert_says_in_operations_what_to_do_and_links_there() {
+    let rules = read("config/prometheus/rules.yml");
+    let page = read("docs/operations.md");
+    let rules: Vec<&str> = rules.split("- alert: ").skip(1).collect();
+    let alerts: Vec<&str> = rules.iter().filter_map(|it| it.lines().next()).collect();
     assert!(alerts.contains(&"DbwardenDeadMansSwitch") && alerts.contains(&"DbwardenSilentHealer"));
-    for alert in &alerts {
-        let heading = format!("### {alert}");
+    for (alert, rule) in alerts.iter().zip(&rules) {
+        let section = page.split(&format!("\n### {alert}\n")).nth(1);
+        let section = section.unwrap_or_else(|| panic!("docs/operations.md: no {alert}"));
+        let says = section.split("\n#").next().unwrap_or_default().trim();
         assert!(
-            page.lines().any(|it| it == heading),
-            "docs/metrics.md is silent on {alert}"
+            says.len() > 80,
+            "docs/operations.md says little of {alert}: {says}"
+        );
+        let link = format!("/docs/operations.md#{}", alert.to_lowercase());
+        let runbooks = rule
+            .lines()
+            .filter_map(|it| it.trim().strip_prefix("runbook_url: "));
+        let runbooks: Vec<&str> = runbooks.collect();
+        assert_eq!(runbooks.len(), 1, "the runbook of {alert}");
+        assert!(
+            runbooks[0].ends_with(&link),
+            "{alert} links to {runbooks:?}"
         );
     }
-    let told = page
-        .lines()
-        .filter(|it| it.starts_with("### Dbwarden"))
-        .count();
+    let told = page.lines().filter(|it| it.starts_with("### Dbwarden"));
     assert_eq!(
-        told,
+        told.count(),
         alerts.len(),
-        "docs/metrics.md tells of an alert that is gone"
+        "docs/operations.md tells of an alert that is gone"
     );
 }
