@@ -229,3 +229,56 @@ fn every_page_is_in_the_index() {
         assert!(is_there, "docs/README.md has no link to {name}");
     }
 }
+
+/// What examples that name no domain are tried with.
+const DOMAIN: &str = "
+[[domain]]
+name = \"prod\"
+brokers = [\"db1.example:48004\"]
+user = \"domain\"
+password = { env = \"DBWARDEN_PASSWORD\" }
+";
+
+/// Returns the blocks of a page that are TOML.
+fn tomls(page: &str) -> Vec<&str> {
+    let blocks = page.split("```toml\n").skip(1);
+    blocks.filter_map(|it| it.split("\n```").next()).collect()
+}
+
+/// Returns what `dbwarden check` says against a configuration, or nothing.
+fn problem_of(config: &str) -> Option<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("dbwarden.toml");
+    fs::write(&file, config).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_dbwarden"))
+        .arg("check")
+        .arg(&file)
+        .env("DBWARDEN_PASSWORD", "sesame")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.code() != Some(0)).then_some(said)
+}
+
+#[test]
+fn every_policy_that_is_shown_is_one_that_the_daemon_takes() {
+    let page = read("docs/policies.md");
+    let blocks = tomls(&page);
+    assert!(blocks.len() > 10, "{blocks:?}");
+    for block in blocks {
+        let is_whole = block.contains("[[domain]]");
+        let config = if is_whole {
+            block.to_owned()
+        } else {
+            format!("{DOMAIN}\n{block}\n")
+        };
+        if let Some(said) = problem_of(&config) {
+            panic!("docs/policies.md shows\n{block}\nand check says\n{said}");
+        }
+    }
+    let planted = format!("{DOMAIN}[[policy]]\nkeep = \"everything\"\n");
+    assert!(
+        problem_of(&planted).is_some(),
+        "nothing is wrong with anything"
+    );
+}
