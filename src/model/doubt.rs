@@ -71,6 +71,13 @@ impl Model {
         self.doubts.is_peer_doubted(id)
     }
 
+    /// Returns whether a process counts as there though it may be gone: its exit was told just now,
+    /// or the last look at the domain did not show it.
+    pub fn may_be_gone(&self, id: ProcessId) -> bool {
+        let is_ending = |it: &Process| matches!(it.presence, Presence::Ending { .. });
+        self.doubts.processes.contains_key(&id) || self.process(id).is_some_and(is_ending)
+    }
+
     /// Returns whether anything counts as there that the last look at the domain did not show.
     pub fn has_doubts(&self) -> bool {
         !self.doubts.peers.is_empty() || !self.doubts.processes.is_empty()

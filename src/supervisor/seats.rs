@@ -68,6 +68,7 @@ impl Supervisor {
             } => {
                 self.membership_changed(now.at);
                 self.unseat(now.at, model, *id, process, *ending);
+                self.seat_successor(now, model, process, effects);
                 if *ending == Ending::Exit {
                     self.suspect_a_person(now.at, process);
                 }
@@ -213,8 +214,9 @@ impl Supervisor {
         let seats_all = self.watches[process.database.index()].rows[row].seats_all;
         // A person said how many are wanted.
         let is_scaled = !has_home && self.watches[process.database.index()].scale.is_some();
-        let is_surplus = !seats_all || is_scaled || (is_ours && !has_home);
         let at = (process.database, row);
+        let waits = home.is_some_and(|home| self.may_be_left(model, at, home));
+        let is_surplus = !seats_all || is_scaled || (is_ours && !has_home) || waits;
         let will_do = |slot| {
             let is_home = home.is_none() || self.slot(slot).home == home;
             is_home && self.suits(model, slot, process.peer)
@@ -265,6 +267,49 @@ impl Supervisor {
                 self.doubt_arrival(now.at, action);
             }
             self.arrived(now, model, action, effects);
+        }
+    }
+
+    /// Returns whether somebody sits at a peer who may be gone: who comes there waits for the seat,
+    /// as an archive has but one.
+    fn may_be_left(
+        &self,
+        model: &Model,
+        (database, row): (DatabaseId, usize),
+        home: PeerId,
+    ) -> bool {
+        let seats = &self.watches[database.index()].rows[row].seats;
+        seats.iter().any(|it| {
+            let slot = self.slot(*it);
+            let is_it = |id| model.may_be_gone(id);
+            slot.home == Some(home) && matches!(slot.phase, Phase::Filled(id) if is_it(id))
+        })
+    }
+
+    /// A process of a peer is gone: who waited for its seat takes it.
+    fn seat_successor(
+        &mut self,
+        now: Moment,
+        model: &Model,
+        ended: &Process,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(row) = self.settings.doctrine.row(ended.role) else {
+            return;
+        };
+        let is_watched = ended.database.index() < self.watches.len();
+        if !is_watched || !self.settings.doctrine.roles[row].seat.has_home() {
+            return;
+        }
+        let at = (ended.database, row);
+        let Some(slot) = self.free_seat(at, |it| self.slot(it).home == Some(ended.peer)) else {
+            return;
+        };
+        let surplus = &self.watches[ended.database.index()].rows[row].surplus;
+        let is_it = |it: &Process| it.is_live() && it.peer == ended.peer;
+        let mut waiting = surplus.iter().map(|(_, id)| *id);
+        if let Some(id) = waiting.find(|id| model.process(*id).is_some_and(is_it)) {
+            self.fill(now, model, slot, id, effects);
         }
     }
 

@@ -289,6 +289,34 @@ fn an_archive_in_use_is_for_a_person_to_look_at() {
 }
 
 #[test]
+fn an_archive_has_one_seat_though_the_next_comes_before_the_end_of_the_last_is_believed() {
+    check_with(
+        with_archives(&["a", "b"]),
+        "
+        0     up a* b c: sm 1@a, sm 2@b, te 3@c
+        10    exit sm 2@b
+        10.02 join sm 5@b
+        50    exit sm 5@b
+        51    ready 1
+        52    join sm 6@b
+        52    registered 1 6
+        ",
+        "
+        10.02 process_joined sm 5@b
+        10.05 process_failed sm 2@b
+        50.05 process_failed sm 5@b
+        50.05 database_degraded teas
+        50.05 action_started 1 sm/2 on b: its exit was told; try 1, here; processes there: 0
+        50.05 prepare 1 sm on b --archive /data/b --mem 1g
+        51 commit 1
+        52 process_joined sm 6@b
+        52 action_succeeded 1 sm/2 on b
+        52 database_restored teas
+        ",
+    );
+}
+
+#[test]
 fn a_leftover_is_ended_where_the_policy_says_so_and_then_the_archive_is_free() {
     let mut settings = with_archives(&["a", "b"]);
     settings.policies[0].leftover = Leftover::Kill;
