@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Effect;
 use super::state::{About, Supervisor};
 use crate::event::Kind;
-use crate::model::{Change, Model, ProcessId, Status};
+use crate::model::{Change, Life, Model, ProcessId, Status};
 use crate::mutation::Mutant;
 use crate::time::{Moment, Timestamp};
 
@@ -18,29 +18,40 @@ pub struct Starting {
     pub is_told: bool,
 }
 
+/// When a process is told of unless something changes. Of several at one moment the older life
+/// comes first: that order is the same after a restart, which the ids of processes do not outlive.
+type Due = (Timestamp, Life, ProcessId);
+
 /// The processes that are starting.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
-    starting: BTreeMap<ProcessId, Starting>,
-    /// When which of them is told of unless something changes.
-    due: BTreeSet<(Timestamp, ProcessId)>,
+    starting: BTreeMap<ProcessId, (Starting, Option<Due>)>,
+    due: BTreeSet<Due>,
 }
 
 impl Progress {
     pub(super) fn of(&self, id: ProcessId) -> Option<Starting> {
-        self.starting.get(&id).copied()
+        self.starting.get(&id).map(|(starting, _)| *starting)
     }
 
     /// Returns when the next one is to be told of.
     pub(super) fn due(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _)| *at)
+        self.due.first().map(|(at, _, _)| *at)
+    }
+
+    fn note(&mut self, id: ProcessId, starting: Starting, due: Option<Due>) {
+        self.forget(id);
+        self.starting.insert(id, (starting, due));
+        self.due.extend(due);
     }
 
     fn forget(&mut self, id: ProcessId) -> bool {
-        if self.starting.remove(&id).is_none() {
+        let Some((_, due)) = self.starting.remove(&id) else {
             return false;
+        };
+        if let Some(due) = due {
+            self.due.remove(&due);
         }
-        self.due.retain(|(_, it)| *it != id);
         true
     }
 }
@@ -73,23 +84,19 @@ impl Supervisor {
         let Some(process) = model.process(id) else {
             return;
         };
-        self.progress.starting.insert(id, starting);
-        if !starting.is_told {
-            let stuck_after = self
-                .policy_of(process.database, process.role)
-                .waits
-                .stuck_after;
-            self.progress.due.insert((starting.since + stuck_after, id));
-        }
+        let waits = &self.policy_of(process.database, process.role).waits;
+        let due = (starting.since + waits.stuck_after, process.life, id);
+        let due = (!starting.is_told).then_some(due);
+        self.progress.note(id, starting, due);
     }
 
     /// Tells of processes about which nothing changed for too long, by what is known now.
     pub(super) fn tell_stuck(&mut self, now: Moment, model: &Model, effects: &mut Vec<Effect>) {
         while self.gates.knows()
             && self.progress.due().is_some_and(|at| at <= now.at)
-            && let Some((_, id)) = self.progress.due.pop_first()
+            && let Some((_, _, id)) = self.progress.due.pop_first()
         {
-            let Some(starting) = self.progress.starting.get_mut(&id) else {
+            let Some((starting, _)) = self.progress.starting.get_mut(&id) else {
                 continue;
             };
             starting.is_told = true;
