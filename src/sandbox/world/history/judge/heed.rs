@@ -97,14 +97,8 @@ impl Judge {
             // What was missed on another seat before is missed here since.
             return Ok(());
         }
-        let number = it.seat.rsplit('/').next().and_then(|it| it.parse().ok());
         let orders = &self.known.orders;
-        let declared = orders.declared(&it.database, policy);
-        let is_declared = if is_manager(&it.seat) {
-            policy.sm.is_some()
-        } else {
-            number.is_some_and(|it: u32| it <= declared)
-        };
+        let is_declared = orders.declares(&it.database, &it.seat, policy);
         // Who works at it does not say what is wanted.
         let is_worked_at = orders.worked_at_since(left, &name, Some(life.peer));
         let is_asked_for = orders.wanted(&it.database) || orders.asked(now, &it.database);

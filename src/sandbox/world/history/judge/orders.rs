@@ -84,6 +84,16 @@ impl Orders {
         policy.te_min().max(scale)
     }
 
+    /// Returns whether a seat is wanted by the policy of its database or by the word of a person,
+    /// whoever sat there.
+    pub(super) fn declares(&self, database: &str, seat: &str, policy: &Policy) -> bool {
+        if is_manager(seat) {
+            return policy.sm.is_some();
+        }
+        let number = seat.rsplit('/').next().and_then(|it| it.parse().ok());
+        number.is_some_and(|it: u32| it <= self.declared(database, policy))
+    }
+
     /// Returns whether a person said how many are wanted of a database.
     pub(super) fn is_scaled(&self, database: &str) -> bool {
         self.scales.contains_key(database)
@@ -396,13 +406,7 @@ impl Judge {
         }
         let is_forgotten = orders.forgotten.contains(&name);
         let asked = orders.asked(now, &name.0);
-        let number = it.seat.rsplit('/').next().and_then(|it| it.parse().ok());
-        let declared = orders.declared(&name.0, policy);
-        let is_declared = if is_manager(&it.seat) {
-            policy.sm.is_some()
-        } else {
-            number.is_some_and(|it: u32| it <= declared)
-        };
+        let is_declared = orders.declares(&name.0, &name.1, policy);
         self.met(Law::Forgotten);
         if is_forgotten && !is_declared && !asked {
             let text = format!("{action}: a person had {} of {} forgotten", name.1, name.0);

@@ -347,15 +347,8 @@ impl Judge {
         }
         let orders = &self.known.orders;
         let declared = orders.declared(&it.database, policy) as usize;
-        let is_declared = |seat: &str| {
-            let number = seat
-                .rsplit('/')
-                .next()
-                .and_then(|it| it.parse::<usize>().ok());
-            number.is_some_and(|it| it <= declared)
-        };
         let is_asked_for = orders.asked(now, &it.database) || orders.wanted(&it.database);
-        if is_declared(&it.seat) || is_asked_for {
+        if orders.declares(&it.database, &it.seat, policy) || is_asked_for {
             return Ok(());
         }
         let is_scaled = orders.is_scaled(&it.database);
@@ -394,10 +387,11 @@ impl Judge {
             .max()
             .unwrap_or_default();
         // Seats are not closed up, so the number of one says little.
-        let seats = self.known.seats.iter();
+        let Known { seats, orders, .. } = &self.known;
         let wanted = seats
+            .iter()
             .filter(|((database, name), seat)| {
-                let is_wanted = seat.observed || is_declared(name);
+                let is_wanted = seat.observed || orders.declares(database, name, policy);
                 *database == it.database && !is_manager(name) && is_wanted
             })
             .count();
