@@ -242,6 +242,25 @@ pub enum Outcome {
     Withdrawn,
 }
 
+impl Outcome {
+    /// Returns what became of a question: the answer, or the words that refuse it. None if nobody
+    /// said anything.
+    pub fn reply(&self) -> Option<Result<&[(String, String)], &str>> {
+        match self {
+            Self::Answered(pairs) => Some(Ok(pairs)),
+            Self::Refused(words) => Some(Err(words)),
+            Self::NotSent(_)
+            | Self::Ready
+            | Self::Registered { .. }
+            | Self::StartFailed(_)
+            | Self::Started(_)
+            | Self::Stopped { .. }
+            | Self::Unanswered(_)
+            | Self::Withdrawn => None,
+        }
+    }
+}
+
 /// Names one request, so that its answer finds the one who asked.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct RequestId(pub u64);

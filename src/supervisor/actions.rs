@@ -353,16 +353,9 @@ impl Supervisor {
         let Some(vacancy) = self.slot_mut(slot).vacancy_mut() else {
             return;
         };
-        vacancy.agent = match outcome {
-            Outcome::Answered(_) | Outcome::Refused(_) => Agent::Answers { at: now },
-            Outcome::NotSent(_)
-            | Outcome::Ready
-            | Outcome::Registered { .. }
-            | Outcome::StartFailed(_)
-            | Outcome::Started(_)
-            | Outcome::Stopped { .. }
-            | Outcome::Unanswered(_)
-            | Outcome::Withdrawn => Agent::Silent,
+        vacancy.agent = match outcome.reply() {
+            Some(_) => Agent::Answers { at: now },
+            None => Agent::Silent,
         };
         if let Agent::Answers { .. } = vacancy.agent
             && let Some(peer) = vacancy.evidence.here()

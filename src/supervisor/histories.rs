@@ -79,17 +79,10 @@ enum Word {
 impl Word {
     /// Reads what became of the question for an archive.
     fn read(outcome: &Outcome, path: &str, database: &str) -> Self {
-        match outcome {
-            Outcome::Answered(pairs) => Self::read_pairs(pairs, path, database),
-            Outcome::Refused(_) => Self::Refused,
-            Outcome::NotSent(_)
-            | Outcome::Ready
-            | Outcome::Registered { .. }
-            | Outcome::StartFailed(_)
-            | Outcome::Started(_)
-            | Outcome::Stopped { .. }
-            | Outcome::Unanswered(_)
-            | Outcome::Withdrawn => Self::Silent,
+        match outcome.reply() {
+            Some(Ok(pairs)) => Self::read_pairs(pairs, path, database),
+            Some(Err(_)) => Self::Refused,
+            None => Self::Silent,
         }
     }
 
