@@ -316,3 +316,39 @@ fn a_shutdown_for_a_process_that_is_not_there_is_ignored() {
         "]],
     );
 }
+
+#[test]
+fn with_no_pace_everything_happens_at_once_and_in_its_order() {
+    let script = "
+        0  begin 1 SM teas /a
+        0  up 1 100
+        1  s1 1 Monitor
+        2  s2 3 ProcessStart Process=server --database=teas
+        3  up 2 200
+        4  s3 3 ProcessStart Process=server --database=other
+        5  shutdown 1 00000000-3-1 200
+        ";
+    expect![[r"
+        0     spawn e1 at 1 SM teas /a
+        1     s1 Status 1-1
+              broker 2-1:4002
+              agent 3-1:4003
+              SM teas 100 at 1-1 RUNNING node=1
+        2     s2 ProcessStart StartId=1003001000001
+        2     done s2
+        2     spawn e2 at 3 TE teas -
+        3     s1 NewProcess TE teas 200 at 3-1 start=1003001000001
+        3     s1 StatusChanged ACTIVE TE teas 200 at 3-1 ACTIVE node=2
+        3     s1 StatusChanged RUNNING TE teas 200 at 3-1 RUNNING node=2
+        4     s3 ProcessStart StartId=1003001000002
+        4     done s3
+        4     s1 ProcessFailed 1003001000002 at 3-1
+              Unknown database: other has no storage manager yet
+        4     s1 ProcessFailed 1003001000002 at 3-1
+              Unknown startup failure
+        5     s1 StatusChanged SHUTTING_DOWN TE teas 200 at 3-1 SHUTTING_DOWN node=2
+        5     stop e2
+        5005  kill e2
+    "]]
+    .assert_eq(&tell(script, Pace::scaled(0)));
+}
