@@ -4,56 +4,22 @@ The daemon is real, the domain a sandbox. Only the ten thousand processes are ma
 What was seen is kept as pictures, to be looked at, in the directory that DBWARDEN_PICTURES names.
 """
 
-import json
 import os
 import signal
-import tempfile
 import time
 
 from browser import SHIFT, Browser
 from crowd import Crowd
-from harness import PASSWORD, USER, Child, Sandbox, dbwarden, main, story, until
+from harness import Sandbox, main, story, until
+from remote import OPERATOR, VIEWER, Remote
 
-CONFIG = """
-[daemon]
-state-directory = "{folder}/state"
-socket = "{folder}/dbwarden.sock"
-stop-grace = "5s"
-
-[api]
-listen = "127.0.0.1:{port}"
-
-[[api.token]]
-name = "ada"
-role = "operator"
-secret = {{ file = "{folder}/ada" }}
-
-[[api.token]]
-name = "bob"
-role = "viewer"
-secret = {{ file = "{folder}/bob" }}
-
-[[domain]]
-name = "prod"
-brokers = [{brokers}]
-user = "{user}"
-password = {{ file = "{folder}/password" }}
-settle = "50ms"
-reconnect-first = "50ms"
-reconnect-max = "200ms"
-
-[[domain.database]]
-name = "teas"
-te-options = []
-
+POLICY = """
 [[policy]]
 databases = ["*"]
 min-uptime = "500ms"
 return-grace = "500ms"
 unreachable-grace = "5s"
 """
-
-ADA, BOB = "ada-0123456789abcdef", "bob-fedcba9876543210"
 
 PICTURES = os.environ.get("DBWARDEN_PICTURES") or os.path.join(
     os.path.dirname(__file__), "..", "..", "target", "page")
@@ -62,31 +28,12 @@ PICTURES = os.environ.get("DBWARDEN_PICTURES") or os.path.join(
 PACE, EVENTS = 200, 3000
 
 
-class Warden(Child):
+class Warden(Remote):
     """A daemon that heals, with a port that a browser can reach."""
 
-    def __init__(self, sandbox, folder=None, port=0):
-        self.folder = folder or tempfile.TemporaryDirectory(prefix="dbwarden-live-")
-        for name, text in (("password", PASSWORD), ("ada", ADA), ("bob", BOB)):
-            self._write(name, text + "\n")
-        brokers = ", ".join('"%s"' % sandbox.broker(it) for it in (1, 2))
-        self._write("dbwarden.toml", CONFIG.format(folder=self.folder.name, port=port,
-                                                   brokers=brokers, user=USER))
-        super().__init__("run", "--config", os.path.join(self.folder.name, "dbwarden.toml"))
-        self.socket = os.path.join(self.folder.name, "dbwarden.sock")
-        until("the daemon to answer", self.status)
-        listens = self.status()["daemon"]["listens"]
-        self.port = int(listens.rpartition(":")[2])
-        self.url = "http://127.0.0.1:%d/" % self.port
-
-    def status(self):
-        """Returns what it tells, or none if it does not answer."""
-        code, told, _ = dbwarden("status", "--socket", self.socket, "--json")
-        return json.loads(told) if code in (0, 2) else None
-
-    def domain(self):
-        """Returns its one domain."""
-        return self.status()["domains"][0]
+    def __init__(self, sandbox, **again):
+        super().__init__(sandbox, POLICY, brokers=(1, 2), **again)
+        self.url = "http://%s/" % self.address
 
     def is_whole(self, count=2):
         """Waits until so many seats are wanted and nobody is missing."""
@@ -94,12 +41,6 @@ class Warden(Child):
             slots = [it for it in self.domain()["slots"] if it["wanted"]]
             return len(slots) == count and all(it["phase"] == "filled" for it in slots)
         until("%d wanted seats to be filled" % count, is_so)
-
-    def _write(self, name, text):
-        path = os.path.join(self.folder.name, name)
-        with open(path, "w") as file:
-            file.write(text)
-        os.chmod(path, 0o600)
 
 
 def begun(**options):
@@ -189,7 +130,7 @@ def it_is_used_by_the_keyboard_alone():
     tab_to(browser, "Token")
     browser.key("Enter")
     until("the token to be asked for", lambda: browser.focused() == "ask-token")
-    browser.write(ADA)
+    browser.write(OPERATOR)
     browser.key("Enter")
     until("the operator to be known", lambda: browser.text("#who") == "ada, operator")
     assert browser.focused().startswith("Token"), browser.focused()
@@ -238,7 +179,7 @@ def it_is_used_by_the_keyboard_alone():
 @story
 def a_maintenance_is_begun_and_ended_and_what_it_covers_is_shown():
     _, warden, browser = begun()
-    browser.run("sessionStorage.setItem('dbwarden-token', '%s')" % ADA)
+    browser.run("sessionStorage.setItem('dbwarden-token', '%s')" % OPERATOR)
     browser.open(warden.url)
     until("the operator to be known", lambda: browser.text("#who") == "ada, operator")
     browser.run("document.querySelector('#grid .database').click()")
@@ -263,7 +204,7 @@ def a_maintenance_is_begun_and_ended_and_what_it_covers_is_shown():
 def a_viewer_sees_no_button_that_works_and_may_change_nothing():
     _, warden, browser = begun()
     buttons = "[...document.querySelectorAll('.word')].map((it) => it.disabled)"
-    for token, who in (("", "anybody on this machine, viewer"), (BOB, "bob, viewer")):
+    for token, who in (("", "anybody on this machine, viewer"), (VIEWER, "bob, viewer")):
         browser.run("sessionStorage.setItem('dbwarden-token', '%s')" % token)
         browser.open(warden.url)
         until("who looks to be known", lambda: browser.text("#who") == who)
@@ -304,7 +245,7 @@ def everything_that_can_be_used_has_a_name_and_landmarks_lead_to_it():
     roles = {it.get("role", {}).get("value") for it in browser.tree()}
     for landmark in ("banner", "main", "region", "grid", "contentinfo", "status", "alert"):
         assert landmark in roles, (landmark, roles)
-    browser.run("sessionStorage.setItem('dbwarden-token', '%s')" % ADA)
+    browser.run("sessionStorage.setItem('dbwarden-token', '%s')" % OPERATOR)
     browser.open(warden.url)
     sandbox.ask("lose", "4")
     browser.wait("a problem", "document.querySelectorAll('#problem-list .buttons').length > 0")
@@ -337,7 +278,7 @@ def it_says_when_what_it_shows_is_old_and_comes_back_by_itself():
                  "document.getElementById('verdict-title').innerText === 'This page lost the daemon'")
     assert "does not tell this page" in browser.text("#old"), browser.text("#old")
     seen = int(browser.run("document.getElementById('events').dataset.seen"))
-    warden = Warden(sandbox, warden.folder, warden.port)
+    warden = Warden(sandbox, folder=warden.folder, listen=warden.address)
     browser.wait("the daemon to be found again", "document.body.dataset.link === 'there' "
                  "&& document.body.dataset.stream === 'there'")
     browser.wait("it to be fresh again", "document.getElementById('old').hidden")

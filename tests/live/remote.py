@@ -29,7 +29,7 @@ secret = {{ file = "{folder}/viewer" }}
 
 [[domain]]
 name = "live"
-brokers = "{broker}"
+brokers = "{brokers}"
 user = "{user}"
 password = {{ file = "{folder}/password" }}
 settle = "50ms"
@@ -45,12 +45,14 @@ te-options = []
 class Remote(Child):
     """A daemon of a sandbox that answers over TCP as well; it knows the domain when it is there."""
 
-    def __init__(self, sandbox, more="", listen="127.0.0.1:0"):
-        self.folder = tempfile.TemporaryDirectory(prefix="dbwarden-live-")
+    def __init__(self, sandbox, more="", listen="127.0.0.1:0", brokers=(1,), folder=None):
+        """Begins one; with the folder of another that is gone it goes on where that one ended."""
+        self.folder = folder or tempfile.TemporaryDirectory(prefix="dbwarden-live-")
         for name, text in (("password", PASSWORD), ("operator", OPERATOR), ("viewer", VIEWER)):
             self.write(name, text + "\n")
         path = self.write("dbwarden.toml", CONFIG.format(
-            folder=self.folder.name, broker=sandbox.broker(), user=USER, listen=listen) + more)
+            folder=self.folder.name, brokers=", ".join(map(sandbox.broker, brokers)), user=USER,
+            listen=listen) + more)
         super().__init__("run", "--config", path)
         self.address = until("the daemon to say where it listens",
                              lambda: (self.status() or {}).get("daemon", {}).get("listens"))
