@@ -44,8 +44,10 @@ class Browser(Program):
         command = 'exec "$@" 3<&%d 4>&%d %d<&- %d>&-' % (*near, *near)
         os.set_inheritable(near[0], True)
         os.set_inheritable(near[1], True)
+        # Its temporary files too: it leaves some when it is ended.
         super().__init__("bash", "-c", command, "chromium", shutil.which("chromium"), *FLAGS,
-                         "--user-data-dir=" + self.folder.name, "about:blank", pass_fds=near)
+                         "--user-data-dir=" + self.folder.name, "about:blank", pass_fds=near,
+                         env={**os.environ, "TMPDIR": self.folder.name})
         for it in (told, answer, *near):
             os.close(it)
         self._changed = threading.Condition()
