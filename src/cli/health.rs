@@ -249,14 +249,7 @@ fn add_database(domain: &Domain<'_>, it: &Value, found: &mut Vec<Problem>) {
         Level::Critical,
         format!("{name}: down, no transaction engine runs"),
     );
-    if let Some(by) = domain.order("maintenance", &[name]) {
-        level = Level::Note;
-        title = format!("{name}: down, in maintenance by {}", text(&by["by"]));
-    } else if let Some(by) = domain.order("hold", &[name]) {
-        level = Level::Warning;
-        title = format!("{name}: down, held by {}", text(&by["by"]));
-    }
-    let next = if sms > 0 {
+    let mut next = if sms > 0 {
         format!(
             "the healer starts engines as soon as it may; if that takes long, {} says why",
             domain.command(&format!("why {name}"))
@@ -267,6 +260,15 @@ fn add_database(domain: &Domain<'_>, it: &Value, found: &mut Vec<Problem>) {
             domain.command(&format!("request cold-start {name}"))
         )
     };
+    if let Some(by) = domain.order("maintenance", &[name]) {
+        level = Level::Note;
+        title = format!("{name}: down, in maintenance by {}", text(&by["by"]));
+        "it is healed when the maintenance ends".clone_into(&mut next);
+    } else if let Some(by) = domain.order("hold", &[name]) {
+        level = Level::Warning;
+        title = format!("{name}: down, held by {}", text(&by["by"]));
+        next = format!("{} when the work is done", domain.release(by));
+    }
     let managers = if sms == 1 {
         "storage manager"
     } else {

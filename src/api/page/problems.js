@@ -90,14 +90,26 @@ function add_databases(domain, put) {
     const wanted = it.te.wanted ?? 0;
     if (it.status !== "inactive" || wanted === 0) continue;
     const sms = it.sm.running;
-    put("critical", `database ${it.database}`, `${it.database}: down, no transaction engine runs`, {
+    const more = {
       entity: it.database,
       text: `0 of ${wanted} engines, ${sms} storage ${sms === 1 ? "manager" : "managers"}.`,
-      next: sms
+    };
+    const key = `database ${it.database}`;
+    const maintenance = domain.orders.find("maintenance", it.database);
+    const hold = domain.orders.find("hold", it.database);
+    if (maintenance) {
+      more.next = "It is healed when the maintenance ends.";
+      put("note", key, `${it.database}: down, in maintenance by ${maintenance.by}`, more);
+    } else if (hold) {
+      more.next = "Release it when the work is done.";
+      put("warning", key, `${it.database}: down, held by ${hold.by}`, more);
+    } else {
+      more.next = sms
         ? "The healer starts engines as soon as it may; if that takes long, read why."
         : "Start a storage manager, or have it brought up: " +
-          `\`dbwarden request cold-start ${it.database}\`.`,
-    });
+          `\`dbwarden request cold-start ${it.database}\`.`;
+      put("critical", key, `${it.database}: down, no transaction engine runs`, more);
+    }
   }
 }
 
@@ -214,7 +226,7 @@ function add_gates(domain, put) {
     const whose = it.database ? ` of ${it.database}` : "";
     const until = it.until ? ` Opens ${away(it.until)}.` : "";
     const for_people = FOR_PEOPLE[it.gate];
-    const level = for_people ? "critical" : it.gate === "not-synced" ? "work" : "warning";
+    const level = for_people ? "critical" : it.gate === "not-synced" ? "note" : "warning";
     put(
       level,
       `gate ${it.gate} ${it.database ?? ""}`,

@@ -83,8 +83,10 @@ impl State {
         let entity = &entity(slot);
         // Who holds all of a database has to let go of all of it.
         let hold = domain.order("hold", &[text(&slot["database"]), entity]);
-        let target = hold.map_or(entity.as_str(), |it| text(&it["on"]));
-        let release = domain.command(&format!("release {target}"));
+        let release = hold.map_or_else(
+            || domain.command(&format!("release {entity}")),
+            |it| domain.release(it),
+        );
         let why = domain.command(&format!("why {entity}"));
         match self {
             Self::Held => {

@@ -107,15 +107,20 @@ fn what_people_work_at_is_a_note_and_what_they_hold_is_to_be_looked_at() {
 }
 
 #[test]
-fn what_is_held_with_its_database_is_released_with_it() {
-    let mut held = domain();
-    vacant(&mut held);
-    held["orders"] = json!([{"order": "hold", "on": "teas", "by": "ada"}]);
-    let found = told(&[held]);
-    assert!(
-        found[0].next.contains("`dbwarden release teas`"),
-        "{found:?}"
-    );
+fn what_is_held_is_released_as_it_was_held() {
+    for (on, release) in [
+        ("teas", "`dbwarden release teas`"),
+        ("the domain", "`dbwarden release prod`"),
+    ] {
+        let mut held = domain();
+        vacant(&mut held);
+        held["databases"][0]["status"] = json!("inactive");
+        held["orders"] = json!([{"order": "hold", "on": on, "by": "ada"}]);
+        let found = told(&[held]);
+        for it in &found[..2] {
+            assert!(it.next.contains(release), "{on}: {found:?}");
+        }
+    }
 }
 
 #[test]

@@ -30,6 +30,15 @@ impl<'a> Domain<'a> {
         })
     }
 
+    /// Returns the command that ends a hold.
+    pub(super) fn release(&self, hold: &Value) -> String {
+        let on = match text(&hold["on"]) {
+            "the domain" => self.name,
+            on => on,
+        };
+        self.command(&format!("release {on}"))
+    }
+
     /// Returns how long ago something of it was, when it was looked at.
     pub(super) fn age(&self, since: &Value) -> Option<Duration> {
         between(since, &self.told["time"])
