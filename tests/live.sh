@@ -66,9 +66,11 @@ debian() {
       2>/dev/null | head -n 1)
     rm -rf --one-file-system "$home"
     mkdir -p "$cache"
+    # It names each package twice; only how it failed is worth reading.
     timeout 600 debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus bookworm \
-      "$home" "${mirror:-http://deb.debian.org/debian}" >&2 \
-      || die "no Debian for the container: debootstrap failed; is the mirror reachable?"
+      "$home" "${mirror:-http://deb.debian.org/debian}" >"$home.log" 2>&1 \
+      || { tail -n 20 "$home.log" >&2
+        die "no Debian for the container: debootstrap failed; is the mirror reachable?"; }
     touch "$home.complete"
   fi
   printf '%s\n' "$home"

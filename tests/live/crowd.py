@@ -118,6 +118,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def handle(self):
+        """Answers as long as somebody listens: a browser that is ended hangs up."""
+        try:
+            super().handle()
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
     def do_GET(self):
         path = self.path.split("?")[0]
         name = "index.html" if path == "/" else path.rpartition("/")[2]
