@@ -17,12 +17,13 @@ const BAD_OPTION: [&str; 3] = ["unknown option", "unrecognized option", "invalid
 
 impl Known {
     /// Takes in with which words a start failed.
-    pub(super) fn heed(&mut self, now: Timestamp, open: &Open, words: &str) {
+    pub(super) fn heed(&mut self, open: &Open, words: &str) {
         let words = words.to_lowercase();
         let says = |all: &[&str]| all.iter().any(|it| words.contains(it));
         if says(&HOST_OUT) {
             let key = (open.database.clone(), is_manager(&open.seat), open.peer);
-            self.out.insert(key, now);
+            let peer = self.told.peers.get(&open.peer);
+            self.out.insert(key, peer.map_or(0, |it| it.comings));
         } else if says(&BAD_OPTION) {
             let name = (open.database.clone(), open.seat.clone());
             if self.seats.get(&name).is_some_and(|it| it.is_vacant) {
@@ -53,10 +54,10 @@ impl Judge {
         if !self.known.out.is_empty() || !self.known.useless.is_empty() {
             self.met(Law::Heeded);
         }
-        let since = self.known.told.peers.get(&it.peer).map(|it| it.since);
+        let peer = self.known.told.peers.get(&it.peer);
         let key = (it.database.clone(), is_manager(&it.seat), it.peer);
         let said = self.known.out.get(&key);
-        if said.is_some_and(|said| since.is_none_or(|since| since <= *said)) {
+        if said.is_some_and(|said| peer.is_none_or(|it| it.comings == *said)) {
             let text = format!("{action}: peer {} said that it cannot run there", it.peer);
             return Err(Law::Heeded.broken(text));
         }

@@ -92,8 +92,9 @@ pub(super) struct Known {
     pub(super) doubts: Option<Doubts>,
     /// Seats that were told to be given up.
     pub(super) held: BTreeSet<SeatName>,
-    /// Where an agent said that a database's engines, or its managers, cannot run, and when.
-    pub(super) out: BTreeMap<(Arc<str>, bool, usize), Timestamp>,
+    /// Where an agent said that a database's engines, or its managers, cannot run; and how often
+    /// its peer had come into view by then.
+    pub(super) out: BTreeMap<(Arc<str>, bool, usize), u32>,
     /// Seats for which no start can work.
     pub(super) useless: BTreeSet<SeatName>,
     /// Starts that were told to have failed, and how many of them were told on.
@@ -204,7 +205,7 @@ impl Known {
             Outcome::StartFailed(words) => {
                 open.settled = true;
                 let open = open.clone();
-                self.heed(now, &open, words);
+                self.heed(&open, words);
             }
             Outcome::Answered(_)
             | Outcome::NotSent(_)

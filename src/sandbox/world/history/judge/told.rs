@@ -55,6 +55,8 @@ pub(super) struct ToldPeer {
     pub(super) agent: u32,
     pub(super) connected: bool,
     pub(super) since: Timestamp,
+    /// How often it came into view.
+    pub(super) comings: u32,
     pub(super) lost: Option<Timestamp>,
 }
 
@@ -358,6 +360,7 @@ impl Told {
         if !known.connected {
             known.connected = true;
             known.since = now;
+            known.comings += 1;
             self.quiet = now;
             let mut missing = false;
             for key in self.keys_at(peer) {
