@@ -4,7 +4,7 @@
 //! deciding asked, leaving cannot forget. A new rule takes its place in [`Rule::ALL`].
 
 use super::Mode;
-use super::facts::HoldReason;
+use super::facts::{HoldReason, WishFact};
 use super::gate::Gate;
 use super::state::{SlotId, Supervisor, Vacancy};
 use crate::exchange::ActionId;
@@ -337,7 +337,10 @@ impl Supervisor {
     }
 
     fn is_called_for(&self, case: &Case<'_>) -> Result<(), Hindrance> {
-        if self.is_wanted(case.slot) || case.vacancy.wish.is_some() {
+        let wish = case.vacancy.wish.as_ref();
+        // An empty seat's is given up elsewhere, and told with what it waited for.
+        let counts = |it: &WishFact| case.leaving.is_none() || case.now < it.until;
+        if self.is_wanted(case.slot) || wish.is_some_and(counts) {
             return Ok(());
         }
         Err(Obstacle::Unwanted.blocks().into())

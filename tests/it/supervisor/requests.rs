@@ -207,6 +207,35 @@ fn what_was_asked_for_waits_ten_minutes_and_says_when_it_is_given_up() {
 }
 
 #[test]
+fn what_was_asked_for_too_long_ago_does_not_leave_though_its_session_stands() {
+    check_with(
+        off(),
+        "
+        0     up a* b: sm 1@a, te 2@b
+        10    exit te 2@b
+        11    exit sm 1@a
+        30    ask page-me teas
+        629.9 join sm 3@a
+        630.1 ready 1
+        700   wait
+        ",
+        "
+        10.05 process_failed te 2@b
+        11.05 process_failed sm 1@a
+        30 operator_command te/1: page-me asks for an engine
+        30 accepted: te/1 was asked for and waits for the gate database-down, at most 10 min
+        150 slot_blocked te/1: gate database-down
+        629.9 process_joined sm 3@a
+        629.9 action_started 1 te/1 on b: page-me asked for it; its exit was told; try 1, here; ...
+        629.9 prepare 1 te on b
+        630.1 abandon 1
+        630.1 action_failed 1 te/1 on b: nobody wants it any more
+        630.1 slot_blocked te/1: gate pace; what page-me asked for is given up
+        ",
+    );
+}
+
+#[test]
 fn a_start_that_was_asked_for_and_never_left_is_tried_again_after_a_restart() {
     check_with(
         off(),
