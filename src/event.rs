@@ -128,6 +128,8 @@ kinds! {
         "A transaction engine runs that is more than is wanted; nothing is stopped.",
     ProcessUnreachable "process_unreachable" Process Warning
         "The peer of a process is unreachable; the process may well run on.",
+    ProcessUnresponsive "process_unresponsive" Process Warning
+        "A process that runs does not answer at its port; nothing is done about it.",
     ActionFailed "action_failed" Healing Warning "A start of the healer's came to nothing.",
     ActionStarted "action_started" Healing Info "The healer asks a peer to start a process.",
     ActionSucceeded "action_succeeded" Healing Info "A start of the healer's registered.",

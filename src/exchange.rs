@@ -7,7 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Address, AgentId, DatabaseName, PeerName, Role, Sighting, Snapshot, StartId};
+use crate::model::{
+    Address, AgentId, DatabaseName, Life, PeerName, Role, Sighting, Snapshot, StartId,
+};
 use crate::time::Timestamp;
 
 /// Names one action of the healer from intent to outcome; late answers are fenced by it.
@@ -62,6 +64,48 @@ pub enum LossClass {
     Denied,
     /// The other side does not speak the protocol.
     Protocol,
+}
+
+/// A process whose port is to be tried.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Probe {
+    /// The peer it runs at.
+    pub peer: PeerName,
+    /// Its process id there.
+    pub pid: u32,
+    /// Which life of it is meant.
+    pub life: Life,
+    /// Where it listens.
+    pub address: Address,
+    /// Whether the warden takes it for one that does not answer.
+    pub is_unresponsive: bool,
+}
+
+/// What trying the port of a process has shown.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Probed {
+    /// The peer it runs at.
+    pub peer: PeerName,
+    /// Its process id there.
+    pub pid: u32,
+    /// Which life of it was tried.
+    pub life: Life,
+    /// What came of it.
+    pub finding: Finding,
+}
+
+/// How a process behaves at its port.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Finding {
+    /// It answered.
+    Answers,
+    /// It did not, again and again.
+    Silent {
+        /// How often in a row.
+        misses: u32,
+        /// What the last try failed of, as a sentence for people.
+        reason: Arc<str>,
+    },
 }
 
 /// A peer as a target: all a driver needs to reach it.

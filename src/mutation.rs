@@ -118,6 +118,8 @@ mutants! {
         "What is out of reach is replaced though its siblings are strict.",
     ThawAtOnce "thaw-at-once"
         "Starts begin before a new session has settled.",
+    ToldAgain "told-again"
+        "A process that does not answer at its port is told of each time it is found.",
     TrustMinority "trust-minority"
         "What the smaller part of a domain tells is taken for the whole.",
     TwoPerPeer "two-per-peer"

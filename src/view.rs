@@ -9,7 +9,9 @@ use crate::model::{
     Address, AgentId, DatabaseId, DatabaseName, DomainName, Freshness, Model, Peer, PeerName,
     PeerPresence, Presence, Process, Role, StartId, Status,
 };
-use crate::supervisor::{ActionView, ClosedGate, Mode, OrderFact, SlotView, Supervisor};
+use crate::supervisor::{
+    ActionView, ClosedGate, Mode, OrderFact, SlotView, Supervisor, Unresponsive,
+};
 use crate::time::{Moment, Timestamp, WallTime};
 
 /// One domain, as its warden sees it at one moment.
@@ -106,6 +108,8 @@ pub struct ProcessView {
     pub status_word: Arc<str>,
     /// Whether its peer is reached.
     pub is_reachable: bool,
+    /// If it does not answer at its port: since when that is known, and why.
+    pub unresponsive: Option<Unresponsive>,
     /// Its number within the database.
     pub node_id: Option<u32>,
     /// The start it came from.
@@ -126,9 +130,10 @@ impl View {
         let databases = model
             .databases()
             .map(|(id, _)| DatabaseView::new(now.at, model, supervisor, id));
-        let processes = model
-            .processes()
-            .map(|(_, process)| ProcessView::new(model, process));
+        let processes = model.processes().map(|(id, process)| ProcessView {
+            unresponsive: supervisor.unresponsive(id).cloned(),
+            ..ProcessView::new(model, process)
+        });
         let mut view = Self {
             now,
             domain,
@@ -209,6 +214,7 @@ impl ProcessView {
             status: process.status,
             status_word: process.status_word.clone(),
             is_reachable: !matches!(process.presence, Presence::Unreachable { .. }),
+            unresponsive: None,
             node_id: process.node_id,
             start_id: process.start_id.clone(),
             version: process.version.clone(),

@@ -10,7 +10,7 @@ mod present;
 use std::sync::Arc;
 
 use crate::event::{Cause, Event, Group, Kind, ProcessFacts, Subject};
-use crate::exchange::{ActionId, Deed, Loss, LossClass, Observation};
+use crate::exchange::{ActionId, Deed, Loss, LossClass, Observation, Probe};
 use crate::model::{
     self, Change, DatabaseId, DomainName, Ending, Freshness, Model, PeerId, Process,
 };
@@ -78,6 +78,11 @@ impl Warden {
         View::new(now, self.domain.clone(), &self.model, &self.supervisor)
     }
 
+    /// Returns every process whose port is to be tried now; none if that is not asked for.
+    pub fn probes(&self) -> Vec<Probe> {
+        self.supervisor.probes(&self.model).collect()
+    }
+
     /// Explains why something is as it is; `None` if nothing goes by that name.
     pub fn explain(&self, now: Moment, entity: &str) -> Option<Explanation> {
         self.supervisor.explain(now, &self.model, entity)
@@ -130,6 +135,7 @@ impl Warden {
             }
             Input::Lease(lease) => self.supervisor.leased(now.at, lease),
             Input::JournalFailed => self.supervisor.journal_failed(),
+            Input::Probed(probed) => self.supervisor.probed(now, &self.model, &probed, effects),
             Input::Recovered(recovery) => self.supervisor.recovered(now.at, recovery),
             Input::Resumed { by } => self.supervisor.resumed(now, &self.model, &by, effects),
             Input::Timeout => (),

@@ -133,6 +133,9 @@ fn add_domain(page: &mut Exposition, name: &str, look: Option<&Look>) {
     counted(Metric::Peers, count(known, peers), page);
     let processes = view.processes.iter().map(process_state);
     counted(Metric::Processes, count([], processes), page);
+    let silent = view.processes.iter().filter(|it| it.unresponsive.is_some());
+    let silent = u64::try_from(silent.count()).unwrap_or(u64::MAX);
+    page.put(Metric::ProcessesUnresponsive, &[name], silent);
     let databases = view.databases.iter().map(|it| vec![database_state(it)]);
     let known = ["active", "degraded", "inactive"].map(|it| vec![it]);
     counted(Metric::Databases, count(known, databases), page);

@@ -167,6 +167,9 @@ pub(super) struct ProcessRecord {
     #[schema(required = false)]
     status_word: String,
     reachable: bool,
+    /// Present while it does not answer at its port, if that is tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unresponsive: Option<UnresponsiveRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     node_id: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -175,6 +178,15 @@ pub(super) struct ProcessRecord {
     #[schema(required = false)]
     version: String,
     first_seen: String,
+}
+
+/// That a process does not answer at its port.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Unresponsive)]
+struct UnresponsiveRecord {
+    since: String,
+    /// What the last try failed of.
+    reason: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -378,6 +390,10 @@ pub(super) fn processes(view: &View) -> Vec<ProcessRecord> {
         status: it.status.as_str(),
         status_word: it.status_word.to_string(),
         reachable: it.is_reachable,
+        unresponsive: it.unresponsive.as_ref().map(|it| UnresponsiveRecord {
+            since: shown(view, it.since),
+            reason: it.reason.to_string(),
+        }),
         node_id: it.node_id,
         start_id: it.start_id.as_ref().map(StartId::to_string),
         version: it.version.to_string(),

@@ -3,6 +3,7 @@
 //! It reads a status as the daemon tells it and asks nobody; what is right is not its business.
 
 mod seats;
+mod silent;
 mod told;
 
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub(super) enum Kind {
     Healing,
     /// A peer is out of reach
     Peer,
+    /// A process runs and does not answer at its port
+    Unresponsive,
     /// A gate that waits for a person is closed: the journal, or memory that was lost
     Journal,
     /// Another gate is closed
@@ -203,6 +206,7 @@ fn add_domain(domain: &Domain<'_>, started: &Value, found: &mut Vec<Problem>) {
         add_database(domain, database, found);
     }
     seats::add(domain, found);
+    silent::add(domain, found);
     add_peers(domain, found);
     add_gates(domain, found);
     add_notes(domain, found);

@@ -298,6 +298,9 @@ fn process_status(it: &Value) -> Cell {
     if it["reachable"] == false {
         return Cell::new(Tone::Bad, format!("{word}, unreachable"));
     }
+    if it["unresponsive"].is_object() {
+        return Cell::new(Tone::Bad, format!("{word}, does not answer"));
+    }
     let tone = match status {
         "up" => Tone::Good,
         "starting" | "stopping" => Tone::Fair,

@@ -20,6 +20,7 @@ use super::DaemonError;
 use super::carrier::Carrier;
 use super::clock::Clock;
 use super::lease::Leasing;
+use super::prober::{News, Prober};
 use super::pulse::Beat;
 use crate::api::Errand;
 use crate::driver::nuodb::{DriverSettings, Report};
@@ -75,6 +76,7 @@ pub(super) struct EventLoop {
     stop: watch::Receiver<bool>,
     beat: Beat,
     lease: Leasing,
+    prober: Prober,
     meter: Meter,
     parked: Parked<Ticket>,
     waiting: BTreeMap<RequestId, oneshot::Sender<Answer>>,
@@ -101,6 +103,7 @@ enum Wake {
     Lease,
     Order(Order),
     Present(oneshot::Sender<Vec<Event>>),
+    Prober(News),
     Progress,
     Reports(Vec<Report>),
     Stop,
@@ -128,6 +131,7 @@ impl EventLoop {
     /// Returns a loop whose driver runs already.
     pub(super) fn new(it: Beginning) -> Self {
         let carrier = Carrier::start(it.driver, brokers(&it.warden), it.clock);
+        let prober = Prober::new(it.settings.supervisor.domain.clone());
         Self {
             clock: it.clock,
             clock_watch: ClockWatch::default(),
@@ -142,6 +146,7 @@ impl EventLoop {
             meter: Meter::new(it.beat.figures().clone()),
             beat: it.beat,
             lease: Leasing::new(it.owner, it.clock),
+            prober,
             parked: Parked::default(),
             waiting: BTreeMap::new(),
             last_request: 0,
@@ -158,6 +163,7 @@ impl EventLoop {
         let mut progress = self.journal.progress();
         self.turn(Vec::new());
         self.lease.follow(self.settings.supervisor.lease.as_ref());
+        self.prober.follow(self.settings.supervisor.probe);
         loop {
             self.look_at_lease();
             let now = progress.borrow_and_update().clone();
@@ -176,6 +182,8 @@ impl EventLoop {
                 Wake::Present(reader) => {
                     let _ = reader.send(self.warden.present(self.clock.now()));
                 }
+                Wake::Prober(News::Due) => self.prober.begin(self.warden.probes()),
+                Wake::Prober(News::Found(it)) => self.take_in(Input::Probed(it)),
                 Wake::Lease | Wake::Progress => (),
                 Wake::Reports(reports) => self.turn(reports),
                 Wake::Stop => break,
@@ -250,6 +258,7 @@ impl EventLoop {
                     Some(reports) => Wake::Reports(reports),
                     None => Wake::DriverGone,
                 },
+                news = self.prober.news(), if has_room => Wake::Prober(news),
                 () = sleep(pause) => Wake::Time,
             };
         }
@@ -398,6 +407,7 @@ impl EventLoop {
             Order::Configure(settings) => {
                 self.settings = settings.clone();
                 self.lease.follow(settings.supervisor.lease.as_ref());
+                self.prober.follow(settings.supervisor.probe);
                 self.take_in(Input::Configured(settings));
             }
             Order::Drive(settings) => {

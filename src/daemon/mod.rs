@@ -10,6 +10,7 @@ mod event_loop;
 mod heart;
 mod lease;
 mod port;
+mod prober;
 mod pulse;
 mod reload;
 mod signals;

@@ -19,6 +19,7 @@ impl Past {
             | Input::Configured(_)
             | Input::JournalFailed
             | Input::Lease(_)
+            | Input::Probed(_)
             | Input::Observed(Observation::Lost(_) | Observation::Managed(_))
             | Input::Clock(_)
             | Input::Recovered(_)

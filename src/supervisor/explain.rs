@@ -361,7 +361,10 @@ impl Supervisor {
     fn explain_process(&self, now: Moment, model: &Model, id: ProcessId) -> Option<Explanation> {
         let process = model.process(id)?;
         let name = process_name(model, process);
-        let is_up = if process.is_live() {
+        let is_silent = self.unresponsive(id).is_some();
+        let is_up = if is_silent {
+            "is there, does not answer at its port,"
+        } else if process.is_live() {
             "is there"
         } else {
             "is out of reach"
@@ -376,15 +379,24 @@ impl Supervisor {
                 } else {
                     "unreachable"
                 },
-                says: format!("this {role} {is_up}"),
-                because: vec![Because::new("surplus", why)],
+                says: format!("this {role} {is_up}")
+                    .trim_end_matches(',')
+                    .to_owned(),
+                because: self
+                    .silence_of(id)
+                    .into_iter()
+                    .chain([Because::new("surplus", why)])
+                    .collect(),
                 history: Vec::new(),
             });
         };
-        let of_slot = self.explain_slot(now, model, slot);
+        let mut of_slot = self.explain_slot(now, model, slot);
+        of_slot.because.splice(..0, self.silence_of(id));
         let sits = matches!(self.slot(slot).phase, Phase::Filled(it) if it == id);
         let seat = self.full_name(model, slot);
-        let says = if sits {
+        let says = if sits && is_silent {
+            format!("this {role} {is_up} and sits on {seat}; nothing is done about it")
+        } else if sits {
             format!("this {role} {is_up} and sits on {seat}; nothing is to be done")
         } else {
             format!(
@@ -396,6 +408,16 @@ impl Supervisor {
             about: name,
             says,
             ..of_slot
+        })
+    }
+
+    /// Says of a process that it does not answer at its port, if that is so.
+    fn silence_of(&self, id: ProcessId) -> Option<Because> {
+        let silence = self.unresponsive(id)?;
+        let says = format!("no answer at its port: {}", silence.reason);
+        Some(Because {
+            since: Some(silence.since),
+            ..Because::new("unresponsive", says)
         })
     }
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use super::archive::Archive;
 use super::gate::{Foreign, Gate, Storm};
 use super::progress::Starting;
+use super::responsive::Unresponsive;
 use crate::exchange::{ActionId, LossClass, Managed};
 use crate::model::{
     DatabaseName, KnownDatabase, KnownDomain, KnownPeer, KnownProcess, PeerName, Role,
@@ -301,4 +302,6 @@ pub struct ProcessFact {
     pub seat: Option<u32>,
     /// If it is starting: since when nothing changed about it.
     pub starting: Option<Starting>,
+    /// If it does not answer at its port: since when that is known, and why.
+    pub unresponsive: Option<Unresponsive>,
 }

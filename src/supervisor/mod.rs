@@ -28,6 +28,7 @@ mod place;
 mod progress;
 mod relief;
 mod request;
+mod responsive;
 mod rule;
 mod seats;
 mod share;
@@ -45,7 +46,7 @@ use std::time::Duration;
 
 use crate::event::Event;
 use crate::exchange::{
-    ActionId, Answer, Deed, EngineOption, Observation, Outcome, Request, RequestId,
+    ActionId, Answer, Deed, EngineOption, Observation, Outcome, Probed, Request, RequestId,
 };
 use crate::model::{self, DatabaseName, DomainName};
 use crate::mutation::Planted;
@@ -66,6 +67,7 @@ pub use histories::Experiment;
 pub use memory::{Changed, Dangling};
 pub use progress::Starting;
 pub use request::Asked;
+pub use responsive::{ProbeTerms, SignOfLife, Unresponsive};
 pub use state::Supervisor;
 pub use view::{ActionView, ClosedGate, Completeness, SlotView};
 
@@ -86,6 +88,8 @@ pub enum Input {
     JournalFailed,
     /// A driver saw something.
     Observed(Observation),
+    /// A process began to be silent at its port, or answers again.
+    Probed(Probed),
     /// The journal could not be read as it was left: fed when the daemon has begun, before anything
     /// else happens.
     Recovered(Recovery),
@@ -198,6 +202,8 @@ pub struct Settings {
     pub healer: HealerLimits,
     /// Where the lease is without which nothing is started, if several daemons watch the domain.
     pub lease: Option<LeaseTerms>,
+    /// How the ports of processes are tried, if they are.
+    pub probe: Option<ProbeTerms>,
     /// Databases that are watched and left alone.
     pub observe: Vec<Pattern>,
     /// Whether those are too that the domain manages itself.
@@ -235,6 +241,7 @@ impl Settings {
             storm: StormLimits::default(),
             healer: HealerLimits::default(),
             lease: None,
+            probe: None,
             observe: Vec::new(),
             leave_managed: true,
             experiments: BTreeSet::new(),

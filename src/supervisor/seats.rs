@@ -79,6 +79,7 @@ impl Supervisor {
             | Change::StatusChanged { .. } => (),
         }
         self.watch_progress(now.at, model, change);
+        self.watch_responsive(model, change);
         if let Some(database) = database_of_storage(model, change) {
             self.mind_storage(now.at, model, database);
         }

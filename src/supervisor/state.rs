@@ -12,6 +12,7 @@ use super::given_up::GivenUp;
 use super::memory::Changed;
 use super::overlap::{Extra, Unproven};
 use super::progress::Progress;
+use super::responsive::Unresponsive;
 use super::watch::Watch;
 use super::{Effect, Settings};
 use crate::event::{Cause, Event, Kind, ProcessFacts, Subject};
@@ -188,6 +189,8 @@ pub struct Supervisor {
     pub(super) last_action: u64,
     pub(super) spent: Spent,
     pub(super) progress: Progress,
+    /// Which processes are known not to answer at their ports.
+    pub(super) unresponsive: BTreeMap<ProcessId, Unresponsive>,
     /// What others start, by database.
     pub(super) foreign: BTreeMap<DatabaseId, Foreign>,
     /// Which databases the domain manages itself, and what it says of them.
@@ -241,6 +244,7 @@ impl Supervisor {
             last_action: 0,
             spent: Spent::default(),
             progress: Progress::default(),
+            unresponsive: BTreeMap::new(),
             foreign: BTreeMap::new(),
             managed: BTreeMap::new(),
             failures: BTreeMap::new(),
@@ -309,6 +313,7 @@ impl Supervisor {
                 self.release_options(now, model, id, effects);
             }
         }
+        self.stop_probing(now, model, effects);
     }
 
     pub(super) fn slot(&self, id: SlotId) -> &Slot {

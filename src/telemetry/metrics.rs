@@ -89,6 +89,8 @@ metrics! {
     Peers "dbwarden_peers" Gauge ["domain" "state"] "Peers: connected or unreachable",
     Processes "dbwarden_processes" Gauge ["domain" "role" "state"]
         "Processes by role and status; one whose peer is out of reach is unreachable",
+    ProcessesUnresponsive "dbwarden_processes_unresponsive" Gauge ["domain"]
+        "Processes that run and do not answer at their ports; 0 if those are not tried",
     Databases "dbwarden_databases" Gauge ["domain" "state"]
         "Databases: active, degraded or inactive",
     EnginesRunning "dbwarden_engines_running" Gauge ["domain" "database"]

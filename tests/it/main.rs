@@ -36,4 +36,5 @@ mod status;
 mod storm;
 mod supervisor;
 mod tidy;
+mod unresponsive;
 mod webhook;

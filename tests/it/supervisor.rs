@@ -20,11 +20,13 @@
 //! - `restart` the daemon is killed and starts with what it remembered; `recovered-backup`,
 //!   `recovered-lost`, `journal-failed`, `resume BY` what becomes of its memory;
 //! - `reload off`, `on`, `suggest`, `no-options`, `other-options`, `no-archives`, `heal-managed`,
-//!   `archive-history`, `no-experiments`, `per-region` another configuration is read; `restart on`
-//!   and so forth does so when the daemon starts;
+//!   `archive-history`, `no-experiments`, `per-region`, `no-probe` another configuration is read;
+//!   `restart on` and so forth does so when the daemon starts;
 //! - `why teas/te/1`, `why teas`, `why b`, `why b/5`, `why` somebody asks why it is so;
 //! - `clock slept 60`, `clock late 6`, `clock jumped -60` what the clocks of the daemon show;
 //! - `lease had`, `lease taken-over`, `lease lost` who has the lease of the domain;
+//! - `knock` ports are tried: whose, is written down; `silent 5@b REASON`, `heard 5@b` what came of
+//!   that, or may come long after;
 //! - `slow` from here on the disk takes its time, and `disk`: it answers;
 //! - `wall 30` the wall clock is put forward by so many seconds, `wall -30` back; `wait` time
 //!   passes.
@@ -49,6 +51,7 @@ mod pauses;
 mod places;
 mod reasons;
 mod requests;
+mod responsive;
 mod sm;
 mod wanted;
 mod why;

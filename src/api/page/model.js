@@ -9,6 +9,7 @@ export const STATES = {
   suggested: ["suggested", "the healer would start it, but may not"],
   unreachable: ["unreachable", "its peer is out of reach; it may well run on"],
   healing: ["being healed", "a start is under way"],
+  silent: ["silent", "it runs, and does not answer at its port"],
   down: ["down", "it says that it is down"],
   unknown: ["unknown", "its status is not known"],
   starting: ["starting", "it registered and does not serve yet"],
@@ -142,7 +143,8 @@ function process_mark(domain, it, seats) {
   const entity = `${it.peer}/${it.pid}`;
   const seat = seats.get(entity);
   const slot = seat && `${it.database}/${seat.slot}`;
-  const state = !it.reachable ? "unreachable" : it.status in RANK ? it.status : "unknown";
+  const status = it.status in RANK ? it.status : "unknown";
+  const state = !it.reachable ? "unreachable" : it.unresponsive ? "silent" : status;
   return {
     key: entity,
     entity,

@@ -63,6 +63,7 @@ function add_domain(domain, found) {
   add_freshness(domain, put);
   add_databases(domain, put);
   add_seats(domain, put);
+  add_silent(domain, put);
   add_peers(domain, put);
   add_gates(domain, put);
   add_notes(domain, put);
@@ -184,6 +185,29 @@ function add_group(marks, put) {
     next,
     asks: word ? [word] : [],
     explains: level !== "note",
+  });
+}
+
+function add_silent(domain, put) {
+  const cells = domain.rows.flatMap((it) => [...it.cells.values()].flat());
+  const marks = cells.filter((it) => it.state === "silent");
+  if (marks.length === 0) return;
+  marks.sort((a, b) => by_name(a.entity, b.entity));
+  const names = marks.slice(0, 3).map((it) => it.entity);
+  const [{ entity, database, role, process }] = marks;
+  const title =
+    marks.length > 1
+      ? `${marks.length} processes do not answer at their ports (${names.join(", ")}${marks.length > 3 ? " …" : ""})`
+      : `${database}: ${role} ${entity} does not answer at its port`;
+  const { reason } = process.unresponsive;
+  const is_worked_at = marks.every((it) => it.maintenance);
+  put(is_worked_at ? "note" : "warning", "silent", title, {
+    entity,
+    text: `${since(process.unresponsive.since).replace(/^s/, "S")}: ${reason}.`,
+    next: is_worked_at
+      ? "In maintenance."
+      : "Nothing is done about it: look at its host, the network to it and its log. " +
+        "`dbwarden domain kill PID --no-tell` ends one that hangs, and the healer starts another.",
   });
 }
 

@@ -148,6 +148,45 @@ fn the_worst_comes_first_and_gates_are_as_bad_as_who_opens_them() {
 }
 
 #[test]
+fn who_does_not_answer_at_its_port_is_said_together() {
+    let silent = |pid: u64| {
+        let since = "2026-11-21T03:18:45.000000Z";
+        json!({"database": "teas", "role": "TE", "peer": "a:1", "pid": pid, "status": "up",
+            "unresponsive": {"since": since, "reason": "refused"}})
+    };
+    let mut one = domain();
+    one["processes"] = json!([silent(7), {"database": "teas", "pid": 8, "status": "up"}]);
+    let found = told(std::slice::from_ref(&one));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (found[0].level, found[0].kind),
+        (Level::Warning, Kind::Unresponsive)
+    );
+    assert_eq!(
+        found[0].title,
+        "teas: TE a:1/7 runs and does not answer at its port"
+    );
+    assert_eq!(
+        (&*found[0].about, &*found[0].text),
+        ("a:1/7", "for 2m; refused")
+    );
+    one["orders"] = json!([{"order": "maintenance", "on": "a:1", "by": "ada"}]);
+    let found = told(&[one]);
+    assert!(found.iter().all(|it| it.level == Level::Note), "{found:?}");
+    for (count, title) in [
+        (2, "a:1/0, a:1/1 do not answer at their ports"),
+        (
+            5,
+            "5 processes do not answer at their ports (a:1/0, a:1/1, a:1/2 ...)",
+        ),
+    ] {
+        let all: Vec<Value> = (0..count).map(silent).collect();
+        let found = after(|it| it["processes"] = json!(all));
+        assert_eq!(found[0].2, title);
+    }
+}
+
+#[test]
 fn commands_name_the_domain_only_where_there_are_several() {
     let mut lost = domain();
     vacant(&mut lost)["phase"] = json!("held");

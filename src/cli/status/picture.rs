@@ -103,7 +103,9 @@ fn picture_database(domain: &Value, database: &Value, paint: Paint, lines: &mut 
     lines.extend(align(&[row], paint));
     let of_it = |it: &&Value| it["database"] == database["database"];
     let processes = array(&domain["processes"]).iter().filter(of_it);
-    let is_bad = |it: &Value| it["status"] != "up" || it["reachable"] == false;
+    let is_bad = |it: &Value| {
+        it["status"] != "up" || it["reachable"] == false || it["unresponsive"].is_object()
+    };
     let (shown, rest) = first_of(processes.collect(), PROCESSES, is_bad);
     let rows: Vec<_> = shown.into_iter().map(process_row).collect();
     lines.extend(align(&rows, paint));

@@ -17,7 +17,9 @@ use crate::nuodb::frame::{DEFAULT_LIMIT, LIMIT_BEFORE_AUTHENTICATION};
 use crate::nuodb::pilot::{PilotSettings, Strategy};
 use crate::nuodb::srp::Agreement;
 use crate::policy::{Meaning, Pattern, Policy, Reason};
-use crate::supervisor::{self, Budget, Experiment, HealerLimits, LeaseTerms, Mode, StormLimits};
+use crate::supervisor::{
+    self, Budget, Experiment, HealerLimits, LeaseTerms, Mode, ProbeTerms, SignOfLife, StormLimits,
+};
 use crate::transport::{TlsClient, TlsClientSettings};
 
 /// Lengths of messages have 31 bits; this is the largest round number of them.
@@ -63,6 +65,20 @@ fn check_lease(report: &mut Report, section: &Section<'_>) -> Option<LeaseTerms>
     };
     let path = path.into();
     Some(LeaseTerms { path, ttl })
+}
+
+/// Reads how the ports of processes are tried.
+fn check_probe(report: &mut Report, section: &Section<'_>) -> Option<ProbeTerms> {
+    let probe = section.table(report, "process-probe", &keys::PROBE)?;
+    let mut terms = ProbeTerms::default();
+    probe.set(report, "every", &mut terms.every, value::pause);
+    probe.set(report, "timeout", &mut terms.timeout, value::pause);
+    probe.set(report, "misses", &mut terms.misses, value::number(1, 100));
+    let signs = SignOfLife::ALL.map(|it| (it.as_str(), it));
+    probe.set(report, "answer", &mut terms.answer, value::choice(&signs));
+    let (timeout, every) = (("timeout", terms.timeout), ("every", terms.every));
+    probe.check_order(report, timeout, every);
+    Some(terms)
 }
 
 /// Reads what the words of agents mean.
@@ -171,6 +187,7 @@ fn check_limits(report: &mut Report, section: &Section<'_>, supervisor: &mut sup
     section.set(report, "healer-window", window, value::pause);
     let pattern = |node: &Node| value::name(node).map(|it| Pattern::from(it.as_str()));
     supervisor.lease = check_lease(report, section);
+    supervisor.probe = check_probe(report, section);
     supervisor.observe = section.list(report, "observe", pattern).unwrap_or_default();
     let leave_managed = &mut supervisor.leave_managed;
     section.set(report, "leave-managed", leave_managed, value::boolean);

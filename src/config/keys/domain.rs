@@ -77,6 +77,12 @@ pub(in crate::config) static DOMAIN: Table = Table {
         "lease" ExampleTable(&LEASE, "{ path = \"/shared/prod.lease\", ttl = \"30s\" }"),
             "Where several daemons watch the domain: only the one that has this lease starts \
              anything.";
+        "process-probe"
+            ExampleTable(&PROBE, "{ every = \"30s\", timeout = \"5s\", misses = 3, \
+                                  answer = \"accept\" }"),
+            "Tries the port of each process that runs, and tells of one that does not answer: \
+             process_unresponsive. Nothing else is done about it. Without this table no port is \
+             tried; an empty one, {}, is this one.";
         "observe" Default("[]"),
             "Databases that are watched and left alone, whatever the policies say, since somebody \
              else heals them; * stands for any run of characters.";
@@ -214,6 +220,24 @@ pub(in crate::config) static LEASE: Table = Table {
             "A file on a disk that all of them reach, and whose locks all of them see.";
         "ttl" Default("\"30s\""),
             "A lease that was not renewed for so long is lost.";
+    },
+};
+
+pub(in crate::config) static PROBE: Table = Table {
+    path: "domain.process-probe",
+    doc: "",
+    keys: keys! {
+        "every" Default("\"30s\""),
+            "How often each port is tried. They are tried one after the other, spread over this \
+             time.";
+        "timeout" Default("\"5s\""),
+            "How long an answer may take; no longer than `every`.";
+        "misses" Default("3"),
+            "So many tries in a row without an answer are told of.";
+        "answer" Default("\"accept\""),
+            "What counts as an answer. \"accept\": the port takes a connection, which is closed at \
+             once. \"close\": besides, the process closes it when we have, which one that hangs \
+             does not. Nothing is sent in either case.";
     },
 };
 

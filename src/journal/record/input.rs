@@ -4,6 +4,7 @@
 //! three gigabytes.
 
 mod accepted;
+mod probed;
 mod reported;
 mod seen;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use crate::model::{AgentId, Sighting, Snapshot, StartId};
 use crate::supervisor::{Input, Lease, Recovery};
 use crate::time::ClockTrouble;
 use accepted::AcceptedRecord;
+use probed::ProbedRecord;
 use reported::{LossRecord, OutcomeRecord};
 pub(in crate::journal) use seen::ManagedRecord;
 use seen::{PeerRecord, ProcessRecord};
@@ -46,6 +48,8 @@ pub(in crate::journal) enum InputRecord<'a> {
     PeerJoined(PeerRecord<'a>),
     #[serde(borrow)]
     PeerLost(PeerRecord<'a>),
+    #[serde(borrow)]
+    Probed(ProbedRecord<'a>),
     #[serde(borrow)]
     ProcessGone(ProcessRecord<'a>),
     #[serde(borrow)]
@@ -176,6 +180,7 @@ impl<'a> From<&'a Input> for InputRecord<'a> {
                     processes: processes.iter().map(Into::into).collect(),
                 }
             }
+            Input::Probed(probed) => Self::Probed(probed.into()),
             Input::Recovered(Recovery::Backup) => Self::Recovered(RecoveryRecord::Backup),
             Input::Recovered(Recovery::Lost) => Self::Recovered(RecoveryRecord::Lost),
             Input::Reported { action, outcome } => Self::Reported {
@@ -222,6 +227,7 @@ impl TryFrom<InputRecord<'_>> for Input {
             }
             InputRecord::PeerJoined(peer) => sighted(Sighting::PeerJoined(peer.into())),
             InputRecord::PeerLost(peer) => sighted(Sighting::PeerLost(peer.into())),
+            InputRecord::Probed(it) => Self::Probed(it.into()),
             InputRecord::ProcessGone(it) => sighted(Sighting::ProcessGone(it.try_into()?)),
             InputRecord::ProcessJoined(it) => sighted(Sighting::ProcessJoined(it.try_into()?)),
             InputRecord::Recovered(RecoveryRecord::Backup) => Self::Recovered(Recovery::Backup),

@@ -163,6 +163,7 @@ pub(super) fn turns(kind: Kind) -> &'static [Turn] {
         | Kind::ProcessStuck
         | Kind::ProcessSurplus
         | Kind::ProcessUnreachable
+        | Kind::ProcessUnresponsive
         | Kind::SlotBlocked => &[],
     }
 }

@@ -134,11 +134,11 @@ impl Supervisor {
     pub fn process_fact(&self, known: KnownProcess, id: ProcessId) -> Fact {
         let seat = self.seats.get(id.index()).copied().flatten();
         let seat = seat.map(|slot| self.slot(slot).ordinal);
-        let starting = self.progress.of(id);
         Fact::Process(ProcessFact {
             known,
             seat,
-            starting,
+            starting: self.progress.of(id),
+            unresponsive: self.unresponsive.get(&id).cloned(),
         })
     }
 

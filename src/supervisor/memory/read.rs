@@ -320,6 +320,8 @@ impl Reading<'_> {
             let model = self.model;
             self.supervisor.note_starting(model, process, starting);
         }
+        let unresponsive = process.zip(it.unresponsive.clone());
+        self.supervisor.unresponsive.extend(unresponsive);
         let Some(ordinal) = it.seat else {
             return Ok(());
         };

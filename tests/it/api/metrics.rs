@@ -73,6 +73,7 @@ async fn a_domain_in_trouble_shows_in_its_numbers() {
     domain.sight(60, Sighting::ProcessGone(process(Role::Te, 3, "c")));
     domain.handle(70, dbwarden::supervisor::Input::Timeout);
     domain.handle(71, dbwarden::supervisor::Input::Timeout);
+    domain.silence(71, 2);
     domain
         .figures
         .decisions
@@ -95,6 +96,7 @@ async fn a_domain_in_trouble_shows_in_its_numbers() {
             r#"dbwarden_processes{domain="prod",role="TE",state="up"}"#,
             "1",
         ),
+        (r#"dbwarden_processes_unresponsive{domain="prod"}"#, "1"),
         (
             r#"dbwarden_engines_running{domain="prod",database="teas"}"#,
             "1",

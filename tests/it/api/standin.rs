@@ -11,14 +11,14 @@ use dbwarden::api::{
     self, ConfigState, DaemonPort, DomainPort, Errand, Listening, Now, Permits, Port, TcpSettings,
 };
 use dbwarden::event::{Event, Kind, Subject};
-use dbwarden::exchange::{Answer, Observation, Request, Wish};
+use dbwarden::exchange::{Answer, Finding, Observation, Probed, Request, Wish};
 use dbwarden::journal::{Batch, Journal};
 use dbwarden::listener::{Cursor, Ledger as _, Note, Source, WishKind};
 use dbwarden::model::{
     self, Address, PeerSeen, ProcessSeen, Role, Sighting, Snapshot, Status, StatusSeen,
 };
 use dbwarden::policy::Policy;
-use dbwarden::supervisor::{Effect, Input, Settings};
+use dbwarden::supervisor::{Effect, Input, ProbeTerms, Settings};
 use dbwarden::telemetry::LoopFigures;
 use dbwarden::time::{Moment, Timestamp, WallTime};
 use dbwarden::warden::Warden;
@@ -49,6 +49,7 @@ impl Domain {
     ) -> (Self, DomainPort) {
         let mut settings = Settings::new(name.into());
         settings.policies = vec![Policy::default()];
+        settings.probe = Some(ProbeTerms::default());
         settings.te_options.insert("teas".into(), Vec::new());
         let warden = Warden::new(model::Settings::default(), settings);
         let warden = Arc::new(Mutex::new(warden));
@@ -93,6 +94,24 @@ impl Domain {
             events,
             ..Batch::default()
         });
+    }
+
+    /// Has the warden hear that a process does not answer at its port.
+    pub(crate) fn silence(&self, seconds: u64, pid: u32) {
+        let probes = self.warden.lock().unwrap().probes();
+        let probe = probes.into_iter().find(|it| it.pid == pid).unwrap();
+        self.handle(
+            seconds,
+            Input::Probed(Probed {
+                peer: probe.peer,
+                pid,
+                life: probe.life,
+                finding: Finding::Silent {
+                    misses: 3,
+                    reason: "refused".into(),
+                },
+            }),
+        );
     }
 
     pub(crate) fn sight(&self, seconds: u64, sighting: Sighting) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use dbwarden::event::{Event, Group, Kind};
 use dbwarden::exchange::{
-    ActionId, Answer, Deed, EngineOption, Loss, LossClass, Managed, Observation, Outcome, Place,
-    Question, Request, RequestId, Stop, Wish, Word,
+    ActionId, Answer, Deed, EngineOption, Finding, Loss, LossClass, Managed, Observation, Outcome,
+    Place, Probe, Probed, Question, Request, RequestId, Stop, Wish, Word,
 };
 use dbwarden::model::{
     self, Address, AgentId, PeerSeen, PeerSettings, ProcessSeen, Role, Sighting, Snapshot, Status,
@@ -117,6 +117,8 @@ struct World {
     /// What waits for the disk, and whether it takes its time.
     parked: Parked<()>,
     is_slow: bool,
+    /// Whose ports were tried, the last at the end.
+    knocked: Vec<Probe>,
     told: String,
 }
 
@@ -133,6 +135,7 @@ impl World {
             requests: 0,
             parked: Parked::default(),
             is_slow: false,
+            knocked: Vec::new(),
             told: String::new(),
         }
     }
@@ -158,6 +161,8 @@ impl World {
         }
         if verb == "why" {
             self.why(rest);
+        } else if verb == "knock" {
+            self.knock();
         } else if verb == "restart" {
             self.restart(rest);
         } else if verb == "reload" {
@@ -210,6 +215,30 @@ impl World {
         }
     }
 
+    /// Tries the ports of those whose port counts now, and writes down whose those are.
+    fn knock(&mut self) {
+        let probes = self.warden.probes();
+        let now = self.now.since(START).as_secs_f64();
+        let knocked = probes.iter().map(|it| {
+            let known = if it.is_unresponsive { ", silent" } else { "" };
+            format!(" {}@{}{known}", it.pid, it.address.host)
+        });
+        writeln!(self.told, "{now} knocks:{}", knocked.collect::<String>()).unwrap();
+        self.knocked.extend(probes);
+    }
+
+    /// Reads `5@b`: whoever went by that when its port was tried last.
+    fn knocked(&self, text: &str, finding: Finding) -> Input {
+        let is_it = |it: &&Probe| format!("{}@{}", it.pid, it.address.host) == text;
+        let probe = self.knocked.iter().rev().find(is_it).unwrap();
+        Input::Probed(Probed {
+            peer: probe.peer.clone(),
+            pid: probe.pid,
+            life: probe.life,
+            finding,
+        })
+    }
+
     /// Kills the daemon and starts it again with what it remembered, and perhaps with another
     /// configuration.
     fn restart(&mut self, what: &str) {
@@ -249,6 +278,7 @@ impl World {
                 };
                 self.settings.policies[0].te_per = vec![share("eu"), share("us")];
             }
+            "no-probe" => self.settings.probe = None,
             "no-options" => self.settings.te_options.clear(),
             "other-options" => {
                 let option = EngineOption {
@@ -307,6 +337,12 @@ impl World {
                     other => panic!("no lease is `{other}`"),
                 };
                 return Some(Input::Lease(lease));
+            }
+            "heard" => return Some(self.knocked(first, Finding::Answers)),
+            "silent" => {
+                let reason = text.into();
+                let finding = Finding::Silent { misses: 3, reason };
+                return Some(self.knocked(first, finding));
             }
             "journal-failed" => return Some(Input::JournalFailed),
             "recovered-backup" => return Some(Input::Recovered(Recovery::Backup)),
@@ -539,7 +575,7 @@ impl World {
             agent_id: AgentId::from(self.agents[peer].as_str()),
             database: database.into(),
             pid: pid.parse().unwrap(),
-            port: None,
+            port: Some(48_005),
             role,
             status: Some(StatusSeen {
                 status,
@@ -652,7 +688,8 @@ fn event_line(event: &Event) -> Option<String> {
                     | Kind::ProcessStuck
                     | Kind::ProcessSurplus
                     | Kind::ProcessUnreachable
-            )
+                    | Kind::ProcessUnresponsive
+            ) || event.kind == Kind::ProcessStatusChanged && event.text.is_some()
         }
         Group::Database => {
             matches!(event.kind, Kind::DatabaseDegraded | Kind::DatabaseRestored)

@@ -11,7 +11,9 @@ use crate::model::{
     Address, KnownDatabase, KnownDomain, KnownDoubt, KnownPeer, KnownProcess, PeerPresence,
     Presence, Role, Status,
 };
-use crate::supervisor::{DatabaseFact, DomainFact, Foreign, Gate, ProcessFact, Starting, Storm};
+use crate::supervisor::{
+    DatabaseFact, DomainFact, Foreign, Gate, ProcessFact, Starting, Storm, Unresponsive,
+};
 use crate::time::{Moment, Timestamp, WallTime};
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -420,6 +422,9 @@ pub(super) struct ProcessRecord<'a> {
     /// Since when, and whether that was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     starting: Option<(u64, bool)>,
+    /// Since when, and why.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    unresponsive: Option<(u64, Text<'a>)>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -436,6 +441,7 @@ impl<'a> From<&'a ProcessFact> for ProcessRecord<'a> {
             known,
             seat,
             starting,
+            unresponsive,
         } = fact;
         Self {
             peer: known.peer.as_str().into(),
@@ -461,6 +467,9 @@ impl<'a> From<&'a ProcessFact> for ProcessRecord<'a> {
             doubt: known.doubt.as_ref().map(Into::into),
             seat: *seat,
             starting: starting.map(|it| (it.since.as_micros(), it.is_told)),
+            unresponsive: unresponsive
+                .as_ref()
+                .map(|it| (it.since.as_micros(), (&*it.reason).into())),
         }
     }
 }
@@ -501,6 +510,10 @@ impl TryFrom<ProcessRecord<'_>> for ProcessFact {
             starting: it.starting.map(|(since, is_told)| Starting {
                 since: at(since),
                 is_told,
+            }),
+            unresponsive: it.unresponsive.map(|(since, reason)| Unresponsive {
+                since: at(since),
+                reason: shared(&reason),
             }),
         })
     }

@@ -15,7 +15,7 @@ use crate::supervisor::{
     ActionFact, ActionStage, AgentFact, Archive, ArchiveFact, ColdFact, DatabaseFact, Decision,
     DecisionStep, DecisionsFact, DomainFact, EvidenceFact, Extent, Fact, FactKind, FailureFact,
     Foreign, Gate, HoldReason, LapsedFact, OrderFact, OrderKind, PhaseFact, ProcessFact, Ran,
-    SlotFact, Starting, Storm, VacancyFact, WishFact,
+    SlotFact, Starting, Storm, Unresponsive, VacancyFact, WishFact,
 };
 use crate::time::{Moment, Timestamp, WallTime};
 
@@ -221,12 +221,16 @@ fn process() -> impl Strategy<Value = Fact> {
         any::<u64>(),
         of(any::<u16>()),
         of(any::<u32>()),
-        (of(any::<u32>()), of((time(), any::<bool>()))),
+        (
+            of(any::<u32>()),
+            of((time(), any::<bool>())),
+            of((time(), text())),
+        ),
     );
     (names, numbers, role, status, presence, time(), of(doubt())).prop_map(
         |(names, numbers, role, status, presence, first_seen, doubt)| {
             let (peer, database, word, version, agent, start_id) = names;
-            let (pid, life, port, node_id, (seat, starting)) = numbers;
+            let (pid, life, port, node_id, (seat, starting, unresponsive)) = numbers;
             let known = KnownProcess {
                 peer: peer.as_str().into(),
                 pid,
@@ -245,10 +249,15 @@ fn process() -> impl Strategy<Value = Fact> {
                 doubt,
             };
             let starting = starting.map(|(since, is_told)| Starting { since, is_told });
+            let unresponsive = unresponsive.map(|(since, reason)| Unresponsive {
+                since,
+                reason: reason.into(),
+            });
             Fact::Process(ProcessFact {
                 known,
                 seat,
                 starting,
+                unresponsive,
             })
         },
     )

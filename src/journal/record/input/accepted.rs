@@ -4,6 +4,7 @@
 //! can be decided again. The values of secret options are left out.
 
 mod policy;
+mod probe;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::supervisor::{
 
 use super::is_false;
 use policy::PolicyRecord;
+use probe::ProbeRecord;
 
 /// Stands where a secret value was not written.
 const HIDDEN: &str = "***";
@@ -51,6 +53,8 @@ pub(in crate::journal) struct AcceptedRecord {
     /// A path, and for how long it lasts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lease: Option<(String, u64)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    probe: Option<ProbeRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     observe: Vec<String>,
     #[serde(default, skip_serializing_if = "is_false")]
@@ -253,6 +257,7 @@ impl From<&Accepted> for AcceptedRecord {
             storm,
             healer,
             lease,
+            probe,
             observe,
             leave_managed,
             experiments,
@@ -294,6 +299,7 @@ impl From<&Accepted> for AcceptedRecord {
             lease: lease
                 .as_ref()
                 .map(|it| (it.path.to_string(), micros(it.ttl))),
+            probe: probe.as_ref().map(Into::into),
             observe: observe.iter().map(Pattern::to_string).collect(),
             heal_managed: !leave_managed,
             experiments: experiments.iter().copied().map(Into::into).collect(),
@@ -342,6 +348,7 @@ impl From<AcceptedRecord> for Accepted {
                 path: path.into(),
                 ttl: Duration::from_micros(ttl),
             }),
+            probe: it.probe.map(Into::into),
             observe: it.observe.iter().map(|it| Pattern::from(&**it)).collect(),
             leave_managed: !it.heal_managed,
             experiments: it.experiments.into_iter().map(Into::into).collect(),

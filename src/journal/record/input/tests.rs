@@ -8,17 +8,20 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::exchange::{EngineOption, Loss, LossClass, Managed, Outcome, Place, Wish, Word};
+use crate::exchange::{
+    EngineOption, Finding, Loss, LossClass, Managed, Outcome, Place, Probed, Wish, Word,
+};
 use crate::model::{
-    self, Address, DatabaseName, PeerSeen, PeerSettings, ProcessSeen, Role, Status, StatusSeen,
+    self, Address, DatabaseName, Life, PeerSeen, PeerSettings, ProcessSeen, Role, Status,
+    StatusSeen,
 };
 use crate::policy::{
     self, AfterStages, Backoff, Bounds, DomainWaits, Leftover, Meaning, NUODB, Pattern, Policy,
     Reason, Share, Stage, Waits,
 };
 use crate::supervisor::{
-    Accepted, Archive, Budget, Experiment, HealerLimits, Lease, LeaseTerms, Mode, Settings,
-    StormLimits,
+    Accepted, Archive, Budget, Experiment, HealerLimits, Lease, LeaseTerms, Mode, ProbeTerms,
+    Settings, SignOfLife, StormLimits,
 };
 use crate::time::ClockTrouble;
 
@@ -387,7 +390,13 @@ fn limits() -> BoxedStrategy<Settings> {
             .into_iter()
             .collect()
     });
-    let healer = (healer, observe, any::<bool>(), lease, experiments);
+    let healer = (
+        healer,
+        observe,
+        any::<bool>(),
+        (lease, probe_terms()),
+        experiments,
+    );
     (
         duration(),
         duration(),
@@ -405,7 +414,8 @@ fn limits() -> BoxedStrategy<Settings> {
                 healer: healer.0,
                 observe: healer.1,
                 leave_managed: healer.2,
-                lease: healer.3,
+                lease: healer.3.0,
+                probe: healer.3.1,
                 experiments: healer.4,
                 budget,
                 reasons,
@@ -415,6 +425,18 @@ fn limits() -> BoxedStrategy<Settings> {
         .boxed()
 }
 
+fn probe_terms() -> BoxedStrategy<Option<ProbeTerms>> {
+    let sign = prop_oneof![Just(SignOfLife::Accept), Just(SignOfLife::Close)];
+    let terms = (duration(), duration(), any::<u32>(), sign);
+    let terms = terms.prop_map(|(every, timeout, misses, answer)| ProbeTerms {
+        every,
+        timeout,
+        misses,
+        answer,
+    });
+    proptest::option::of(terms).boxed()
+}
+
 fn managed() -> BoxedStrategy<Managed> {
     let both = (text(), text());
     both.prop_map(|(database, status)| Managed {
@@ -422,6 +444,22 @@ fn managed() -> BoxedStrategy<Managed> {
         status: status.into(),
     })
     .boxed()
+}
+
+fn probed() -> BoxedStrategy<Probed> {
+    let silent = (any::<u32>(), text()).prop_map(|(misses, reason)| Finding::Silent {
+        misses,
+        reason: reason.into(),
+    });
+    let finding = prop_oneof![Just(Finding::Answers), silent];
+    (text(), any::<u32>(), any::<u64>(), finding)
+        .prop_map(|(peer, pid, life, finding)| Probed {
+            peer: peer.as_str().into(),
+            pid,
+            life: Life::of(life),
+            finding,
+        })
+        .boxed()
 }
 
 fn any_input() -> BoxedStrategy<Input> {
@@ -443,6 +481,7 @@ fn any_input() -> BoxedStrategy<Input> {
         vec(managed(), 0..3).prop_map(|it| Input::Observed(Observation::Managed(it))),
         sighting().prop_map(|it| Input::Observed(Observation::Sighted(it))),
         snapshot.prop_map(|it| Input::Observed(Observation::Snapshot(it))),
+        probed().prop_map(Input::Probed),
         Just(Input::Recovered(Recovery::Backup)),
         Just(Input::Recovered(Recovery::Lost)),
         (any::<u64>(), outcome()).prop_map(|(action, outcome)| Input::Reported {

@@ -47,7 +47,7 @@ pub(super) fn waits(item: &Item) -> bool {
         }
         Item::Later(later) => matches!(
             later,
-            Later::DaemonBegins | Later::DiskMended | Later::Said(..)
+            Later::DaemonBegins | Later::DiskMended | Later::Probed(_) | Later::Said(..)
         ),
     }
 }

@@ -9,7 +9,7 @@ use super::judge::Broken;
 use super::swarm::STORM;
 use super::wire::Way;
 use super::{History, Item, numbered};
-use crate::exchange::Word;
+use crate::exchange::{Probed, Word};
 use crate::model::Role;
 use crate::time::Timestamp;
 
@@ -104,6 +104,10 @@ faults! {
     LIES {
         ArchiveLies "archive-lies",
     }
+    /// Engines that do not answer at their ports, where these are tried.
+    PORTS {
+        PortSilent "port-silent",
+    }
     /// Another configuration is accepted.
     RELOADS {
         Reload "reload",
@@ -121,6 +125,8 @@ pub(super) enum Later {
     },
     /// Both ways to a peer are open again.
     Hears(PeerNumber),
+    /// Trying a port has shown this.
+    Probed(Probed),
     Rejoin(PeerNumber),
     Return(PeerNumber),
     /// A person says that of that.
@@ -228,6 +234,7 @@ impl History {
                 self.trouble_managers(fault);
             }
             Fault::ArchiveLies => self.lie_about_archives(),
+            Fault::PortSilent => self.silence(),
             Fault::Reload => self.reload()?,
         }
         Ok(())
@@ -288,6 +295,7 @@ impl History {
             Later::DiskMended => self.mend_journal()?,
             Later::Healer { until } => self.heal_foreign(until),
             Later::Hears(peer) => self.hear_again(peer),
+            Later::Probed(probed) => self.probed(probed)?,
             Later::Rejoin(peer) => self.world_fault(Strike::Rejoin { peer }),
             Later::Return(peer) => self.world_fault(Strike::Return { peer }),
             Later::Said(word, target) => self.say_of(word, target)?,

@@ -19,6 +19,7 @@ mod judge;
 mod managers;
 mod more;
 mod people;
+mod ports;
 mod queue;
 mod reload;
 mod swarm;

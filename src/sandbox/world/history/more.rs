@@ -19,6 +19,9 @@ const MANAGED: usize = 15;
 /// In how many of those, of a hundred, archives are asked before a cold start.
 const ASKED: usize = 60;
 
+/// In how many histories of a hundred ports are tried.
+const PROBED: usize = 12;
+
 /// What a history has that others have not.
 #[derive(Clone, Debug, Default)]
 pub(super) struct More {
@@ -28,6 +31,8 @@ pub(super) struct More {
     pub(super) managed: Option<Dice>,
     /// Whether archives are asked which of them was used last.
     pub(super) asks_archives: bool,
+    /// Whether the ports of engines are tried.
+    pub(super) probes: bool,
 }
 
 impl More {
@@ -48,10 +53,15 @@ impl More {
         if asks_archives {
             faults.push((Fault::LIES, 1 + dice.below(5)));
         }
+        let probes = dice.percent(PROBED);
+        if probes {
+            faults.push((Fault::PORTS, 2 + dice.below(7)));
+        }
         Self {
             faults,
             managed,
             asks_archives,
+            probes,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::dice::Dice;
 use super::fault::Fault;
 use super::managers;
 use super::more::More;
+use super::ports;
 use crate::model::{self, Address, DatabaseName};
 use crate::mutation::Planted;
 use crate::nuodb::cipher::CipherName;
@@ -79,6 +80,9 @@ impl Plan {
             if more.asks_archives {
                 accepted = archives::ask(accepted);
             }
+        }
+        if ground.accepted.is_none() && more.probes {
+            accepted = ports::probe(accepted);
         }
         let accepted = planted(accepted, ground.planted);
         let calm = calm(&accepted.supervisor.policies);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::known::index_of;
 use super::{Broken, Law};
 use crate::event::{Event, Kind};
+use crate::model::Status;
 
 /// The domain as a listener would know it.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ pub(super) struct Events {
     held: BTreeSet<(String, String)>,
     blocked: BTreeSet<(String, String)>,
     stuck: BTreeSet<(usize, u32)>,
+    /// Who does not answer at its port.
+    silent: BTreeSet<(usize, u32)>,
     /// Whether each gate that was told of is closed.
     gates: BTreeMap<String, bool>,
 }
@@ -39,6 +42,7 @@ impl Events {
             .clone()
             .zip(event.subject.slot.as_ref().map(ToString::to_string));
         let database = database.unwrap_or_default();
+        expect(self.hear_ports(event, key), event)?;
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "the other kinds stand for themselves"
@@ -91,6 +95,29 @@ impl Events {
             _ => true,
         };
         expect(holds, event)
+    }
+
+    /// Notes whether a process answers at its port; returns whether that is news of one that
+    /// should. That it stops, ends or is out of reach says by itself that nobody waits for it.
+    fn hear_ports(&mut self, event: &Event, key: Option<(usize, u32)>) -> bool {
+        let (Some(key), Some(process)) = (key, &event.subject.process) else {
+            return event.kind != Kind::ProcessUnresponsive;
+        };
+        if event.kind == Kind::ProcessUnresponsive {
+            let is_up = process.status == Status::Up;
+            return is_up && self.processes.get(&key) == Some(&true) && self.silent.insert(key);
+        }
+        if event.kind == Kind::ProcessStatusChanged && event.text.is_some() {
+            return self.silent.remove(&key);
+        }
+        let is_over = matches!(
+            event.kind,
+            Kind::ProcessFailed | Kind::ProcessLeft | Kind::ProcessUnreachable
+        );
+        if is_over || event.kind == Kind::ProcessStatusChanged && process.status != Status::Up {
+            self.silent.remove(&key);
+        }
+        true
     }
 
     /// Notes that a gate opened or closed; returns whether it was the other way before. Of a new

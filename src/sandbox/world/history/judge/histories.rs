@@ -81,6 +81,7 @@ impl Histories {
             | Input::Configured(_)
             | Input::JournalFailed
             | Input::Lease(_)
+            | Input::Probed(_)
             | Input::Observed(_)
             | Input::Recovered(_)
             | Input::Requested(_)

@@ -147,6 +147,7 @@ impl Known {
             Input::Clock(_) => self.doubts = Some(Doubts::default()),
             Input::Configured(_)
             | Input::Lease(_)
+            | Input::Probed(_)
             | Input::Recovered(_)
             | Input::Requested(_)
             | Input::Resumed { .. }
