@@ -112,7 +112,7 @@ def an_engine(sandbox):
 
 @story
 def promtool_has_nothing_against_metrics_and_rules():
-    assert "16 rules found" in promtool("check", "rules", RULES)
+    assert "17 rules found" in promtool("check", "rules", RULES)
     warden = Remote(Sandbox("--peers", 2, "--database", "teas", "--te", 1, "--sm", 1), HELD)
     code, metrics = warden.ask("GET", "/metrics", VIEWER)
     assert code == 200 and "dbwarden_engines_running" in metrics, metrics
