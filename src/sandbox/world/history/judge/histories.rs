@@ -136,9 +136,17 @@ impl Judge {
         it: &Open,
     ) -> Option<Result<(), Broken>> {
         let told = &self.known.told;
-        let serves = |it: &ToldProcess| it.status == Status::Up && it.state == State::Live;
         let round = self.histories.rounds.get(&it.database)?;
         let newest = round.newest()?;
+        // Whoever ran since they were asked ran last, though its exit was told just now.
+        let serves = |it: &ToldProcess| {
+            let is_there = match it.state {
+                State::Live => true,
+                State::Ending(at) => at > round.asked,
+                State::Unreachable(_) => false,
+            };
+            it.status == Status::Up && is_there
+        };
         let is_since = |life: &Life| {
             let is_manager = life.role == Role::Sm && life.was_up;
             let is_later = life.seen.is_none_or(|seen| seen > round.asked);

@@ -31,9 +31,11 @@ impl Seat {
 }
 
 impl Known {
-    /// Notes that the process of a seat is given up, if it may live.
+    /// Notes that the process of a seat is given up, if it may live: not if a person vouched that
+    /// it does not, whatever its agent says for a moment when it is back.
     pub(super) fn give_up_life(&mut self, name: SeatName, life: usize) {
-        if self.told.processes.values().any(|it| it.life == life) {
+        let is_vouched_for = self.orders.is_dead(self.told.lives[life].peer);
+        if !is_vouched_for && self.told.processes.values().any(|it| it.life == life) {
             let claims = &mut self.seats.entry(name).or_default().claims;
             claims.push(Claim::Life(life));
         }
