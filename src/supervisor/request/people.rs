@@ -56,6 +56,8 @@ impl Supervisor {
         (word, target): (&Word, &str),
         effects: &mut Vec<Effect>,
     ) -> Result<What, String> {
+        // What is over by now was over before this was said.
+        self.mind_orders(now, model, effects);
         if self.gates.journal_failed {
             return Err("the journal cannot be written, so it would not be remembered".to_owned());
         }
