@@ -370,7 +370,7 @@ impl Judge {
         let old = |life: &&Life| {
             life.database == *it.database
                 && life.role == Role::Te
-                && life.to.unwrap_or(now).since(life.from) >= policy.min_uptime
+                && life.settled.unwrap_or(now).since(life.from) >= policy.min_uptime
         };
         let lives: Vec<&Life> = self.known.told.lives.iter().filter(old).collect();
         // Beside one that stayed, one that had no time to was there as well.

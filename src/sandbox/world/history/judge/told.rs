@@ -68,6 +68,8 @@ pub(super) struct Life {
     pub(super) peer: usize,
     pub(super) from: Timestamp,
     pub(super) to: Option<Timestamp>,
+    /// When that was settled: not before whoever is told had time to look.
+    pub(super) settled: Option<Timestamp>,
     /// Told to be gone though nobody asked it to leave, while its peer was there.
     pub(super) failed: Option<Timestamp>,
     /// Gone after somebody asked it to leave.
@@ -463,6 +465,7 @@ impl Told {
             left: None,
             seen: None,
             was_up: false,
+            settled: None,
             start: start.clone(),
         });
         let process = ToldProcess {
@@ -520,6 +523,7 @@ impl Told {
             self.ended.push((key, process.life));
             let life = &mut self.lives[process.life];
             life.to = Some(at);
+            life.settled = Some(self.now);
             life.seen = Some(match process.state {
                 State::Unreachable(since) => since,
                 State::Ending(_) | State::Live => at,
