@@ -12,14 +12,16 @@ mod tokens;
 mod trusted;
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 use dbwarden::event::Kind;
 use dbwarden::exchange::{Place, Request, Wish};
 use dbwarden::model::{Role, Sighting};
 use serde_json::Value;
 use standin::{StandIn, process, snapshot, written};
+use tokio::task::block_in_place;
+
+use crate::follower::Follower;
 
 /// One that watches `prod` and saw a snapshot ten seconds after it began.
 fn prod() -> StandIn {
@@ -35,44 +37,6 @@ fn json(text: &str) -> Value {
 
 fn all(text: &str) -> Vec<Value> {
     text.lines().map(json).collect()
-}
-
-/// A client that follows, and is read line by line.
-struct Follower {
-    child: Child,
-    lines: BufReader<std::process::ChildStdout>,
-}
-
-impl Follower {
-    fn start(standin: &StandIn, args: &[&str]) -> Self {
-        let mut command = standin.command(args);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
-        Self { child, lines }
-    }
-
-    fn next(&mut self) -> Value {
-        let mut line = String::new();
-        tokio::task::block_in_place(|| self.lines.read_line(&mut line).unwrap());
-        json(&line)
-    }
-
-    /// Waits for its end, and returns how it ended and what it said about it.
-    fn end(mut self) -> (Option<i32>, String) {
-        let mut said = String::new();
-        tokio::task::block_in_place(|| {
-            let mut rest = String::new();
-            self.lines.read_to_string(&mut rest).unwrap();
-            let code = self.child.wait().unwrap().code();
-            let mut stderr = self.child.stderr.take().unwrap();
-            stderr.read_to_string(&mut said).unwrap();
-            (code, said)
-        })
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,22 +164,22 @@ async fn why_is_answered_for_seats_processes_and_what_is_gone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_follows_the_status_hears_of_each_change_and_of_the_end() {
     let mut standin = prod();
-    let mut follower = Follower::start(&standin, &["status", "--follow", "--json"]);
+    let mut follower = Follower::start(standin.command(&["status", "--follow", "--json"]));
     assert_eq!(
-        follower.next()["domains"][0]["databases"][0]["te"]["running"],
+        block_in_place(|| follower.next())["domains"][0]["databases"][0]["te"]["running"],
         2
     );
     standin.domains[0].sight(60, Sighting::ProcessGone(process(Role::Te, 3, "c")));
     standin.domains[0].handle(61, dbwarden::supervisor::Input::Timeout);
     loop {
-        let status = follower.next();
+        let status = block_in_place(|| follower.next());
         if status["domains"][0]["databases"][0]["te"]["running"] == 1 {
             break;
         }
     }
     standin.stop().await;
-    let (code, said) = follower.end();
-    assert_eq!(code, Some(69), "{said}");
+    let (status, said) = block_in_place(|| follower.end());
+    assert_eq!(status.code(), Some(69), "{said}");
     assert!(said.contains("the daemon stopped"), "{said}");
     let ran = standin.run(&["status"]);
     assert_eq!(ran.code, Some(69), "{ran:?}");
@@ -283,18 +247,19 @@ async fn who_follows_the_events_misses_none() {
     let mut standin = prod();
     let before = standin.domains[0].journal.last_seq();
     let since = before.to_string();
-    let mut follower = Follower::start(&standin, &["events", "-f", "--since", &since, "--json"]);
+    let client = standin.command(&["events", "-f", "--since", &since, "--json"]);
+    let mut follower = Follower::start(client);
     for pid in 10..60 {
         let joined = Sighting::ProcessJoined(process(Role::Te, pid, "b"));
         standin.domains[0].sight(u64::from(pid), joined);
     }
     let last = standin.domains[0].journal.last_seq();
     for seq in before + 1..=last {
-        assert_eq!(follower.next()["seq"], seq);
+        assert_eq!(block_in_place(|| follower.next())["seq"], seq);
     }
     standin.stop().await;
-    let (code, said) = follower.end();
-    assert_eq!(code, Some(69), "{said}");
+    let (status, said) = block_in_place(|| follower.end());
+    assert_eq!(status.code(), Some(69), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -309,7 +274,7 @@ async fn whoever_closes_the_pipe_has_seen_enough() {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         command.stdout(writer).stderr(Stdio::piped());
-        let output = tokio::task::block_in_place(|| command.output().unwrap());
+        let output = block_in_place(|| command.output().unwrap());
         assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
         assert!(output.stderr.is_empty(), "{output:?}");
     }
@@ -342,7 +307,7 @@ async fn a_request_is_put_to_the_warden_with_who_asked() {
         command
             .env("DBWARDEN_LISTENER", listener)
             .env("DBWARDEN_DOMAIN", "prod");
-        let output = tokio::task::block_in_place(|| command.output().unwrap());
+        let output = block_in_place(|| command.output().unwrap());
         assert_eq!(output.status.code(), Some(code), "{output:?}");
     }
     let asked = standin.asked.lock().unwrap();
@@ -385,7 +350,7 @@ async fn only_a_person_accepts_that_memory_is_lost_and_says_so() {
     assert!(ran.err.contains("operator "), "{ran:?}");
     let mut command = standin.command(&["resume", "--accept-lost-memory"]);
     command.env("DBWARDEN_LISTENER", "page");
-    let output = tokio::task::block_in_place(|| command.output().unwrap());
+    let output = block_in_place(|| command.output().unwrap());
     assert_eq!(output.status.code(), Some(77), "{output:?}");
 }
 
@@ -432,7 +397,7 @@ async fn dead_letters_are_shown_replayed_and_dropped_by_people_only() {
     assert_eq!(run(&["drop", "--listener", "log"]).out, "1 dropped\n");
     let mut command = standin.command(&["deadletters", "drop", "--all"]);
     command.env("DBWARDEN_LISTENER", "page");
-    let output = tokio::task::block_in_place(|| command.output().unwrap());
+    let output = block_in_place(|| command.output().unwrap());
     assert_eq!(output.status.code(), Some(77), "{output:?}");
     assert_eq!(run(&["drop", "--all"]).out, "2 dropped\n");
     assert_eq!(run(&["list"]).out, "no dead letter\n");

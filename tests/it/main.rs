@@ -17,6 +17,7 @@ mod doctrine;
 mod domain;
 mod driver;
 mod enforcer;
+mod follower;
 mod healing;
 mod histories;
 mod journal;

@@ -4,13 +4,12 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStdout, Stdio};
 
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 use crate::daemon::{Daemon, pid, running_te, teas};
+use crate::follower::Follower;
 use crate::sandbox::outside::{Running, eventually};
 
 /// A TE at each of two peers, so that there are two to kill.
@@ -108,34 +107,6 @@ fn what_an_earlier_daemon_wrote_is_shown_by_number_and_by_time() {
     daemon.end();
 }
 
-/// A client that follows events.
-struct Follower {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-}
-
-impl Follower {
-    fn start(daemon: &Daemon, args: &[&str]) -> Self {
-        let mut client = daemon.client(&[&["events", "--follow", "--json"], args].concat());
-        client.stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = client.spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
-        Self { child, lines }
-    }
-
-    /// Reads up to an event of that kind.
-    fn until(&mut self, kind: &str) -> Vec<Value> {
-        let mut read: Vec<Value> = Vec::new();
-        while read.last().is_none_or(|it| it["event"] != kind) {
-            let mut line = String::new();
-            self.lines.read_line(&mut line).unwrap();
-            assert!(!line.is_empty(), "it ended before {kind}: {read:#?}");
-            read.push(serde_json::from_str(&line).unwrap());
-        }
-        read
-    }
-}
-
 #[test]
 fn who_follows_reads_what_was_and_then_what_comes_until_the_daemon_ends() {
     let sandbox = two_engines();
@@ -144,7 +115,9 @@ fn who_follows_reads_what_was_and_then_what_comes_until_the_daemon_ends() {
     let old = kill_one(&sandbox, &daemon);
     let daemon = daemon.again(Signal::KILL, |_| ());
     daemon.says(&["domain_thawed"]);
-    let mut follower = Follower::start(&daemon, &["--domain", "prod", "--since", "3"]);
+    let mut follower = Follower::start(daemon.client(&[
+        "events", "--follow", "--json", "--domain", "prod", "--since", "3",
+    ]));
     let mut read = follower.until("process_failed");
     assert_eq!(read.last().unwrap()["pid"], old);
     let new = kill_one(&sandbox, &daemon);
@@ -153,7 +126,8 @@ fn who_follows_reads_what_was_and_then_what_comes_until_the_daemon_ends() {
     let count = u64::try_from(read.len()).unwrap();
     assert_eq!(seqs(read.iter()), (4..4 + count).collect::<Vec<_>>());
     daemon.end();
-    assert_eq!(follower.child.wait().unwrap().code(), Some(69));
+    let (status, said) = follower.end();
+    assert_eq!(status.code(), Some(69), "{said}");
 }
 
 /// Takes what it is told only where a file says that it works.

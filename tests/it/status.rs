@@ -2,16 +2,16 @@
 //! not well, and not there.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::daemon::{Daemon, domain, pid, running_te, teas};
+use crate::follower::Follower;
 use crate::sandbox::outside::{Running, eventually};
 
 /// Two engines and one storage manager, and a daemon that may not start any.
@@ -148,19 +148,13 @@ fn a_domain_that_was_never_reached_or_is_lost_is_not_healthy() {
 fn who_follows_sees_it_get_worse_without_asking_and_may_stop_when_they_like() {
     let (sandbox, daemon) = watched("suggest");
     until(&daemon, "Healthy");
-    let mut follower = daemon
-        .client(&["status", "--follow"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
-    let mut reads = |part: &str| lines.find(|it| it.as_ref().unwrap().contains(part));
-    assert!(reads("Healthy").is_some());
+    let mut follower = Follower::start(daemon.client(&["status", "--follow"]));
+    follower.says("Healthy");
     kill_process(pid(running_te(&sandbox)[0]), Signal::KILL).unwrap();
-    assert!(reads("Needs a look").is_some(), "it ended before");
-    kill_process(pid(follower.id()), Signal::INT).unwrap();
-    let status = follower.wait().unwrap();
-    assert_eq!(status.signal(), Some(2), "{status:?}");
+    follower.says("Needs a look");
+    follower.signal(Signal::INT);
+    let (status, said) = follower.end();
+    assert_eq!(status.signal(), Some(2), "{status:?}: {said}");
     daemon.end();
 }
 
