@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::Exit;
+use super::answer::{array, text, time};
 use super::client::{Client, Failure, SocketArgs, encode, read, say, say_raw, talk};
 use super::paint::{Cell, Paint, Tone, align};
 
@@ -86,7 +87,7 @@ async fn list(client: &mut Client, args: &ListArgs) -> Result<(), Failure> {
         return say_raw(&body);
     }
     let letters = read(&body)?;
-    let letters = letters.as_array().map_or(&[][..], Vec::as_slice);
+    let letters = array(&letters);
     if letters.is_empty() {
         return say(["no dead letter"]);
     }
@@ -97,19 +98,15 @@ async fn list(client: &mut Client, args: &ListArgs) -> Result<(), Failure> {
 }
 
 fn row(letter: &Value) -> Vec<Cell> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let error = text(&letter["error"]);
     let (tone, error) = if letter["replayed"] == true {
         (Tone::Fair, format!("to be told again; before: {error}"))
     } else {
-        (Tone::Bad, error)
+        (Tone::Bad, error.to_owned())
     };
     vec![
         Cell::plain(text(&letter["letter"])),
-        Cell::plain(format!(
-            "{}Z",
-            text(&letter["time"]).get(..19).unwrap_or("")
-        )),
+        Cell::plain(time(&letter["time"])),
         Cell::plain(text(&letter["listener"])),
         Cell::plain(format!(
             "{} {}",
@@ -134,7 +131,7 @@ async fn change(client: &mut Client, args: &ChoiceArgs, deed: &str) -> Result<()
     if args.json {
         say_raw(&body)?;
     } else {
-        let count = done["letters"].as_array().map_or(0, Vec::len);
+        let count = array(&done["letters"]).len();
         let what = if deed == "drop" {
             "dropped"
         } else {
@@ -142,8 +139,10 @@ async fn change(client: &mut Client, args: &ChoiceArgs, deed: &str) -> Result<()
         };
         say([format!("{count} {what}")])?;
     }
-    let missing = done["missing"].as_array().map_or(&[][..], Vec::as_slice);
-    let missing: Vec<&str> = missing.iter().filter_map(Value::as_str).collect();
+    let missing: Vec<&str> = array(&done["missing"])
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Exit;
+use super::answer::{text, time};
 use super::client::{Client, Failure, SocketArgs, encode, read, say, talk};
 use super::paint::{Paint, Tone, clean};
 use crate::daemon::Clock;
@@ -102,17 +103,17 @@ fn begin(text: &str) -> Result<String, Failure> {
 
 /// Returns an event as people read it.
 fn picture(event: &Value, paint: Paint) -> String {
-    let of = |name: &str| event[name].as_str().unwrap_or_default();
+    let of = |name: &str| text(&event[name]);
     let severity = of("severity");
     let tone = match severity {
         "critical" => Tone::Bad,
         "warning" => Tone::Fair,
         _ => Tone::Plain,
     };
-    let time = of("time").get(..19).unwrap_or_default();
+    let time = time(&event["time"]);
     let name = paint.paint(tone, &format!("{:22}", of("event")));
     let domain = event["domain"].as_str().unwrap_or("-");
-    let mut parts = vec![format!("{time}Z {severity:8} {domain:12} {name}")];
+    let mut parts = vec![format!("{time} {severity:8} {domain:12} {name}")];
     for key in ["database", "slot", "role", "peer"] {
         if let Some(text) = event[key].as_str() {
             parts.push(clean(text));

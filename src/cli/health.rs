@@ -11,7 +11,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use self::told::{Domain, ago, array, between, text, time};
+use self::told::{Domain, ago, between, of_each};
+use super::answer::{array, text, time};
 
 /// How bad something is, the worst first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -298,15 +299,8 @@ fn add_peers(domain: &Domain<'_>, found: &mut Vec<Problem>) {
         .iter()
         .all(|it| domain.order("maintenance", &[it]).is_some());
     let is_dead = names.iter().all(|it| domain.order("dead", &[it]).is_some());
-    let title = match names[..] {
-        [one] => format!("{one} is unreachable"),
-        [_, _] | [_, _, _] => format!("{} are unreachable", names.join(", ")),
-        _ => format!(
-            "{} peers are unreachable ({} ...)",
-            names.len(),
-            names[..3].join(", ")
-        ),
-    };
+    let is = if names.len() == 1 { "is" } else { "are" };
+    let title = of_each(&names, "peers", &format!("{is} unreachable"));
     let level = if is_worked_at {
         Level::Note
     } else {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use self::screen::{Room, screen};
 use super::Exit;
+use super::answer::{array, text, time};
 use super::client::{Client, Failure, SocketArgs, encode, read, say, talk};
 use super::health::{Level, Problem, level_of, problems};
 use super::paint::{Cell, Paint, Tone, align};
@@ -307,18 +308,4 @@ fn process_status(it: &Value) -> Cell {
         _ => Tone::Bad,
     };
     Cell::new(tone, word)
-}
-
-fn array(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-/// Returns a time to the second.
-fn time(value: &Value) -> String {
-    let seconds = text(value).get(..19);
-    seconds.map_or_else(|| "-".to_owned(), |it| format!("{it}Z"))
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Exit;
+use super::answer::{array, text, time};
 use super::client::{Client, Failure, SocketArgs, encode, read, say, say_raw, talk};
 use super::paint::{Cell, Paint, Tone, align};
 
@@ -47,29 +48,16 @@ async fn why(client: &mut Client, args: &Args) -> Result<(), Failure> {
     let why = read(&body)?;
     let paint = Paint::for_stdout();
     say(align(&[head(&why)], paint))?;
-    let because = list(&why, "because");
+    let because = array(&why["because"]);
     let reasons: Vec<Vec<Cell>> = because.iter().map(reason).collect();
     say(align(&reasons, paint))?;
-    let history = list(&why, "history");
+    let history = array(&why["history"]);
     if history.is_empty() {
         return Ok(());
     }
     say(["lately:"])?;
     let steps: Vec<Vec<Cell>> = history.iter().map(step).collect();
     say(align(&steps, paint))
-}
-
-fn list<'a>(why: &'a Value, name: &str) -> &'a [Value] {
-    why[name].as_array().map_or(&[], Vec::as_slice)
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-/// Returns a time to the second.
-fn clock(time: &Value) -> String {
-    format!("{}Z", text(time).get(..19).unwrap_or_default())
 }
 
 fn head(why: &Value) -> Vec<Cell> {
@@ -90,11 +78,11 @@ fn head(why: &Value) -> Vec<Cell> {
 fn reason(reason: &Value) -> Vec<Cell> {
     let mut says = text(&reason["text"]).to_owned();
     if !reason["since"].is_null() {
-        let since = clock(&reason["since"]);
+        let since = time(&reason["since"]);
         says = format!("{says}; since {since}");
     }
     if let Some(left) = reason["seconds_left"].as_u64() {
-        let until = clock(&reason["until"]);
+        let until = time(&reason["until"]);
         says = format!("{says}; until {until}, in {left} s");
     }
     if let Some(advice) = reason["advice"].as_str() {
@@ -121,7 +109,7 @@ fn step(step: &Value) -> Vec<Cell> {
         Some(_) | None => text(&step["text"]).to_owned(),
     };
     vec![
-        Cell::plain(clock(&step["time"])).after("  "),
+        Cell::plain(time(&step["time"])).after("  "),
         Cell::plain(what),
         Cell::plain(says),
     ]

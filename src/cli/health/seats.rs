@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::told::{Domain, ago, array, text, time};
+use super::told::{Domain, ago, of_each};
 use super::{Kind, Level, Problem};
-
-/// So many seats are named.
-const NAMED: usize = 3;
+use crate::cli::answer::{array, text, time};
 
 /// What becomes of a seat that misses its process, the worst first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -126,17 +124,8 @@ pub(super) fn add(domain: &Domain<'_>, found: &mut Vec<Problem>) {
 }
 
 fn group(domain: &Domain<'_>, state: State, database: &str, slots: &[&Value]) -> Problem {
-    let names: Vec<&str> = slots
-        .iter()
-        .take(NAMED)
-        .map(|it| text(&it["slot"]))
-        .collect();
-    let (names, words) = (names.join(", "), state.words());
-    let title = if slots.len() > NAMED {
-        format!("{database}: {} seats {words} ({names} ...)", slots.len())
-    } else {
-        format!("{database}: {names} {words}")
-    };
+    let names: Vec<&str> = slots.iter().map(|it| text(&it["slot"])).collect();
+    let title = format!("{database}: {}", of_each(&names, "seats", state.words()));
     let first = slots[0];
     let entity = entity(first);
     let (level, kind) = state.level();

@@ -2,11 +2,9 @@
 
 use serde_json::Value;
 
-use super::told::{Domain, ago, array, text};
+use super::told::{Domain, ago, of_each};
 use super::{Kind, Level, Problem};
-
-/// So many processes are named.
-const NAMED: usize = 3;
+use crate::cli::answer::{array, text};
 
 /// Says which processes of a domain are silent: together, for often there is one reason.
 pub(super) fn add(domain: &Domain<'_>, found: &mut Vec<Problem>) {
@@ -15,18 +13,13 @@ pub(super) fn add(domain: &Domain<'_>, found: &mut Vec<Problem>) {
     let silent: Vec<&Value> = silent.collect();
     let Some(first) = silent.first() else { return };
     let names: Vec<String> = silent.iter().map(|it| entity(it)).collect();
-    let title = match &names[..] {
+    let title = match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [one] => format!(
             "{}: {} {one} runs and does not answer at its port",
             text(&first["database"]),
             text(&first["role"])
         ),
-        [_, _] | [_, _, _] => format!("{} do not answer at their ports", names.join(", ")),
-        _ => format!(
-            "{} processes do not answer at their ports ({} ...)",
-            names.len(),
-            names[..NAMED].join(", ")
-        ),
+        ref names => of_each(names, "processes", "do not answer at their ports"),
     };
     let worked_at = |it: &Value| {
         let names = [text(&it["database"]), text(&it["peer"]), &entity(it)];

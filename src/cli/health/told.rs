@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::cli::answer::{array, text};
+
+/// So many are named where many have the same trouble.
+const NAMED: usize = 3;
+
 /// One domain of the status.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Domain<'a> {
@@ -63,18 +68,15 @@ impl<'a> Domain<'a> {
     }
 }
 
-pub(super) fn array(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-pub(super) fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-/// Returns a time to the second.
-pub(super) fn time(value: &Value) -> String {
-    let seconds = text(value).get(..19);
-    seconds.map_or_else(|| "-".to_owned(), |it| format!("{it}Z"))
+/// Says the same of each of these, by name as long as there are few.
+pub(super) fn of_each(names: &[&str], plural: &str, words: &str) -> String {
+    let count = names.len();
+    match names.get(..NAMED) {
+        Some(first) if count > NAMED => {
+            format!("{count} {plural} {words} ({} ...)", first.join(", "))
+        }
+        Some(_) | None => format!("{} {words}", names.join(", ")),
+    }
 }
 
 /// Returns how long it was from one time to another.

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{array, database_row, peer_state, process_status, text, time};
+use super::{database_row, peer_state, process_status};
+use crate::cli::answer::{array, text, time};
 use crate::cli::paint::{Cell, Paint, Tone, align, clean};
 
 /// So many peers of a domain, databases of it, processes and seats of a database are shown; those

@@ -7,7 +7,7 @@ use std::io;
 use serde_json::Value;
 
 use super::picture::picture;
-use super::{array, text, time};
+use crate::cli::answer::{array, text, time};
 use crate::cli::health::{Level, Problem, level_of};
 use crate::cli::paint::{Paint, Tone, clean};
 
