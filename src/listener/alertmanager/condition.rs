@@ -22,6 +22,7 @@ pub(super) enum Condition {
     Heartbeat,
     ListenerFailing,
     PeerUnreachable,
+    ProcessUnresponsive,
     SlotHeld,
 }
 
@@ -40,6 +41,8 @@ pub(super) enum Turn {
         /// Whether somebody wished it.
         is_wished: bool,
     },
+    /// A process has another status, or answers at its port again.
+    Changes,
     /// It fires until nobody has told of it for a while.
     Flashes(Condition),
 }
@@ -61,6 +64,7 @@ impl Condition {
             Self::Heartbeat => "DbwardenHeartbeat",
             Self::ListenerFailing => "ListenerFailing",
             Self::PeerUnreachable => "PeerUnreachable",
+            Self::ProcessUnresponsive => "ProcessUnresponsive",
             Self::SlotHeld => "SlotHeld",
         }
     }
@@ -78,6 +82,7 @@ impl Condition {
         put("domain", event.domain.as_ref().map(DomainName::as_str));
         let subject = &event.subject;
         let database = subject.database.as_ref().map(DatabaseName::as_str);
+        let peer = subject.peer.as_ref().map(PeerName::as_str);
         let text = event.text.as_deref();
         match self {
             Self::ConfigRejected
@@ -92,7 +97,13 @@ impl Condition {
             Self::EventDeadLettered | Self::ListenerFailing => {
                 put("listener", text.and_then(|it| word_after("listener", it)));
             }
-            Self::PeerUnreachable => put("peer", subject.peer.as_ref().map(PeerName::as_str)),
+            Self::PeerUnreachable => put("peer", peer),
+            Self::ProcessUnresponsive => {
+                let pid = subject.process.as_ref().map(|it| it.pid.to_string());
+                put("database", database);
+                put("peer", peer);
+                put("pid", pid.as_deref());
+            }
             Self::SlotHeld => {
                 put("database", database);
                 put("slot", subject.slot.as_deref());
@@ -114,6 +125,7 @@ impl Condition {
             | Self::EventsLost
             | Self::ListenerFailing
             | Self::PeerUnreachable
+            | Self::ProcessUnresponsive
             | Self::SlotHeld => MOMENT,
         }
     }
@@ -122,7 +134,7 @@ impl Condition {
 /// Returns what a kind of event means.
 pub(super) fn turns(kind: Kind) -> &'static [Turn] {
     use Condition as It;
-    use Turn::{Begins, Ends, Flashes, Leaves, Loses};
+    use Turn::{Begins, Changes, Ends, Flashes, Leaves, Loses};
 
     match kind {
         Kind::ConfigRejected => &[Begins(It::ConfigRejected)],
@@ -143,8 +155,11 @@ pub(super) fn turns(kind: Kind) -> &'static [Turn] {
         Kind::ListenerRecovered => &[Ends(It::ListenerFailing)],
         Kind::PeerJoined | Kind::PeerReturned => &[Ends(It::PeerUnreachable)],
         Kind::PeerUnreachable => &[Begins(It::PeerUnreachable)],
-        Kind::ProcessFailed => &[Loses { is_wished: false }],
-        Kind::ProcessLeft => &[Loses { is_wished: true }],
+        Kind::ProcessFailed => &[Ends(It::ProcessUnresponsive), Loses { is_wished: false }],
+        Kind::ProcessJoined | Kind::ProcessUnreachable => &[Ends(It::ProcessUnresponsive)],
+        Kind::ProcessLeft => &[Ends(It::ProcessUnresponsive), Loses { is_wished: true }],
+        Kind::ProcessStatusChanged => &[Changes],
+        Kind::ProcessUnresponsive => &[Begins(It::ProcessUnresponsive)],
         Kind::SlotHeld => &[Begins(It::SlotHeld)],
         Kind::SlotReleased => &[Ends(It::SlotHeld)],
         Kind::ActionFailed
@@ -157,13 +172,9 @@ pub(super) fn turns(kind: Kind) -> &'static [Turn] {
         | Kind::MaintenanceEnding
         | Kind::MaintenanceStarted
         | Kind::OperatorCommand
-        | Kind::ProcessJoined
         | Kind::ProcessReturned
-        | Kind::ProcessStatusChanged
         | Kind::ProcessStuck
         | Kind::ProcessSurplus
-        | Kind::ProcessUnreachable
-        | Kind::ProcessUnresponsive
         | Kind::SlotBlocked => &[],
     }
 }

@@ -11,7 +11,8 @@ use tracing::warn;
 
 use super::condition::{self, Condition, Labels, Turn};
 use super::settings::AlertmanagerSettings;
-use crate::event::Recorded;
+use crate::event::{ProcessFacts, Recorded};
+use crate::model::Status;
 use crate::time::WallTime;
 
 /// How many alerts there may be; who gets a thousand reads none of the rest.
@@ -127,6 +128,13 @@ impl Firing {
             Turn::Flashes(condition) => {
                 let lasts = condition.lasts(settings.resend_every);
                 settings.wants(event.kind) && self.begin(condition, recorded, Some(lasts))
+            }
+            Turn::Changes => {
+                // One that is up as before may be as silent as before; a text says that it is not.
+                let is_up = |it: &ProcessFacts| it.status == Status::Up;
+                let is_up = event.subject.process.as_ref().is_some_and(is_up);
+                let labels = Condition::ProcessUnresponsive.labels(event);
+                (event.text.is_some() || !is_up) && self.end(&labels, event.time.wall)
             }
             Turn::Ends(condition) => self.end(&condition.labels(event), event.time.wall),
             Turn::Leaves => {

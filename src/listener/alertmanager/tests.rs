@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
-use crate::event::{Event, Kind, Recorded, Severity, Subject};
+use crate::event::{Event, Kind, ProcessFacts, Recorded, Severity, Subject};
 use crate::listener::receiver::{Answer, Receiver, tell};
 use crate::listener::{Address, Filter, HttpSettings};
+use crate::model::{Role, Status};
 use crate::time::{Moment, Timestamp};
 
 const BUSY: Answer = Answer::Say("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
@@ -166,6 +167,49 @@ async fn conditions_fire_until_what_heals_them() {
 }
 
 #[tokio::test]
+async fn a_process_that_is_silent_fires_until_it_answers_or_is_expected_to_no_more() {
+    let receiver = Receiver::start(&[]).await;
+    let silent = "no answer at its port, 3 times in a row";
+    for (kind, status, text, is_over) in [
+        (Kind::ProcessStatusChanged, Status::Up, "it answers", true),
+        (Kind::ProcessStatusChanged, Status::Stopping, "", true),
+        (Kind::ProcessStatusChanged, Status::Up, "", false),
+        (Kind::ProcessLeft, Status::Stopping, "", true),
+        (Kind::ProcessFailed, Status::Up, "", true),
+        (Kind::ProcessUnreachable, Status::Up, "", true),
+        (Kind::ProcessJoined, Status::Starting, "", true),
+    ] {
+        let mut listener = Alertmanager::new("alerts", settings(receiver.address()));
+        let of_te = |seq, kind, status, text| {
+            let mut it = recorded(seq, kind, text);
+            it.event.subject.process = Some(ProcessFacts {
+                role: Role::Te,
+                pid: 7,
+                port: Some(48_005),
+                node_id: None,
+                start_id: None,
+                status,
+                status_word: "".into(),
+            });
+            it
+        };
+        let begins = of_te(1, Kind::ProcessUnresponsive, Status::Up, silent);
+        tell(&mut listener, &begins).await.unwrap();
+        let fires = "+ProcessUnresponsive database=teas peer=db2:48004 pid=7";
+        assert_eq!(posted(&receiver), [fires]);
+        let count = receiver.calls().len();
+        let next = of_te(2, kind, status, text);
+        tell(&mut listener, &next).await.unwrap();
+        let is_told = receiver.calls().len() > count;
+        assert_eq!(is_told, is_over, "{}, {status:?}", kind.as_str());
+        if is_told {
+            let ends = "-ProcessUnresponsive database=teas peer=db2:48004 pid=7";
+            assert_eq!(posted(&receiver), [ends]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_database_that_somebody_stopped_is_no_alert_any_more() {
     let receiver = Receiver::start(&[]).await;
     for (end, told) in [
@@ -198,7 +242,7 @@ async fn only_what_is_asked_for_fires_and_all_of_it_ends() {
     assert_eq!(posted(&receiver), ["-DatabaseInactive database=teas"]);
     let heard = AlertmanagerSettings::heard();
     assert!(heard.admits(Kind::DatabaseActive));
-    assert!(!heard.admits(Kind::ProcessJoined));
+    assert!(!heard.admits(Kind::ProcessReturned));
 }
 
 #[tokio::test]
