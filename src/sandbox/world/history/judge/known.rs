@@ -84,7 +84,7 @@ pub(super) struct Known {
     /// When our own dial to a peer's agent last failed, and when it last answered.
     pub(super) silent: BTreeMap<usize, Timestamp>,
     pub(super) answered: BTreeMap<usize, Timestamp>,
-    /// For which seat each start was.
+    /// For which seat each start was, unless who came of it took another.
     pub(super) meant: BTreeMap<Arc<str>, SeatName>,
     pub(super) storms: Storms,
     pub(super) orders: Orders,
@@ -265,8 +265,14 @@ impl Known {
         if matches!(slot.phase, PhaseFact::Empty | PhaseFact::Filled { .. }) {
             self.useless.remove(&name);
         }
-        if life.is_some() {
+        if let Some(life) = life {
             self.orders.taken(&name);
+            // Whoever was needed somewhere else is from now on nobody's own, also back here.
+            if let Some(start) = self.told.lives[life].start.as_deref()
+                && self.meant.get(start).is_some_and(|it| *it != name)
+            {
+                self.meant.remove(start);
+            }
         }
         if matches!(slot.phase, PhaseFact::Empty) {
             self.move_away(&name);
