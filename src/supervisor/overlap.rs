@@ -43,16 +43,34 @@ impl Supervisor {
         if self.settings.planted.has(Mutant::NoOverlapLimit) {
             return Ok(());
         }
-        // Two on one archive are one too many, however they came.
-        let has_archive = self.slot(case.slot).rule.seat == SeatKind::Archive;
-        let is_loose = self.settings.planted.has(Mutant::StrictIsLoose);
-        let is_strict = has_archive || self.policy(case.slot).strict_siblings && !is_loose;
         let starts: Vec<Timestamp> = self.owed_starts(case).collect();
         let may_come = self.away(case).count() + starts.len();
+        let is_strict = self.forbids_two(case);
         if is_strict && !starts.is_empty() || may_come > 1 {
             return Err(may_overlap(&starts).into());
         }
+        // Who sat there since then, and is gone, says nothing about who is out of reach. Of one
+        // that is missed itself the evidence says more.
+        if is_strict && may_come > 0 && !self.misses_one_away(case) {
+            return Err(Obstacle::StrictSiblings.blocks().into());
+        }
         Ok(())
+    }
+
+    /// Returns whether the one that is missed is out of reach, and may live for all we know.
+    fn misses_one_away(&self, case: &Case<'_>) -> bool {
+        match case.vacancy.evidence {
+            Evidence::Unreachable { peer, .. } => !self.is_dead(case.model, peer),
+            Evidence::Declared | Evidence::Exit { .. } | Evidence::Vanished { .. } => false,
+        }
+    }
+
+    /// Returns whether nobody may come to life beside what is started: by the policy, or because
+    /// two on one archive are one too many, however they came.
+    fn forbids_two(&self, case: &Case<'_>) -> bool {
+        let has_archive = self.slot(case.slot).rule.seat == SeatKind::Archive;
+        let is_loose = self.settings.planted.has(Mutant::StrictIsLoose);
+        has_archive || self.policy(case.slot).strict_siblings && !is_loose
     }
 
     /// Returns whether one more may come to life beside what is started: the one whose exit was

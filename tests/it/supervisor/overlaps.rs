@@ -198,6 +198,77 @@ fn a_policy_without_overlaps_waits_for_a_start_that_nobody_heard_of() {
 }
 
 #[test]
+fn a_policy_without_overlaps_does_not_forget_one_out_of_reach_for_one_that_stood_in_for_it() {
+    let mut settings = settings();
+    settings.policies[0].strict_siblings = true;
+    check_with(
+        settings,
+        "
+        0   up a* b c d: sm 1@a, te 2@b, te 3@c
+        10  lose b
+        50  join te 5@d
+        100 exit te 5@d
+        300 why teas/te/1
+        400 return b
+        401 join te 2@b
+        ",
+        "
+        10 process_unreachable te 2@b
+        10 database_degraded teas
+        50 process_joined te 5@d
+        50 database_restored teas
+        100.05 process_failed te 5@d
+        100.05 database_degraded teas
+        220.05 slot_blocked te/1: gate strict-siblings
+        300 teas/te/1 vacant: nobody sits there: the one it replaces may be alive, and ...
+        - wanted: a process ran there for at least min-uptime (30s)
+        - exit: it ran at d: its exit was told, since 100.05
+        - strict-siblings: the one it replaces may be alive, and strict-siblings forbids a ...
+        - peer: a may take it
+        - peer-unreachable: not at b: the peer is out of reach
+        - peer-taken: not at c: the peer has a process of the database, and there is one at most
+        - peer: d may take it
+        at 10 vacant: 2@b its peer is out of reach, and it may live on there
+        at 10 blocked by strict-siblings: the one it replaces may be alive, and ...
+        at 50 filled: 5@d d/5 sits there
+        at 100.05 vacant: 5@d its exit was told
+        at 100.05 blocked by strict-siblings: the one it replaces may be alive, and ...
+        at 220.05 slot_blocked: gate strict-siblings
+        401 process_returned te 2@b
+        401 database_restored teas
+        ",
+    );
+}
+
+#[test]
+fn a_policy_without_overlaps_goes_on_once_the_one_out_of_reach_is_known_to_be_gone() {
+    let mut settings = settings();
+    settings.policies[0].strict_siblings = true;
+    check_with(
+        settings,
+        "
+        0   up a* b c d: sm 1@a, te 2@b, te 3@c
+        10  lose b
+        50  join te 5@d
+        100 exit te 5@d
+        110 return b
+        130 wait
+        ",
+        "
+        10 process_unreachable te 2@b
+        10 database_degraded teas
+        50 process_joined te 5@d
+        50 database_restored teas
+        100.05 process_failed te 5@d
+        100.05 database_degraded teas
+        130 process_failed te 2@b
+        130 action_started 1 te/1 on d: its exit was told; try 1, here; processes there: 0
+        130 prepare 1 te on d
+        ",
+    );
+}
+
+#[test]
 fn a_start_that_was_not_asked_for_yet_gives_way_to_one_that_comes_back() {
     check(
         "
