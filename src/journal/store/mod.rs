@@ -93,7 +93,9 @@ impl StoreError {
 fn is_damage(error: &rusqlite::Error) -> bool {
     /// What SQLite says when a file is shorter than it says itself.
     const SHORT_READ: i32 = ffi::SQLITE_IOERR_SHORT_READ;
-    if let rusqlite::Error::SqliteFailure(failure, _) = error {
+    if let rusqlite::Error::SqliteFailure(failure, _)
+    | rusqlite::Error::SqlInputError { error: failure, .. } = error
+    {
         let code = failure.code;
         // The statements are constants, so that only damage makes one that SQLite does not follow.
         return matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)

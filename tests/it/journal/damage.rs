@@ -37,7 +37,7 @@ fn expected() -> Vec<String> {
 async fn judge(place: &Place, has_copy: bool, what: &str) -> bool {
     let (journal, recovered) = match place.try_open() {
         Ok(opened) => opened,
-        Err(error) => panic!("{what}: {error}"),
+        Err(error) => panic!("{what}: {error:?}"),
     };
     match &recovered.condition {
         Condition::Sound => {
@@ -134,6 +134,25 @@ async fn no_flipped_bit_changes_what_is_remembered() {
         noticed += u64::from(!judge(&image, has_copy, &what).await);
     }
     assert!(noticed > 0, "a journal in which no bit matters is none");
+}
+
+#[tokio::test]
+async fn a_table_whose_columns_are_called_otherwise_is_damaged() {
+    let place = closed().await;
+    let whole = fs::read(place.file("journal.sqlite")).unwrap();
+    let mut words = whole.windows(b"last_seq".len());
+    let at = words.position(|it| it == b"last_seq").unwrap();
+    for has_copy in [true, false] {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        let image = place.image();
+        fs::write(image.file("journal.sqlite"), flipped).unwrap();
+        if !has_copy {
+            fs::remove_file(image.file("facts.bak")).unwrap();
+        }
+        let is_sound = judge(&image, has_copy, "a column is called otherwise").await;
+        assert!(!is_sound);
+    }
 }
 
 #[tokio::test]
