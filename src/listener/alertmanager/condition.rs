@@ -33,6 +33,9 @@ pub(super) enum Turn {
     Begins(Condition),
     /// It is over.
     Ends(Condition),
+    /// It is over if the process is no longer up, or if a text says that it answers again: one that
+    /// is up as before may be as silent as before.
+    EndsUnlessUp(Condition),
     /// The database is gone: what is wrong with it is over if its last process ended as somebody
     /// wished.
     Leaves,
@@ -41,8 +44,6 @@ pub(super) enum Turn {
         /// Whether somebody wished it.
         is_wished: bool,
     },
-    /// A process has another status, or answers at its port again.
-    Changes,
     /// It fires until nobody has told of it for a while.
     Flashes(Condition),
 }
@@ -134,7 +135,7 @@ impl Condition {
 /// Returns what a kind of event means.
 pub(super) fn turns(kind: Kind) -> &'static [Turn] {
     use Condition as It;
-    use Turn::{Begins, Changes, Ends, Flashes, Leaves, Loses};
+    use Turn::{Begins, Ends, EndsUnlessUp, Flashes, Leaves, Loses};
 
     match kind {
         Kind::ConfigRejected => &[Begins(It::ConfigRejected)],
@@ -158,7 +159,7 @@ pub(super) fn turns(kind: Kind) -> &'static [Turn] {
         Kind::ProcessFailed => &[Ends(It::ProcessUnresponsive), Loses { is_wished: false }],
         Kind::ProcessJoined | Kind::ProcessUnreachable => &[Ends(It::ProcessUnresponsive)],
         Kind::ProcessLeft => &[Ends(It::ProcessUnresponsive), Loses { is_wished: true }],
-        Kind::ProcessStatusChanged => &[Changes],
+        Kind::ProcessStatusChanged => &[EndsUnlessUp(It::ProcessUnresponsive)],
         Kind::ProcessUnresponsive => &[Begins(It::ProcessUnresponsive)],
         Kind::SlotHeld => &[Begins(It::SlotHeld)],
         Kind::SlotReleased => &[Ends(It::SlotHeld)],

@@ -129,14 +129,13 @@ impl Firing {
                 let lasts = condition.lasts(settings.resend_every);
                 settings.wants(event.kind) && self.begin(condition, recorded, Some(lasts))
             }
-            Turn::Changes => {
-                // One that is up as before may be as silent as before; a text says that it is not.
+            Turn::Ends(condition) => self.end(&condition.labels(event), event.time.wall),
+            Turn::EndsUnlessUp(condition) => {
                 let is_up = |it: &ProcessFacts| it.status == Status::Up;
                 let is_up = event.subject.process.as_ref().is_some_and(is_up);
-                let labels = Condition::ProcessUnresponsive.labels(event);
-                (event.text.is_some() || !is_up) && self.end(&labels, event.time.wall)
+                let is_over = event.text.is_some() || !is_up;
+                is_over && self.end(&condition.labels(event), event.time.wall)
             }
-            Turn::Ends(condition) => self.end(&condition.labels(event), event.time.wall),
             Turn::Leaves => {
                 let mut is_changed = false;
                 for condition in DATABASE_WIDE {
