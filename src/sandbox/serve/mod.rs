@@ -165,7 +165,7 @@ pub struct EngineInfo {
 #[derive(Debug, Error)]
 pub enum SandboxError {
     /// A peer could not listen.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address} (ask for other ports, or for 0 to have free ones found)")]
     Bind {
         /// Where.
         address: SocketAddrV4,

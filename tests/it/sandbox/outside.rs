@@ -270,6 +270,19 @@ fn a_wrong_command_line_is_told_before_anything_starts() {
     }
 }
 
+#[test]
+fn who_asks_for_a_taken_port_is_told_which_one_and_what_to_do() {
+    let running = Running::start(&[]);
+    let taken = running.address(1).to_string();
+    let mut command = Command::new(program());
+    command.args(["sandbox", "--peers", "1", "--listen", &taken]);
+    let output = command.output().unwrap();
+    let said = text(&output.stderr);
+    let complaint = format!("cannot listen on {taken} (ask for other ports, or for 0");
+    assert!(said.contains(&complaint), "{said}");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+}
+
 const WORKERS: usize = 8;
 const STARTS: usize = 500;
 
