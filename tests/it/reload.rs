@@ -54,7 +54,7 @@ fn reloads_under_load_lose_nothing_and_leave_nothing_behind() {
         outcomes: Vec::new(),
     };
     storm.rest();
-    let before = ground.holdings();
+    let before = storm.holdings();
     thread::scope(|scope| {
         scope.spawn(|| churn.run(&ground.sandbox, Dice::new(seed ^ 0x00C0_FFEE)));
         let _end = End(&churn);
@@ -184,11 +184,24 @@ impl Storm<'_> {
         format!("{reloads} reloads, {refused} of them refused, {counts:?}")
     }
 
+    /// Returns what the daemon holds on to when nobody asks it anything.
+    fn holdings(&self) -> BTreeMap<String, usize> {
+        let mut looks = 0;
+        loop {
+            if let Some(now) = self.ground.holdings() {
+                return now;
+            }
+            looks += 1;
+            assert!(looks < LOOKS_IN_VAIN, "who asked is let go");
+            thread::sleep(LOOK);
+        }
+    }
+
     /// Waits until the daemon holds on to what it held on to before, and nothing else.
     fn let_go(&self, before: &BTreeMap<String, usize>) {
         let mut looks = 0;
         loop {
-            let now = self.ground.holdings();
+            let now = self.holdings();
             if now == *before {
                 return;
             }

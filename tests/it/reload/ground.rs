@@ -1,7 +1,8 @@
 //! Where the storm takes place: a sandbox, a daemon, a script and a server that are told, and a
 //! look at all of them from outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -180,39 +181,52 @@ impl Ground {
 
     /// Returns what the daemon holds on to: descriptors by kind, threads of journals, children.
     ///
-    /// A connection to the server of webhooks may be kept for each source of events, or not.
-    pub(super) fn holdings(&self) -> BTreeMap<String, usize> {
+    /// A connection to the server of webhooks may be kept for each source of events, or not. There
+    /// is nothing to return while the daemon still lets go of somebody who asked it something.
+    pub(super) fn holdings(&self) -> Option<BTreeMap<String, usize>> {
         let pid = self.daemon.pid();
+        let links = links(pid);
+        let (calls, asked) = (self.hook.connections(), self.asked());
+        if links != self::links(pid) {
+            return None;
+        }
         let mut holdings = BTreeMap::new();
-        let mut hold = |what: String| *holdings.entry(what).or_insert(0) += 1;
-        let calls = self.hook.connections();
-        for entry in fs::read_dir(format!("/proc/{pid}/fd")).unwrap() {
-            // It may be closed while we look.
-            let Ok(target) = fs::read_link(entry.unwrap().path()) else {
-                continue;
-            };
-            let target = target.to_str().unwrap();
+        let mut hold = |what: &str| *holdings.entry(what.to_owned()).or_insert(0) += 1;
+        for target in links.into_values() {
             // The number tells it from others of its kind.
             match target.strip_suffix(']').and_then(|it| it.split_once(":[")) {
-                Some((_, number)) if calls.contains(number) => hold(CALL.to_owned()),
-                Some((kind, _)) => hold(kind.to_owned()),
-                None => hold(target.to_owned()),
+                Some((_, number)) if asked.contains(number) => return None,
+                Some((_, number)) if calls.contains(number) => hold(CALL),
+                Some((kind, _)) => hold(kind),
+                None => hold(&target),
             }
         }
         for entry in fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
             let name = fs::read_to_string(entry.unwrap().path().join("comm"));
             let name = name.unwrap_or_default();
             if name.starts_with("journal") {
-                hold(format!("thread {}", name.trim()));
+                hold(&format!("thread {}", name.trim()));
             }
         }
         for _ in children(pid) {
-            hold("child".to_owned());
+            hold("child");
         }
         if holdings.get(CALL).is_some_and(|it| *it <= SOURCES) {
             holdings.remove(CALL);
         }
-        holdings
+        Some(holdings)
+    }
+
+    /// Returns the numbers of sockets by which somebody asked the daemon something.
+    fn asked(&self) -> BTreeSet<String> {
+        let table = fs::read_to_string("/proc/net/unix").unwrap();
+        let lines = table
+            .lines()
+            .map(|it| it.split_whitespace().collect::<Vec<_>>());
+        // A connection has the path of what it was accepted by, which alone has a flag.
+        let is_asked = |it: &Vec<&str>| it.len() > 7 && it[7].starts_with(&self.places.dir);
+        let asked = lines.filter(|it| is_asked(it) && it[3] == "00000000");
+        asked.map(|it| it[6].to_owned()).collect()
     }
 
     /// Returns a file in the daemon's directory.
@@ -231,4 +245,16 @@ impl Ground {
         self.daemon.end();
         assert_eq!(self.sandbox.end(Signal::TERM), Some(0));
     }
+}
+
+/// Returns what each descriptor of a process is.
+fn links(pid: u32) -> BTreeMap<OsString, String> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let entries = entries.map(|it| it.unwrap());
+    // It may be closed while we look.
+    let links = entries.filter_map(|it| {
+        let target = fs::read_link(it.path()).ok()?;
+        Some((it.file_name(), target.to_str().unwrap().to_owned()))
+    });
+    links.collect()
 }
