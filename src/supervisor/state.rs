@@ -302,6 +302,10 @@ impl Supervisor {
         }
         let known = model.databases().map(|(id, _)| id);
         let watched: Vec<_> = known.filter(|id| id.index() < self.watches.len()).collect();
+        // Who sits where depends on the policies of others too: none may be an earlier one's.
+        for id in &watched {
+            self.apply_policies(model, *id);
+        }
         for id in watched {
             self.note_observed(model, id);
             self.touched.insert(id);

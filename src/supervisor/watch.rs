@@ -74,7 +74,16 @@ impl Row {
 }
 
 impl Supervisor {
-    /// Takes over what changed settings say of a role of a database.
+    /// Finds the policies of a database among changed ones.
+    pub(super) fn apply_policies(&mut self, model: &Model, id: DatabaseId) {
+        for row in 0..self.settings.doctrine.roles.len() {
+            let role = self.settings.doctrine.roles[row].role;
+            let policy = self.policy_for(&model.database(id).name, role);
+            self.row_mut(id, row).policy = policy;
+        }
+    }
+
+    /// Takes over what the policy of a role of a database says now.
     pub(super) fn configure_row(
         &mut self,
         now: Moment,
@@ -82,9 +91,6 @@ impl Supervisor {
         (id, row): (DatabaseId, usize),
         effects: &mut Vec<Effect>,
     ) {
-        let role = self.settings.doctrine.roles[row].role;
-        let policy = self.policy_for(&model.database(id).name, role);
-        self.row_mut(id, row).policy = policy;
         self.declare_seats(id, row);
         self.declare_archives(model, id);
         self.regroup(now, model, (id, row), effects);

@@ -31,6 +31,14 @@ pub(crate) fn settings() -> Settings {
     settings
 }
 
+/// The default policy, for one database.
+pub(crate) fn policy_of(database: &str) -> Policy {
+    Policy {
+        databases: vec![database.into()],
+        ..Policy::default()
+    }
+}
+
 /// Checks what the healer does with the default policy.
 #[track_caller]
 pub(crate) fn check(story: &str, expected: &str) {
@@ -264,6 +272,7 @@ impl World {
         match what {
             "off" => self.settings.policies.clear(),
             "on" => self.settings.policies = vec![Policy::default()],
+            "teas-only" => self.settings.policies = vec![policy_of("teas")],
             "suggest" => self.settings.mode = Mode::Suggest,
             "archive-history" => {
                 self.settings.experiments = [Experiment::ArchiveHistory].into();

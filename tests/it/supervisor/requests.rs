@@ -1,6 +1,6 @@
 //! Stories of those who ask: with every policy off, and beside the healer.
 
-use super::harness::{check_with, settings};
+use super::harness::{check_with, policy_of, settings};
 use dbwarden::supervisor::Settings;
 
 /// Every policy is off.
@@ -410,6 +410,42 @@ fn why_somebody_asks_is_told_with_the_request_and_with_the_start() {
         11 action_started 1 te/1 on b: ada asked for it (the patch is in); its exit was told; ...
         11 prepare 1 te on b
         11 accepted: te/1 on b (action 1) is being started
+        ",
+    );
+}
+
+#[test]
+fn policies_that_move_up_in_the_list_stay_with_their_databases() {
+    let mut settings = settings();
+    settings.te_options.insert("coffee".into(), Vec::new());
+    settings.policies = ["water", "teas", "coffee"].map(policy_of).into();
+    settings.policies[1].keep_observed = false;
+    check_with(
+        settings,
+        "
+        0   up a* b c: sm 1@a, te 2@b, sm 4@a of coffee, te 5@c of coffee
+        10  exit te 5@c of coffee
+        11  ready 1
+        12  started 1 s1
+        200 wait
+        210 reload teas-only
+        220 exit te 2@b
+        221 wait
+        ",
+        "
+        10.05 process_failed te 5@c
+        10.05 database_degraded coffee
+        10.05 action_started 1 te/1 on c: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 te of coffee on c
+        11 commit 1
+        46 refresh
+        106 action_failed 1 te/1 on c: nothing was heard of the start
+        106.962 ask 2 whether c answers
+        210 database_restored coffee
+        220.05 process_failed te 2@b
+        220.05 database_degraded teas
+        220.05 action_started 3 te/1 on b: its exit was told; try 1, here; processes there: 0
+        220.05 prepare 3 te on b
         ",
     );
 }
