@@ -140,7 +140,11 @@ impl Supervisor {
         let (is_asked_for, until) = (wish.is_some(), wish.map(|it| it.until));
         self.look_at(id, until);
         let is_wanted = self.is_wanted(id);
-        if self.settings.mode == Mode::Observe || !(is_wanted || is_asked_for) {
+        if !(is_wanted || is_asked_for) {
+            self.forget_told(id);
+            return;
+        }
+        if self.settings.mode == Mode::Observe {
             return;
         }
         match self.decide(now.at, model, id) {

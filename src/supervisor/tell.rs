@@ -6,7 +6,8 @@ use super::Effect;
 use super::facts::HoldReason;
 use super::orders::said;
 use super::rule::Blocked;
-use super::state::{About, Phase, SlotId, Supervisor};
+use super::state::{About, Phase, SlotId, Supervisor, Vacancy};
+use super::vacancy::Told;
 use crate::event::Kind;
 use crate::model::Model;
 use crate::mutation::Mutant;
@@ -114,6 +115,16 @@ impl Supervisor {
             ..About::default()
         };
         self.raise(now, model, Kind::SlotBlocked, about, effects);
+    }
+
+    /// Nobody wants a process in an empty seat any more: who does so again is told again.
+    pub(super) fn forget_told(&mut self, id: SlotId) {
+        let is_told = |it: &Vacancy| it.told != Told::default();
+        if self.slot(id).vacancy().is_some_and(is_told)
+            && let Some(vacancy) = self.slot_mut(id).vacancy_mut()
+        {
+            vacancy.told = Told::default();
+        }
     }
 
     /// Notes when to look at a vacancy again. That follows from the rest, so it is no fact.

@@ -90,7 +90,7 @@ pub(super) enum Agent {
 }
 
 /// What listeners were told of a vacancy, so that it is said once.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Told {
     pub(super) blocked: bool,
     pub(super) suggested: bool,

@@ -1,6 +1,6 @@
 //! Stories of those who ask: with every policy off, and beside the healer.
 
-use super::harness::{check_with, policy_of, settings};
+use super::harness::{check, check_with, policy_of, settings};
 use dbwarden::supervisor::Settings;
 
 /// Every policy is off.
@@ -366,6 +366,30 @@ fn a_policy_that_comes_takes_over_and_one_that_goes_misses_nothing() {
         71 database_restored teas
         72 abandon 3
         72 action_failed 3 te/2 on c: nobody wants it any more
+        ",
+    );
+}
+
+#[test]
+fn what_is_blocked_is_told_again_when_it_is_wanted_again() {
+    check(
+        "
+        0   up a* b c: sm 1@a, te 2@b, te 3@c
+        5   say ada hold teas
+        10  exit te 2@b
+        200 reload off
+        300 reload on
+        301 wait
+        ",
+        "
+        5 operator_command teas: ada holds teas
+        5 accepted: nothing is started for teas until it is released
+        10.05 process_failed te 2@b
+        10.05 database_degraded teas
+        130.05 slot_blocked te/1: gate held by ada
+        200 database_restored teas
+        300 database_degraded teas
+        300 slot_blocked te/1: gate held by ada
         ",
     );
 }
