@@ -57,6 +57,13 @@ impl Again {
                 )));
             }
         }
+        let due = self.warden.next_timeout();
+        if due != batch.due {
+            return Err(Law::DecidedAgain.broken(format!(
+                "in life it is due at {:?}, from the record at {due:?}",
+                batch.due
+            )));
+        }
         Ok(())
     }
 }

@@ -226,6 +226,7 @@ impl History {
             let (facts, effects) = (batch.facts.len(), batch.effects.len());
             it.warden.handle(now, input.clone(), &mut batch.effects);
             it.due = it.warden.next_timeout();
+            batch.due = it.due;
             batch.facts.extend(it.warden.drain_facts());
             self.figures.turns += 1;
             self.judge_truth(&input)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::event::Event;
 use crate::supervisor::{Effect, Fact, FactChange, FactKey, Input};
-use crate::time::Moment;
+use crate::time::{Moment, Timestamp};
 
 /// What one turn of the daemon brought.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct Batch {
     pub(super) facts: Vec<FactChange>,
     /// Up to which fact and which effect each input led.
     pub(super) turns: Vec<(usize, usize)>,
+    /// When the warden wants to be asked again.
+    pub(super) due: Option<Timestamp>,
 }
 
 impl Batch {

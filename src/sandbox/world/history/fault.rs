@@ -290,7 +290,12 @@ impl History {
     pub(super) fn catch_up(&mut self, later: Later) -> Result<(), Broken> {
         self.note(|| format!("# later: {later:?}"));
         match later {
-            Later::DaemonBegins => self.begin_daemon()?,
+            Later::DaemonBegins => {
+                if self.plan.more.reloads && self.dice.percent(50) {
+                    self.reload()?;
+                }
+                self.begin_daemon()?;
+            }
             Later::Delay(peer, by) => self.world_fault(Strike::Delay { peer, by }),
             Later::DiskMended => self.mend_journal()?,
             Later::Healer { until } => self.heal_foreign(until),

@@ -33,15 +33,18 @@ pub(super) struct More {
     pub(super) asks_archives: bool,
     /// Whether the ports of engines are tried.
     pub(super) probes: bool,
+    /// Whether the configuration changes.
+    pub(super) reloads: bool,
 }
 
 impl More {
     /// Draws what the history of a seed has.
     pub(super) fn draw(seed: u64) -> Self {
         let mut dice = Dice::new(!seed);
-        let mut faults = Vec::new();
+        let (mut faults, mut reloads) = (Vec::new(), false);
         for (group, chance, [least, most]) in GROUPS {
             if dice.percent(chance) {
+                reloads |= group == Fault::RELOADS;
                 faults.push((group, least + dice.below(most - least + 1)));
             }
         }
@@ -62,6 +65,7 @@ impl More {
             managed,
             asks_archives,
             probes,
+            reloads,
         }
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Database {
     /// How many storage managers do.
     pub(super) managers: usize,
     pub(super) policy: Option<Policy>,
+    /// The policy it had, and may have again.
+    pub(super) withdrawn: Option<Policy>,
 }
 
 /// Sizes, rates and policies.
@@ -178,6 +180,7 @@ fn database(dice: &mut Dice, name: &str, policy: Option<Policy>, peers: usize) -
         engines: 1 + dice.below(peers.min(3)),
         managers: 1 + dice.below(2),
         policy,
+        withdrawn: None,
     }
 }
 
