@@ -159,13 +159,22 @@ impl Supervisor {
         if new.is_empty() {
             return Err(format!("{extent} is wanted already"));
         }
+        if new.iter().any(|id| !self.is_healed(*id)) {
+            return Err(format!(
+                "no policy applies to {extent}, so nothing of it is kept; add one that does"
+            ));
+        }
+        let before: Vec<(SlotId, bool)> = new
+            .iter()
+            .map(|id| (*id, self.slot(*id).observed))
+            .collect();
         for id in &new {
             self.slot_mut(*id).observed = true;
         }
         if let Some(id) = new.iter().find(|id| !self.is_wanted(**id)) {
             let database = self.slot(*id).database;
-            for id in &new {
-                self.slot_mut(*id).observed = false;
+            for (id, observed) in before {
+                self.slot_mut(id).observed = observed;
             }
             let name = &model.database(database).name;
             return Err(format!(

@@ -272,6 +272,13 @@ impl World {
         match what {
             "off" => self.settings.policies.clear(),
             "on" => self.settings.policies = vec![Policy::default()],
+            "on-sm" => {
+                let roles = vec![Role::Te, Role::Sm];
+                self.settings.policies = vec![Policy {
+                    roles,
+                    ..Policy::default()
+                }];
+            }
             "teas-only" => self.settings.policies = vec![policy_of("teas")],
             "suggest" => self.settings.mode = Mode::Suggest,
             "archive-history" => {

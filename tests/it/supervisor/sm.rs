@@ -57,6 +57,26 @@ fn a_storage_manager_is_started_again_on_its_archive_with_all_its_options() {
 }
 
 #[test]
+fn one_that_ends_while_its_policy_is_gone_is_missed_when_it_is_back() {
+    check_with(
+        with_archives(&["a", "b"]),
+        "
+        0   up a* b c: sm 1@a, sm 2@b, te 3@c
+        50  reload off
+        60  exit sm 2@b
+        100 reload on-sm
+        101 wait
+        ",
+        "
+        60.05 process_failed sm 2@b
+        100 action_started 1 sm/2 on b: declared, and missing; try 1, here; processes there: 0
+        100 prepare 1 sm on b --archive /data/b --mem 1g
+        100 database_degraded teas
+        ",
+    );
+}
+
+#[test]
 fn one_whose_archive_nobody_told_of_is_held_and_that_is_said_once() {
     check_with(
         with_archives(&["a"]),

@@ -246,3 +246,24 @@ fn what_is_wanted_only_now_may_live_out_of_reach_and_is_not_replaced_at_once() {
         ",
     );
 }
+
+#[test]
+fn a_wish_that_is_refused_forgets_nothing() {
+    check(
+        "
+        0   up a* b c: sm 1@a, te 2@b, te 3@c
+        50  reload off
+        60  exit te 2@b
+        70  say ada want teas
+        100 reload on
+        101 wait
+        ",
+        "
+        60.05 process_failed te 2@b
+        70 refused: no policy applies to teas, so nothing of it is kept; add one that does
+        100 database_degraded teas
+        100 action_started 1 te/1 on b: its exit was told; try 1, here; processes there: 0
+        100 prepare 1 te on b
+        ",
+    );
+}
