@@ -2,17 +2,10 @@
 //! a mistake is planted in the healer.
 //!
 //! What happens in a history and what is judged is the simulator's business
-//! (`src/sandbox/world/history`). This plays many of them, and says which one broke a law. In
-//! `twin` a restored warden is compared with one that lives on, in a plainer world.
+//! (`src/sandbox/world/history`). This plays many of them, and says which one broke a law.
 //!
 //! `DBWARDEN_HISTORIES` sets how many are played, `DBWARDEN_MUTANTS` in how many a mistake must be
 //! noticed, `DBWARDEN_SEED` where to begin.
-
-mod driver;
-mod faults;
-mod plan;
-mod twin;
-mod world;
 
 use std::fmt::Write as _;
 use std::sync::Mutex;

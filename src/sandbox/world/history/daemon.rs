@@ -1,6 +1,7 @@
 //! The daemon as it is on a machine: pilot, warden and disk, with deeds that wait for the record,
 //! timers that ring late, and a process that may die at any moment. It decides nothing itself.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::exchange::{Deed, Loss, LossClass, Observation, Outcome};
 use crate::model::Address;
 use crate::mutation::Mutant;
 use crate::nuodb::pilot::{self, Command, Pilot, PilotSettings};
-use crate::supervisor::{Accepted, Fact, Input};
+use crate::supervisor::{Accepted, Fact, FactKey, Input};
 use crate::time::{Moment, Timestamp};
 use crate::warden::{Parked, Waiting, Warden};
 
@@ -112,8 +113,18 @@ impl History {
 
     fn restored(&mut self, now: Moment) -> Result<Warden, Broken> {
         let Accepted { model, supervisor } = (*self.daemon.accepted).clone();
-        Warden::restore(model, supervisor, now, self.daemon.disk.facts())
-            .map_err(|error| Law::Memory.broken(error.to_string()))
+        let facts = self.daemon.disk.facts();
+        let is_new = facts.is_empty();
+        let warden = Warden::restore(model, supervisor, now, facts)
+            .map_err(|error| Law::Memory.broken(error.to_string()))?;
+        let known: BTreeMap<_, _> = warden.facts().into_iter().map(keyed).collect();
+        let on_disk: BTreeMap<_, _> = self.daemon.disk.facts().into_iter().map(keyed).collect();
+        if !is_new && known != on_disk {
+            return Err(Law::Memory.broken(format!(
+                "on the disk is {on_disk:?}, what is known of it is {known:?}"
+            )));
+        }
+        Ok(warden)
     }
 
     fn new_pilot(&mut self, warden: &Warden) -> Pilot {
@@ -399,4 +410,8 @@ impl History {
         self.drain_pilot();
         Ok(())
     }
+}
+
+fn keyed(fact: Fact) -> (FactKey, Fact) {
+    (fact.key(), fact)
 }

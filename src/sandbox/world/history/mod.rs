@@ -55,7 +55,6 @@ use wire::{LineId, Packet, Way, Wire};
 pub use dice::Dice;
 pub use figures::{Figures, Total};
 pub use judge::{Broken, Law};
-pub use swarm::policy;
 
 /// How much of a trace a broken history shows.
 const TRACE: usize = 400;

@@ -1,6 +1,6 @@
-//! Another configuration is accepted while everything goes on, or while there is no daemon: policies
-//! that ask for more or less, begin elsewhere, go and return. What a policy says of time stays as
-//! it is.
+//! Another configuration is accepted while everything goes on, or while there is no daemon:
+//! policies that ask for more or less, begin elsewhere, go and return. What a policy says of time
+//! stays as it is.
 
 use std::sync::Arc;
 

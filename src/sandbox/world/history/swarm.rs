@@ -214,11 +214,7 @@ fn drawn(dice: &mut Dice, peers: usize) -> (Vec<Database>, Arc<Accepted>) {
 }
 
 /// Draws a policy; a slow tail and a pause are at most that long.
-///
-/// # Panics
-///
-/// Never: what it declares is small.
-pub fn policy(dice: &mut Dice, tail: Duration, pause: Duration) -> Policy {
+fn policy(dice: &mut Dice, tail: Duration, pause: Duration) -> Policy {
     let keep_observed = dice.percent(75);
     let min = if keep_observed {
         dice.below(3)
