@@ -18,10 +18,15 @@ impl Supervisor {
 
     /// Returns whether somebody should sit there.
     pub(super) fn is_wanted(&self, id: SlotId) -> bool {
+        self.is_wanted_if(id, self.slot(id).observed)
+    }
+
+    /// Returns whether somebody should sit there if somebody was observed there, or was not.
+    pub(super) fn is_wanted_if(&self, id: SlotId, was_observed: bool) -> bool {
         let slot = self.slot(id);
         let is_scaled =
             slot.rule.role == Role::Te && self.watches[slot.database.index()].scale.is_some();
-        let is_observed = slot.observed && self.policy(id).keep_observed && !is_scaled;
+        let is_observed = was_observed && self.policy(id).keep_observed && !is_scaled;
         let is_brought_up = slot.rule.seat == SeatKind::Archive
             && self.watches[slot.database.index()].cold.is_asked_for;
         let is_kept = is_observed || is_brought_up || self.is_declared(id);

@@ -164,19 +164,8 @@ impl Supervisor {
                 "no policy applies to {extent}, so nothing of it is kept; add one that does"
             ));
         }
-        let before: Vec<(SlotId, bool)> = new
-            .iter()
-            .map(|id| (*id, self.slot(*id).observed))
-            .collect();
-        for id in &new {
-            self.slot_mut(*id).observed = true;
-        }
-        if let Some(id) = new.iter().find(|id| !self.is_wanted(**id)) {
-            let database = self.slot(*id).database;
-            for (id, observed) in before {
-                self.slot_mut(id).observed = observed;
-            }
-            let name = &model.database(database).name;
+        if let Some(id) = new.iter().find(|id| !self.is_wanted_if(**id, true)) {
+            let name = &model.database(self.slot(*id).database).name;
             return Err(format!(
                 "what is observed of {name} is not kept; `dbwarden scale {name} te N` says how \
                  many are wanted"
@@ -185,6 +174,7 @@ impl Supervisor {
         let does = format!("wants {extent}");
         self.tell_saying(now, model, saying, &does, effects);
         for id in new {
+            self.slot_mut(id).observed = true;
             let here = match self.slot(id).phase {
                 Phase::Leaving { peer, .. } => Evidence::Exit { peer },
                 Phase::Empty => self.why_empty(model, id),

@@ -235,7 +235,13 @@ impl History {
                 return Ok(());
             };
             let (facts, effects) = (batch.facts.len(), batch.effects.len());
+            let asks = matches!(input, Input::Requested(_));
+            let before = asks.then(|| it.warden.facts());
             it.warden.handle(now, input.clone(), &mut batch.effects);
+            if let Some(before) = before {
+                let (after, effects) = (it.warden.facts(), &batch.effects[effects..]);
+                self.judge.judge_refused(&before, &after, effects)?;
+            }
             it.due = it.warden.next_timeout();
             batch.due = it.due;
             batch.facts.extend(it.warden.drain_facts());

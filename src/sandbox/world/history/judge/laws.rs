@@ -131,6 +131,9 @@ laws! {
     ReplacedLate "replaced-late"
         "What is out of reach is replaced only after its grace and our own failure to reach it."
         "a start for one out of reach",
+    Refused "refused"
+        "Who is refused changes nothing that is remembered of seats."
+        "a request is refused",
     Reloaded "reloaded"
         "What is accepted is what the healer works by, and goes by in its memory."
         "a configuration is accepted",

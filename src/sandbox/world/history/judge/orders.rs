@@ -11,7 +11,7 @@ use super::{Broken, Judge, Law, SeatName};
 use crate::event::{Event, Kind};
 use crate::exchange::{ActionId, Answer, Request, RequestId, Wish, Word};
 use crate::policy::Policy;
-use crate::supervisor::{Effect, EvidenceFact, Input};
+use crate::supervisor::{Effect, EvidenceFact, Fact, Input};
 use crate::time::{Moment, Timestamp, WallTime};
 
 /// An end within this time is the one that was announced.
@@ -332,6 +332,35 @@ impl Known {
 }
 
 impl Judge {
+    /// What was remembered of seats before a request is remembered after it, if it was refused and
+    /// nothing else came of that moment.
+    pub(in crate::sandbox::world::history) fn judge_refused(
+        &mut self,
+        before: &[Fact],
+        after: &[Fact],
+        effects: &[Effect],
+    ) -> Result<(), Broken> {
+        let [
+            Effect::Answer {
+                answer: Answer::Refused { reason },
+                ..
+            },
+        ] = effects
+        else {
+            return Ok(());
+        };
+        self.met(Law::Refused);
+        let is_seat = |it: &&Fact| matches!(it, Fact::Slot(_));
+        let mut seats = after.iter().filter(is_seat);
+        match seats.find(|it| !before.contains(it)) {
+            None => Ok(()),
+            Some(fact) => {
+                let text = format!("`{reason}`, and this was otherwise before: {fact:?}");
+                Err(Law::Refused.broken(text))
+            }
+        }
+    }
+
     /// Whoever asks is answered once, and what was limited ends.
     pub(super) fn judge_orders(&mut self, input: &Input, effects: &[Effect]) -> Result<(), Broken> {
         if let Input::Requested(request) = input {
