@@ -187,6 +187,27 @@ impl Supervisor {
         });
     }
 
+    /// Notes until when a process was there that has no seat: without a policy nobody gets one, and
+    /// which archive was used last counts all the same once there is one again.
+    ///
+    /// A database that never had a policy has no seats, so that none of them is known to be older.
+    pub(super) fn note_ran_unseated(&mut self, now: Timestamp, process: &Process) {
+        let Some(row) = self.settings.doctrine.row(process.role) else {
+            return;
+        };
+        let Some(watch) = self.watches.get(process.database.index()) else {
+            return;
+        };
+        let seats = &watch.rows[row].seats;
+        if !watch.rows[row].rule.seat.has_home() || seats.is_empty() {
+            return;
+        }
+        let home = Some(process.peer);
+        let known = seats.iter().copied().find(|it| self.slot(*it).home == home);
+        let seat = known.unwrap_or_else(|| self.add_seat(process.database, row, home));
+        self.note_ran(now, seat, process);
+    }
+
     /// Returns whether a storage manager may open its archive: another of its group runs, or its
     /// own is the newest.
     pub(super) fn may_open(&self, case: &Case<'_>) -> Result<(), Hindrance> {

@@ -73,10 +73,11 @@ impl Supervisor {
     }
 
     pub(super) fn out_of_reach(&mut self, now: Timestamp, model: &Model, id: ProcessId) {
-        let Some(slot) = self.seat_of(id) else {
+        let Some(process) = model.process(id) else {
             return;
         };
-        let Some(process) = model.process(id) else {
+        let Some(slot) = self.seat_of(id) else {
+            self.note_ran_unseated(now, process);
             return;
         };
         if matches!(self.slot(slot).phase, Phase::Filled(it) if it == id) {
@@ -112,6 +113,7 @@ impl Supervisor {
             if let Some(row) = self.row_for(process) {
                 row.surplus.remove(&(process.life, id));
             }
+            self.note_ran_unseated(now, process);
             return;
         };
         self.seats[id.index()] = None;

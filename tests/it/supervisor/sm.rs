@@ -77,6 +77,35 @@ fn one_that_ends_while_its_policy_is_gone_is_missed_when_it_is_back() {
 }
 
 #[test]
+fn the_archive_that_was_used_last_without_a_policy_comes_up_first_with_one() {
+    check_with(
+        with_archives(&["a", "b"]),
+        "
+        0   up a* b c: sm 1@a, sm 2@b, te 3@c
+        50  reload off
+        60  exit sm 2@b
+        70  join sm 4@b
+        100 exit te 3@c
+        101 exit sm 1@a
+        200 exit sm 4@b
+        300 reload on-sm
+        301 wait
+        ",
+        "
+        60.05 process_failed sm 2@b
+        70 process_joined sm 4@b
+        100.05 process_failed te 3@c
+        101.05 process_failed sm 1@a
+        200.05 process_failed sm 4@b
+        300 database_degraded teas
+        300 action_started 1 sm/2 on b: cold start, it ran last; declared, and missing; ...
+        300 prepare 1 sm on b --archive /data/b --mem 1g
+        300 slot_blocked te/1: gate cold-start
+        ",
+    );
+}
+
+#[test]
 fn one_whose_archive_nobody_told_of_is_held_and_that_is_said_once() {
     check_with(
         with_archives(&["a"]),
