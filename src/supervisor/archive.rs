@@ -187,11 +187,11 @@ impl Supervisor {
         });
     }
 
-    /// Notes until when a process was there that has no seat: without a policy nobody gets one, and
-    /// which archive was used last counts all the same once there is one again.
+    /// Notes until when a process used its archive that fills no seat: without a policy nobody gets
+    /// one, and which archive was used last counts all the same once there is one again.
     ///
     /// A database that never had a policy has no seats, so that none of them is known to be older.
-    pub(super) fn note_ran_unseated(&mut self, now: Timestamp, process: &Process) {
+    pub(super) fn note_ran_at_home(&mut self, now: Timestamp, process: &Process) {
         let Some(row) = self.settings.doctrine.row(process.role) else {
             return;
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::state::{Agent, Evidence, Phase, Slot, SlotId, Supervisor, Told, Vacancy};
-use crate::model::{Ending, Model, PeerId, PeerPresence, Process, ProcessId};
+use crate::model::{Ending, Model, PeerId, PeerPresence, Presence, Process, ProcessId};
 use crate::mutation::Mutant;
 use crate::policy::noise;
 use crate::time::Timestamp;
@@ -72,15 +72,23 @@ impl Supervisor {
         seats.iter().skip(declared).copied().rfind(will_do)
     }
 
+    /// Returns whether a process sits on the seat that it was given.
+    fn fills_seat(&self, id: ProcessId) -> bool {
+        let is_it = |slot| matches!(self.slot(slot).phase, Phase::Filled(it) if it == id);
+        self.seat_of(id).is_some_and(is_it)
+    }
+
     pub(super) fn out_of_reach(&mut self, now: Timestamp, model: &Model, id: ProcessId) {
         let Some(process) = model.process(id) else {
             return;
         };
+        if !self.fills_seat(id) {
+            self.note_ran_at_home(now, process);
+        }
         let Some(slot) = self.seat_of(id) else {
-            self.note_ran_unseated(now, process);
             return;
         };
-        if matches!(self.slot(slot).phase, Phase::Filled(it) if it == id) {
+        if self.fills_seat(id) {
             let evidence = Evidence::Unreachable {
                 peer: process.peer,
                 life: process.life,
@@ -109,11 +117,14 @@ impl Supervisor {
         if ending == Ending::Requested {
             self.take_back_cold(model, process.database);
         }
+        // Of one that was out of reach it was noted when that began.
+        if !self.fills_seat(id) && !matches!(process.presence, Presence::Unreachable { .. }) {
+            self.note_ran_at_home(now, process);
+        }
         let Some(slot) = self.seat_of(id) else {
             if let Some(row) = self.row_for(process) {
                 row.surplus.remove(&(process.life, id));
             }
-            self.note_ran_unseated(now, process);
             return;
         };
         self.seats[id.index()] = None;

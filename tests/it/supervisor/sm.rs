@@ -106,6 +106,41 @@ fn the_archive_that_was_used_last_without_a_policy_comes_up_first_with_one() {
 }
 
 #[test]
+fn one_that_comes_late_and_without_a_policy_used_its_archive_last() {
+    check_with(
+        with_archives(&["a", "b"]),
+        "
+        0   up a* b c: sm 1@a, sm 2@b
+        10  exit sm 2@b
+        11  ready 1
+        12  started 1
+        20  exit sm 1@a
+        30  reload off
+        150 join sm 5@b
+        200 exit sm 5@b
+        300 reload on-sm
+        301 wait
+        ",
+        "
+        10.05 process_failed sm 2@b
+        10.05 database_degraded teas
+        10.05 action_started 1 sm/2 on b: its exit was told; try 1, here; processes there: 0
+        10.05 prepare 1 sm on b --archive /data/b --mem 1g
+        11 commit 1
+        20.05 process_failed sm 1@a
+        30 database_restored teas
+        46 refresh
+        106 action_failed 1 sm/2 on b: nothing was heard of the start
+        150 process_joined sm 5@b
+        200.05 process_failed sm 5@b
+        300 action_started 2 sm/2 on b: cold start, it ran last; declared, and missing; ...
+        300 prepare 2 sm on b --archive /data/b --mem 1g
+        300 database_degraded teas
+        ",
+    );
+}
+
+#[test]
 fn one_whose_archive_nobody_told_of_is_held_and_that_is_said_once() {
     check_with(
         with_archives(&["a"]),
