@@ -235,7 +235,9 @@ impl History {
                 return Ok(());
             };
             let (facts, effects) = (batch.facts.len(), batch.effects.len());
-            let asks = matches!(input, Input::Requested(_));
+            // What is due changes what is remembered, whoever asks meanwhile.
+            let is_due = it.warden.next_timeout().is_some_and(|at| at <= now.at);
+            let asks = !is_due && matches!(input, Input::Requested(_));
             let before = asks.then(|| it.warden.facts());
             it.warden.handle(now, input.clone(), &mut batch.effects);
             if let Some(before) = before {

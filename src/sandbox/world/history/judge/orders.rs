@@ -333,7 +333,7 @@ impl Known {
 
 impl Judge {
     /// What was remembered of seats before a request is remembered after it, if it was refused and
-    /// nothing else came of that moment.
+    /// nothing was due that moment.
     pub(in crate::sandbox::world::history) fn judge_refused(
         &mut self,
         before: &[Fact],
