@@ -300,13 +300,18 @@ impl Supervisor {
         let policy = self.policy_of(process.database, process.role);
         let (confirm_for, together) = (policy.confirm_for, policy.waits.ends_together);
         self.changed.databases.insert(process.database);
+        // We may have stood still since it was told.
+        let ended = match process.presence {
+            Presence::Ending { due } => due.min(now),
+            Presence::Live | Presence::Unreachable { .. } => now,
+        };
         let watch = self.watch_mut(process.database);
-        watch.exits.retain(|at| now.since(*at) <= together);
+        watch.exits.retain(|at| ended.since(*at) <= together);
         // One that began when another had ended only took its place.
         if watch.exits.iter().any(|at| *at > process.first_seen) {
             watch.confirm_until = now + confirm_for;
         }
-        watch.exits.push_back(now);
+        watch.exits.push_back(ended);
     }
 
     /// A peer went or came back: what its agent answered before says nothing about engines that
